@@ -1,0 +1,47 @@
+"""atshark: decode what a microcontroller and a cellular module say to each other.
+
+The small stable API, for other programs::
+
+    import atshark
+
+    with atshark.open_source("recording.pcapng") as source:
+        for record in atshark.decode(source):
+            print(record)
+
+``decode`` yields :class:`Transaction`, :class:`Urc`, :class:`Data` and :class:`Finding` records; docs/jsonl.md
+describes their fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from capture.chunk import Chunk, Side
+from capture.errors import AtsharkError
+from capture.sources import Source, open_source
+from decoder.catalog import Catalog
+from decoder.catalog import load as load_catalog
+from decoder.events import Data, Event, Finding, Message, Record, Transaction, Urc
+from decoder.session import Session
+
+__version__ = "0.1.0"
+__all__ = [
+    "AtsharkError", "Catalog", "Chunk", "Data", "Event", "Finding", "Message", "Record", "Session", "Side", "Source",
+    "Transaction", "Urc", "decode", "load_catalog", "open_source",
+]  # fmt: skip
+
+
+def decode(chunks: Iterable[Chunk], dialects: Iterable[str] = ()) -> Iterator[Record]:
+    """Decode ``chunks`` and yield records as they are finished.
+
+    ``dialects`` are names or file paths; without any, the dialects that come with atshark are used. Raises
+    :class:`AtsharkError` if a dialect cannot be loaded, or as the source of the chunks does.
+    """
+    session = Session(load_catalog(dialects))
+    for chunk in chunks:
+        for event in session.feed(chunk):
+            if not isinstance(event, Message):
+                yield event
+    for event in session.close():
+        if not isinstance(event, Message):
+            yield event

@@ -1,0 +1,5 @@
+"""Run the command with ``python -m atshark``."""
+
+from atshark.cli import main
+
+main()

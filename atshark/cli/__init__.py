@@ -1,0 +1,61 @@
+"""The command ``atshark``: one file per verb, loaded when it is called, so that the command starts at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from capture.errors import AtsharkError
+
+VERBS = {
+    "capture": "Record and decode two serial ports, live.",
+    "decode": "Decode a recording, an export or a chunk file.",
+    "demo": "See it work without hardware.",
+    "export": "Write a pcapng file for Wireshark.",
+}
+DONE, FINDINGS, UNUSABLE = 0, 1, 2
+
+
+class _Verbs(click.Group):
+    """A group whose commands live in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"atshark.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="atshark", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Listen to the serial line between a microcontroller and a cellular module, and say what happened."""
+
+
+def main() -> None:
+    """Run the command and exit: 0 done, 1 findings or partial, 2 unusable input or arguments."""
+    try:
+        code = cli.main(standalone_mode=False, prog_name="atshark")
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = UNUSABLE
+    except AtsharkError as error:
+        click.echo(f"atshark: {error}", err=True)
+        code = UNUSABLE
+    except (KeyboardInterrupt, click.Abort):
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = DONE
+    sys.exit(code if isinstance(code, int) else DONE)

@@ -1,0 +1,80 @@
+"""``atshark decode``: any input to records."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+
+import click
+import msgspec
+
+from atshark.cli import DONE, FINDINGS
+from atshark.render import utf8_output
+from capture.sources import open_source
+from decoder import catalog
+from decoder.events import Event, Finding, Message, Record
+from decoder.session import Session
+
+Write = Callable[[list[Record]], None]
+
+
+@click.command("decode")
+@click.argument("file")
+@click.option(
+    "--format", "output", type=click.Choice(["text", "jsonl", "csv"]), default="text", show_default=True,
+    help="How records are printed.",
+)  # fmt: skip
+@click.option(
+    "--dialect", "dialects", multiple=True, metavar="NAME|FILE",
+    help="A dialect by name, or a dialect file; may be given several times.",
+)  # fmt: skip
+def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
+    """Decode FILE (a recording, an export, a chunk file; "-" is standard input) and print what was said.
+
+    The exit status is 0 if all went well on the line, 1 if there are errors or warnings, or the input was cut.
+    """
+    session = Session(catalog.load(dialects))
+    with open_source(file) as source:
+        write = _writer(output)
+        troubles = 0
+        for chunk in source:
+            events = session.feed(chunk)
+            if events:
+                troubles += _emit(events, write)
+        troubles += _emit(session.close(), write)
+        for warning in source.warnings:
+            click.echo(f"atshark: {warning}", err=True)
+        return FINDINGS if troubles or source.warnings else DONE
+
+
+def _emit(events: Iterable[Event], write: Write) -> int:
+    """Write the records among ``events`` and count the findings that matter."""
+    records: list[Record] = [event for event in events if not isinstance(event, Message)]
+    if records:
+        write(records)
+    return sum(1 for record in records if isinstance(record, Finding) and record.severity != "note")
+
+
+def _writer(output: str) -> Write:
+    if output == "jsonl":
+        encode = msgspec.json.Encoder().encode_lines
+        stream = sys.stdout.buffer
+        return lambda records: _ignore(stream.write(encode(records)))
+    text = utf8_output()
+    if output == "csv":
+        from atshark.render.table import Writer  # noqa: PLC0415 - loaded when asked for
+
+        rows = Writer(text)
+
+        def write_rows(records: list[Record]) -> None:
+            for record in records:
+                rows.write(record)
+
+        return write_rows
+    from atshark.render.console import printer  # noqa: PLC0415 - rich is slow to load
+
+    return printer(text)
+
+
+def _ignore(_value: object) -> None:
+    return None

@@ -1,0 +1,56 @@
+"""Records as CSV: one row each, the same columns for every kind."""
+
+from __future__ import annotations
+
+import csv
+from typing import TextIO
+
+import msgspec
+
+from decoder.events import Data, Finding, Record, Transaction, Urc
+
+COLUMNS = (
+    "kind", "time_ns", "side", "name", "form", "dialect", "result", "error_code", "error_text", "latency_ns",
+    "connect_id", "params", "raw", "data", "rule", "severity", "message",
+)  # fmt: skip
+
+
+class Writer:
+    """Write records as CSV rows to a text stream, after a header row."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._rows = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        self._rows.writeheader()
+
+    def write(self, record: Record) -> None:
+        """Write one record. Cells that a spreadsheet would run as a formula are given a leading quote."""
+        row = {"kind": record.__struct_config__.tag, "time_ns": record.time_ns, "side": record.side, **_cells(record)}
+        self._rows.writerow({name: _harmless(value) for name, value in row.items()})
+
+
+def _harmless(value: object) -> object:
+    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _cells(record: Record) -> dict[str, object]:
+    if isinstance(record, Transaction):
+        error = record.result.error if record.result else None
+        return {
+            "name": record.name, "form": record.form, "dialect": record.dialect, "params": _json(record.params),
+            "result": record.result.code if record.result else None, "error_code": error.code if error else None,
+            "error_text": error.text if error else None, "latency_ns": record.latency_ns, "raw": record.raw,
+            "connect_id": record.params.get("connect_id"),
+        }  # fmt: skip
+    if isinstance(record, Urc):
+        return {
+            "name": record.name, "dialect": record.dialect, "params": _json(record.params), "raw": record.raw,
+            "connect_id": record.params.get("connect_id"),
+        }  # fmt: skip
+    if isinstance(record, Data):
+        return {"name": record.announced_by, "form": record.via, "connect_id": record.connect_id, "data": record.data}
+    assert isinstance(record, Finding)  # noqa: S101 - the last kind there is
+    return {"rule": record.rule, "severity": record.severity, "message": record.message}

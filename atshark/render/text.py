@@ -1,0 +1,122 @@
+"""Records as lines for people: who said what, what it means, how it ended, how long it took.
+
+All text from the wire passes through :func:`printable`, so that no control character reaches a terminal.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from decoder.events import Data, Finding, Information, Record, Transaction, Urc
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_INDENT = " " * 15
+_NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
+
+
+def printable(text: str) -> str:
+    """Show control characters and direction overrides as escapes."""
+    return _UNSAFE.sub(lambda match: _NAMED.get(match[0], f"\\x{ord(match[0]):02x}"), text)
+
+
+def clock(time_ns: int | None) -> str:
+    """Show the time of day of a time stamp, in UTC, to the millisecond; dots if it is unknown."""
+    if time_ns is None:
+        return "--:--:--.---"
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds % (86400 * 366 * 8000))
+    return f"{moment:%H:%M:%S}.{rest // 1_000_000:03d}"
+
+
+def duration(span_ns: int | None) -> str:
+    """Show a latency with a fitting unit."""
+    if span_ns is None:
+        return ""
+    milliseconds = span_ns / 1_000_000
+    return f"{milliseconds:.1f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
+
+
+def parameters(params: dict[str, Any], labels: dict[str, str] | msgspec.UnsetType) -> str:
+    """Show parameters as ``name=value (meaning)``."""
+    meanings = {} if isinstance(labels, msgspec.UnsetType) else labels
+    parts = []
+    for name, value in params.items():
+        shown = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        meaning = meanings.get(name)
+        parts.append(f"{name}={shown} ({meaning})" if meaning and meaning != shown else f"{name}={shown}")
+    return printable(", ".join(parts))
+
+
+def render(record: Record) -> Text:
+    """Make the lines of one record, without a final line end."""
+    if isinstance(record, Transaction):
+        return _transaction(record)
+    if isinstance(record, Urc):
+        return _urc(record)
+    if isinstance(record, Data):
+        return _data(record)
+    return _finding(record)
+
+
+def _head(time_ns: int | None, mark: str, style: str) -> Text:
+    return Text(clock(time_ns), "dim").append(f" {mark} ", style)
+
+
+def _transaction(record: Transaction) -> Text:
+    text = _head(record.time_ns, "→", "bold cyan").append(printable(record.raw), "cyan")
+    meaning = parameters(record.params, record.labels)
+    title = f"{record.name} {record.form}" + (f": {meaning}" if meaning else "")
+    text.append(f"\n{_INDENT}{title}", "dim" if record.dialect else "yellow")
+    for information in record.information:
+        _answer(text, information, "green")
+    result = record.result
+    if result is not None:
+        good = result.code in ("OK", "CONNECT", "SEND OK")
+        shown = result.code
+        if result.error is not None:
+            shown += f" {result.error.code}" + (f": {result.error.text}" if result.error.text else "")
+        text.append(f"\n{_INDENT}← ", "green").append(printable(shown), "green" if good else "bold red")
+        if record.latency_ns is not None:
+            text.append(f"  {duration(record.latency_ns)}", "magenta")
+    for late in record.urcs:
+        _answer(text, late, "blue")
+    return text
+
+
+def _answer(text: Text, information: Information, style: str) -> None:
+    text.append(f"\n{_INDENT}← ", style).append(printable(information.raw), style)
+    meaning = parameters(information.params, information.labels)
+    if meaning:
+        text.append(f"  {meaning}", "dim")
+    if isinstance(information.latency_ns, int):
+        text.append(f"  {duration(information.latency_ns)}", "magenta")
+
+
+def _urc(record: Urc) -> Text:
+    text = _head(record.time_ns, "←", "bold blue").append(printable(record.raw), "blue" if record.name else "white")
+    meaning = parameters(record.params, record.labels)
+    if meaning:
+        text.append(f"\n{_INDENT}{record.name} urc: {meaning}", "dim" if record.dialect else "yellow")
+    return text
+
+
+def _data(record: Data) -> Text:
+    arrow = "⇒" if record.side == "mcu" else "⇐"
+    data = bytes.fromhex(record.data)
+    shown = printable(data[:48].decode("utf-8", "backslashreplace")) + ("…" if len(data) > 48 else "")
+    where = "" if record.connect_id is None else f" on connection {record.connect_id}"
+    text = _head(record.time_ns, arrow, "bold white")
+    return text.append(f"{record.length} bytes{where} ({record.announced_by}, {record.via}): ").append(shown, "white")
+
+
+def _finding(record: Finding) -> Text:
+    style = {"error": "bold red", "warning": "yellow", "note": "dim"}[record.severity]
+    text = _head(record.time_ns, "!", style).append(f"{record.severity}: {printable(record.message)}", style)
+    if record.reference:
+        text.append(f" [{record.reference}]", "dim")
+    return text.append(f" ({record.rule})", "dim")

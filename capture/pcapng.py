@@ -1,0 +1,224 @@
+"""pcapng, as much of it as a serial tap needs, without loss.
+
+Strategy: one writer that appends whole blocks, each with a single ``write`` (so a killed process leaves only
+whole blocks behind, or one cut block at the very end), and one reader that yields packets in file order and
+stops cleanly at a cut block. Times are integers in nanoseconds from end to end. The reader takes either byte
+order, any ``if_tsresol``, several sections, and skips block types that it does not know.
+
+Source: draft-ietf-opsawg-pcapng, sections 4.1 (SHB), 4.2 (IDB), 4.3 (EPB), 4.4 (SPB), 3.5 (options).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from capture.errors import AtsharkError
+
+SHB_MAGIC = b"\x0a\x0d\x0d\x0a"
+LINKTYPE_WIRESHARK_UPPER_PDU = 252
+INBOUND, OUTBOUND = 1, 2
+"""Direction bits of ``epb_flags``. The MCU is the local side: what it sends is outbound."""
+
+_MAX_BLOCK = 16 * 1024 * 1024
+_SHB, _IDB, _SPB, _EPB = 0x0A0D0D0A, 1, 3, 6
+_OPT_END, _OPT_COMMENT = 0, 1
+_SHB_HARDWARE, _SHB_OS, _SHB_USERAPPL = 2, 3, 4
+_IF_NAME, _IF_DESCRIPTION, _IF_SPEED, _IF_TSRESOL, _IF_TSOFFSET = 2, 3, 8, 9, 14
+_EPB_FLAGS = 2
+_NS = 1_000_000_000
+_EPB_HEAD = struct.Struct("<IIIIIII")
+_EPB_FLAGS_OPT = struct.Struct("<HHI")
+
+
+def _option(code: int, value: bytes) -> bytes:
+    value = value[:0xFFFF]
+    return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def _text_option(code: int, text: str) -> bytes:
+    return _option(code, text.encode("utf-8", "backslashreplace")) if text else b""
+
+
+class Writer:
+    """Append pcapng blocks to a binary file.
+
+    ``stream`` must be unbuffered (or flushed by the caller): each call makes exactly one ``write``.
+    """
+
+    def __init__(self, stream: BinaryIO, application: str, comment: str = "") -> None:
+        self._stream = stream
+        self._interfaces = 0
+        body = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
+        options = _text_option(_OPT_COMMENT, comment) + _text_option(_SHB_USERAPPL, application)
+        self._block(_SHB, body + options + _option(_OPT_END, b""))
+
+    def _block(self, kind: int, body: bytes) -> None:
+        total = len(body) + 12
+        self._stream.write(struct.pack("<II", kind, total) + body + struct.pack("<I", total))
+
+    def add_interface(self, name: str, description: str = "", *, link_type: int, speed: int = 0) -> int:
+        """Describe an interface and return its number. ``speed`` is in bit/s, 0 for unknown."""
+        options = _text_option(_IF_NAME, name) + _text_option(_IF_DESCRIPTION, description)
+        if speed:
+            options += _option(_IF_SPEED, struct.pack("<Q", speed))
+        options += _option(_IF_TSRESOL, b"\x09") + _option(_OPT_END, b"")
+        self._block(_IDB, struct.pack("<HHI", link_type, 0, 0) + options)
+        self._interfaces += 1
+        return self._interfaces - 1
+
+    def packet(self, interface: int, time_ns: int, data: bytes, *, direction: int = 0, comment: str = "") -> None:
+        """Write one packet. ``time_ns`` counts from the epoch; ``direction`` is INBOUND, OUTBOUND or 0."""
+        size = len(data)
+        options = _text_option(_OPT_COMMENT, comment) if comment else b""
+        if direction:
+            options += _EPB_FLAGS_OPT.pack(_EPB_FLAGS, 4, direction)
+        if options:
+            options += b"\0\0\0\0"
+        padding = -size % 4
+        total = 32 + size + padding + len(options)
+        head = _EPB_HEAD.pack(_EPB, total, interface, time_ns >> 32, time_ns & 0xFFFFFFFF, size, size)
+        self._stream.write(b"".join((head, data, b"\0\0\0"[:padding], options, total.to_bytes(4, "little"))))
+
+
+@dataclass(slots=True)
+class Interface:
+    """An interface as its description block tells. ``units_per_s`` is the time stamp resolution."""
+
+    link_type: int
+    name: str = ""
+    description: str = ""
+    speed: int = 0
+    units_per_s: int = 1_000_000
+    offset_s: int = 0
+
+    def to_ns(self, ticks: int) -> int:
+        """Turn a time stamp of this interface into ns since the epoch."""
+        if self.units_per_s == _NS:
+            return ticks + self.offset_s * _NS
+        return ticks * _NS // self.units_per_s + self.offset_s * _NS
+
+
+@dataclass(slots=True)
+class Packet:
+    """One packet: its interface, time in ns since the epoch (None in a simple packet block), bytes, notes."""
+
+    interface: Interface
+    time_ns: int | None
+    data: bytes
+    direction: int = 0
+    comment: str = ""
+
+
+@dataclass(slots=True)
+class _Section:
+    order: str = "<"
+    interfaces: list[Interface] = field(default_factory=list)
+
+
+class Reader:
+    """Iterate over the packets of a pcapng stream.
+
+    After the iteration ``truncated`` holds a sentence if the file ends in a cut or damaged block, else "".
+    All whole packets before it have been yielded. Raises :class:`AtsharkError` if the stream does not begin
+    with a section header.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str = "input") -> None:
+        self._stream = stream
+        self._name = name
+        self.truncated = ""
+        self.application = ""
+
+    def __iter__(self) -> Iterator[Packet]:
+        section: _Section | None = None
+        position = 0
+        while True:
+            head = self._stream.read(8)
+            if not head:
+                break
+            if len(head) < 8:
+                self.truncated = f"the file ends inside a block header at byte {position}"
+                break
+            if head[:4] == SHB_MAGIC:
+                magic = self._stream.read(4)
+                if magic not in (b"\x4d\x3c\x2b\x1a", b"\x1a\x2b\x3c\x4d"):
+                    if section is None:
+                        raise AtsharkError(f"{self._name}: not a pcapng file (its byte-order mark is missing or cut)")
+                    self.truncated = f"the section header at byte {position} is damaged"
+                    break
+                section = _Section("<" if magic[0] == 0x4D else ">")
+                head += magic
+            if section is None:
+                raise AtsharkError(f"{self._name}: not a pcapng file (it does not begin with a section header)")
+            order = section.order
+            kind, total = struct.unpack(order + "II", head[:8])
+            if total < 12 or total % 4 or total > _MAX_BLOCK:
+                self.truncated = f"the block at byte {position} has an impossible length of {total} bytes"
+                break
+            rest = self._stream.read(total - len(head))
+            if len(rest) < total - len(head):
+                self.truncated = f"the file ends inside the block at byte {position}"
+                break
+            try:
+                packet = self._block(section, kind, head[8:] + rest[:-4])
+            except (struct.error, IndexError):
+                self.truncated = f"the block at byte {position} contradicts itself"
+                break
+            if packet is not None:
+                yield packet
+            position += total
+
+    def _block(self, section: _Section, kind: int, body: bytes) -> Packet | None:
+        order = section.order
+        if kind == _EPB:
+            number, high, low, captured = struct.unpack_from(order + "IIII", body)
+            interface = section.interfaces[number]
+            if captured > len(body) - 20:
+                raise IndexError
+            packet = Packet(interface, interface.to_ns(high << 32 | low), body[20 : 20 + captured])
+            for code, value in _options(order, body, 20 + captured + (-captured % 4)):
+                if code == _OPT_COMMENT:
+                    packet.comment = value.decode("utf-8", "replace")
+                elif code == _EPB_FLAGS and len(value) == 4:
+                    packet.direction = struct.unpack(order + "I", value)[0] & 3
+            return packet
+        if kind == _SPB:
+            size = min(struct.unpack_from(order + "I", body)[0], len(body) - 4)
+            return Packet(section.interfaces[0], None, body[4 : 4 + size])
+        if kind == _IDB:
+            section.interfaces.append(_interface(order, body))
+        elif kind == _SHB:
+            for code, value in _options(order, body, 16):
+                if code == _SHB_USERAPPL:
+                    self.application = value.decode("utf-8", "replace")
+        return None
+
+
+def _interface(order: str, body: bytes) -> Interface:
+    result = Interface(struct.unpack_from(order + "H", body)[0])
+    for code, value in _options(order, body, 8):
+        if code == _IF_NAME:
+            result.name = value.decode("utf-8", "replace")
+        elif code == _IF_DESCRIPTION:
+            result.description = value.decode("utf-8", "replace")
+        elif code == _IF_SPEED and len(value) == 8:
+            result.speed = struct.unpack(order + "Q", value)[0]
+        elif code == _IF_TSRESOL and value:
+            base, exponent = (2, value[0] & 0x7F) if value[0] & 0x80 else (10, value[0])
+            result.units_per_s = base ** min(exponent, 64)
+        elif code == _IF_TSOFFSET and len(value) == 8:
+            result.offset_s = struct.unpack(order + "q", value)[0]
+    return result
+
+
+def _options(order: str, body: bytes, position: int) -> Iterator[tuple[int, bytes]]:
+    while position + 4 <= len(body):
+        code, size = struct.unpack_from(order + "HH", body, position)
+        if code == _OPT_END:
+            return
+        position += 4
+        yield code, body[position : position + size]
+        position += size + (-size % 4)

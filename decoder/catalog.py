@@ -1,0 +1,316 @@
+"""The catalog: which dialect knows a name, and what its parameters are.
+
+Strategy: dialect files (see schema.py) are compiled once into plain lookup tables. A command or URC has one or
+more syntaxes; a line is read by the one that fits best: right number of arguments, right fixed words, values of
+the right type. A line that fits none still decodes, by the nearest syntax, and says so.
+
+A dialect brings its base along; where two dialects define a name, the one given first wins.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from capture.errors import AtsharkError
+from decoder import schema
+from decoder.events import Error, Form, Params
+from decoder.grammar import split_arguments, unquote
+from decoder.schema import LateSpec, Meaning, ParamSpec, PayloadSpec, SetsSpec, StreamSpec
+from decoder.values import CONVERTERS
+
+DEFAULT_DIALECTS = ("onemo-tcpip",)
+DEFAULT_TIMEOUT_S = 10
+_ERROR_KINDS = {"CME ERROR": "cme", "CMS ERROR": "cms", "CIS ERROR": "cis"}
+
+
+class Arguments(NamedTuple):
+    """Typed arguments of one line. ``fit`` is 0 for a perfect fit; ``payload`` tells where payload begins."""
+
+    params: Params
+    labels: dict[str, str]
+    fit: int
+    syntax: Syntax | None
+
+
+class Param:
+    """A parameter in one place of a syntax."""
+
+    __slots__ = ("convert", "labels", "length", "mark", "name", "spec", "type", "words")
+
+    def __init__(self, word: schema.Word, spec: ParamSpec, errors: dict[str, Meaning]) -> None:
+        self.name = word.name
+        self.words = word.words
+        self.length = word.length
+        self.mark = word.mark
+        self.spec = spec
+        self.type = spec.type
+        self.convert = CONVERTERS[spec.type]
+        table = {**errors, **spec.values} if spec.error else spec.values
+        self.labels = {key: meaning[0] for key, meaning in table.items()}
+
+
+class Syntax:
+    """A compiled parameter list."""
+
+    __slots__ = ("constants", "maximum", "minimum", "params", "payload", "takes_rest")
+
+    def __init__(self, params: list[Param]) -> None:
+        self.params = params
+        self.minimum = sum(1 for param in params if not param.mark or param.mark == "~")
+        self.maximum = 10_000 if params and params[-1].mark == "*" else len(params)
+        self.takes_rest = bool(params) and params[-1].mark == "~"
+        self.constants = [(i, param.words) for i, param in enumerate(params) if param.words]
+        payloads = [i for i, param in enumerate(params) if param.length]
+        self.payload = payloads[0] if payloads else -1
+
+    def read(self, arguments: list[str]) -> Arguments:
+        """Type ``arguments`` by this syntax; each thing that does not fit adds to ``fit``."""
+        count = len(arguments)
+        fit = 0
+        if count > self.maximum:
+            if self.takes_rest:
+                keep = len(self.params) - 1
+                arguments = [*arguments[:keep], ",".join(arguments[keep:])]
+                count = len(arguments)
+            else:
+                fit += 10 + count - self.maximum
+        elif count < self.minimum:
+            fit += 10 + self.minimum - count
+        for index, words in self.constants:
+            if index >= count or unquote(arguments[index]) not in words:
+                fit += 100
+        params: Params = {}
+        labels: dict[str, str] = {}
+        last = len(self.params) - 1
+        for index, text in enumerate(arguments):
+            if index > last and not (last >= 0 and self.params[last].mark == "*"):
+                params[f"arg{index + 1}"] = unquote(text)
+                continue
+            param = self.params[min(index, last)]
+            if not text:
+                fit += 0 if param.mark or index else 1
+                continue
+            value: Any
+            try:
+                value = param.convert(text)
+            except ValueError:
+                value = unquote(text)
+                fit += 2
+            if param.mark == "*":
+                params.setdefault(param.name, []).append(value)
+            else:
+                params[param.name] = value
+                if param.labels and (label := param.labels.get(str(value))) is not None:
+                    labels[param.name] = label
+        return Arguments(params, labels, fit, self)
+
+
+def best(syntaxes: list[Syntax], text: str) -> Arguments:
+    """Read ``text`` by the syntax that fits best (the first of equals); without syntaxes, number the arguments."""
+    arguments = split_arguments(text)
+    found: Arguments | None = None
+    for syntax in syntaxes:
+        candidate = syntax.read(arguments)
+        if candidate.fit == 0:
+            return candidate
+        if found is None or candidate.fit < found.fit:
+            found = candidate
+    return found or generic(arguments)
+
+
+def generic(arguments: list[str]) -> Arguments:
+    """Number arguments that no syntax names."""
+    return Arguments({f"arg{i}": unquote(text) for i, text in enumerate(arguments, 1) if text}, {}, 0, None)
+
+
+class Command:
+    """A command of a dialect, compiled."""
+
+    __slots__ = (
+        "answer", "answer_encoding", "answer_names", "answers", "dialect", "encoding", "late", "name", "payload",
+        "sets", "spec", "stream", "syntaxes", "test_answer", "timeout_s",
+    )  # fmt: skip
+
+    def __init__(self, dialect: Dialect, spec: schema.CommandSpec) -> None:
+        self.name = spec.name
+        self.dialect = dialect.id
+        self.spec: schema.CommandSpec | schema.BasicSpec = spec
+        self.syntaxes = dialect.syntaxes(spec.set, spec.param)
+        self.answer = dialect.syntaxes(spec.answer, spec.param)
+        self.test_answer = dialect.syntaxes(spec.test_answer, spec.param)
+        self.answer_names = frozenset([spec.name, *spec.answer_names])
+        self.answers = frozenset(
+            form
+            for form, yes in (("test", True), ("read", True), ("exec", bool(spec.answer)), ("set", spec.set_answer))
+            if yes and (form in ("test", "read") or spec.answer)
+        )
+        self.late: list[LateSpec] = spec.late
+        self.payload: PayloadSpec | None = spec.payload
+        self.stream: StreamSpec | None = spec.stream
+        self.sets: list[SetsSpec] = spec.sets
+        self.encoding = spec.encoding
+        self.answer_encoding = spec.answer_encoding
+        self.timeout_s = spec.timeout_s or DEFAULT_TIMEOUT_S
+
+
+class Basic(Command):
+    """A basic command: its digits are one parameter."""
+
+    def __init__(self, dialect: Dialect, spec: schema.BasicSpec) -> None:
+        super().__init__(dialect, schema.CommandSpec(spec.name, spec.section, spec.en, timeout_s=spec.timeout_s))
+        self.spec = spec
+        self.stream = spec.stream
+        word = schema.Word(spec.param, mark="?")
+        kind: schema.ParamType = "string" if spec.name == "D" else "int"
+        self.syntaxes = [Syntax([Param(word, ParamSpec(kind, values=spec.values), {})])]
+
+
+class UrcType:
+    """A URC of a dialect, compiled."""
+
+    __slots__ = ("dialect", "encoding", "name", "ok", "spec", "syntaxes")
+
+    def __init__(self, dialect: Dialect, spec: schema.UrcSpec) -> None:
+        self.name = spec.name
+        self.dialect = dialect.id
+        self.spec = spec
+        self.ok = spec.ok
+        self.encoding = spec.encoding
+        self.syntaxes = dialect.syntaxes(spec.syntax, spec.param)
+
+
+class Dialect:
+    """A dialect file, compiled."""
+
+    def __init__(self, file: schema.DialectFile) -> None:
+        self.file = file
+        self.id = file.dialect.id
+        self._all_errors = {code: text for table in file.errors.values() for code, text in table.items()}
+        self.commands: dict[str, Command] = {}
+        for spec in file.command:
+            command = Command(self, spec)
+            for name in (spec.name, *spec.aliases):
+                self.commands[name] = command
+        for basic in file.basic:
+            self.commands[basic.name] = Basic(self, basic)
+        self.urcs: dict[str, UrcType] = {}
+        for urc_spec in file.urc:
+            urc = UrcType(self, urc_spec)
+            for name in (urc_spec.name, *urc_spec.aliases):
+                self.urcs[name] = urc
+
+    def syntaxes(self, texts: list[str], own: dict[str, ParamSpec]) -> list[Syntax]:
+        """Compile syntaxes with the parameters of this file; ``own``, those of one command, come first."""
+        known = {**self.file.param, **own}
+        return [
+            Syntax([Param(word, known.get(word.name, ParamSpec()), self._all_errors) for word in words])
+            for words in map(schema.parse_syntax, texts)
+        ]
+
+    def error(self, kind: str, code: str) -> Meaning | None:
+        """Look an error code up: in the table for its kind, then in any table of this dialect."""
+        found = self.file.errors.get(_ERROR_KINDS.get(kind, kind), {}).get(code)
+        return found or self._all_errors.get(code)
+
+
+class Catalog:
+    """The dialects in force, in order of precedence."""
+
+    def __init__(self, dialects: Iterable[Dialect]) -> None:
+        self.dialects = list(dialects)
+        self.commands: dict[str, Command] = {}
+        self.urcs: dict[str, UrcType] = {}
+        for dialect in reversed(self.dialects):
+            self.commands.update(dialect.commands)
+            self.urcs.update(dialect.urcs)
+
+        self.inline = [
+            _inline(urc.name, syntax, urc.encoding, urc.spec.cached)
+            for urc in self.urcs.values()
+            for syntax in urc.syntaxes
+            if syntax.payload >= 0
+        ] + [
+            _inline(command.name, syntax, command.answer_encoding, {})
+            for command in self.commands.values()
+            for syntax in command.answer
+            if syntax.payload >= 0
+        ]
+        heads = b"|".join(sorted({re.escape(inline.name.encode()) for inline in self.inline}))
+        self.inline_head = re.compile(rb"[\r\n \0]*+\+(?:%b)\s*[:=]" % heads if heads else rb"(?!)")
+
+    def error(self, kind: str, text: str, dialect: str | None) -> Error:
+        """Explain what followed ``+CME ERROR:``. ``dialect``, that of the failed command, is asked first."""
+        code: int | str = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+        ordered = sorted(self.dialects, key=lambda one: one.id != dialect)
+        for one in ordered:
+            meaning = one.error(kind, str(code))
+            if meaning:
+                return Error(code, meaning[0], meaning[1])
+        return Error(code, None if isinstance(code, int) else text)
+
+
+class Inline(NamedTuple):
+    """A module line with payload in it: where the payload begins, how many bytes, by which state it is encoded."""
+
+    name: str
+    head: re.Pattern[bytes]
+    syntax: Syntax
+    encoding: str
+    cached: dict[str, list[int]]
+
+
+def _inline(name: str, syntax: Syntax, encoding: str, cached: dict[str, list[int]]) -> Inline:
+    parts = [rb"[\r\n \0]*+(?P<line>\+", re.escape(name.encode()), rb"\s*[:=][ \t]*"]
+    for param in syntax.params[: syntax.payload]:
+        if param.words:
+            value = b"|".join(re.escape(word.encode()) for word in param.words)
+            parts.append(rb'"?(?P<%b>%b)"?[ \t]*,[ \t]*' % (param.name.encode(), value))
+        else:
+            parts.append(rb'(?P<%b>"[^"\r\n]*"|[^,"\r\n]*),[ \t]*' % param.name.encode())
+    return Inline(name, re.compile(b"".join(parts) + rb")"), syntax, encoding, cached)
+
+
+def names() -> list[str]:
+    """List the dialects that come with atshark."""
+    folder = resources.files("decoder.dialects")
+    return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def _load(name: str) -> Dialect:
+    if os.sep in name or name.endswith(".toml"):
+        try:
+            text = Path(name).read_text("utf-8")
+        except OSError as error:
+            raise AtsharkError(f"{name}: the dialect file cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise AtsharkError(f"{name}: the dialect file is not UTF-8 text") from error
+        return Dialect(schema.load(text, name))
+    if name not in names():
+        raise AtsharkError(f"no dialect is called {name!r}; known: {', '.join(names())}, or give a TOML file")
+    file = resources.files("decoder.dialects") / f"{name}.toml"
+    return Dialect(schema.load(file.read_text("utf-8"), f"{name}.toml"))
+
+
+def load(dialects: Iterable[str] = ()) -> Catalog:
+    """Load dialects by name or file path, each with its base. Raises :class:`AtsharkError`."""
+    loaded: dict[str, Dialect] = {}
+    queue = list(dialects) or list(DEFAULT_DIALECTS)
+    for name in queue:
+        dialect = _load(name)
+        if dialect.id in loaded:
+            continue
+        loaded[dialect.id] = dialect
+        base = dialect.file.dialect.base
+        if base and base not in loaded:
+            queue.append(base)
+    return Catalog(loaded.values())
+
+
+def form_answers(command: Command, form: Form) -> list[Syntax]:
+    """Return the syntaxes of the information response to ``form``."""
+    return command.test_answer if form == "test" else command.answer

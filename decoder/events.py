@@ -1,0 +1,140 @@
+"""What the decoder says: messages (every byte, in order) and the records built from them.
+
+A :class:`Message` is a span of bytes of one wire, with its kind. The messages of a wire, in order, are exactly
+its input. Records are what ``atshark decode --format jsonl`` prints; docs/jsonl.md describes each field.
+
+Times are integers in ns since the epoch, None when unknown. The time of a message is that of its **last** byte,
+because only then could its reader act on it; a latency runs from the last byte of the command line to the last
+byte of the answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from capture.chunk import Side
+
+Form = Literal["test", "read", "set", "exec", "basic", "s-register", "dial"]
+MessageKind = Literal[
+    "command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank"
+]
+Severity = Literal["error", "warning", "note"]
+Params = dict[str, Any]
+
+
+class Error(msgspec.Struct, frozen=True):
+    """An error code as the module gave it (an integer or a word) and its meaning, None if not known."""
+
+    code: int | str | None
+    text: str | None
+    text_zh: str | None = None
+
+
+class Result(msgspec.Struct, frozen=True):
+    """How a command ended.
+
+    ``code`` is the final result code ("OK", "CME ERROR" …), "timeout" if none came in the time that the
+    catalog allows, or "unanswered" if none came before the next command, a restart or the end of the input.
+    """
+
+    code: str
+    error: Error | None = None
+
+
+class Information(msgspec.Struct, omit_defaults=True):
+    """An information response, or a late URC that belongs to a command.
+
+    ``name`` is None for free text. ``latency_ns`` is given for late URCs only.
+    """
+
+    name: str | None
+    params: Params
+    raw: str
+    labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    time_ns: int | None | msgspec.UnsetType = msgspec.UNSET
+    latency_ns: int | None | msgspec.UnsetType = msgspec.UNSET
+
+
+class Transaction(msgspec.Struct, tag_field="kind", tag="transaction"):
+    """One command with everything that answered it. ``time_ns`` is that of the command line's last byte."""
+
+    time_ns: int | None
+    side: Side
+    name: str
+    form: Form
+    dialect: str | None
+    params: Params
+    raw: str
+    information: list[Information] = []
+    urcs: list[Information] = []
+    result: Result | None = None
+    latency_ns: int | None = None
+    labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Urc(msgspec.Struct, tag_field="kind", tag="urc"):
+    """A line that the module sent of its own accord. ``name`` is None for text that no dialect knows."""
+
+    time_ns: int | None
+    side: Side
+    name: str | None
+    dialect: str | None
+    params: Params
+    raw: str
+    labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Data(msgspec.Struct, tag_field="kind", tag="data"):
+    """Payload of a connection: the bytes that were meant, in hex, after undoing the encoding on the wire.
+
+    ``via`` says how they crossed: in the command line, after a prompt, in a URC, in an answer, or in
+    transparent mode. ``announced_by`` is the command or URC that said they would come.
+    """
+
+    time_ns: int | None
+    side: Side
+    connect_id: int | str | None
+    announced_by: str
+    via: Literal["command", "prompt", "urc", "answer", "transparent"]
+    encoding: Literal["raw", "hex", "escaped"]
+    length: int
+    data: str
+
+
+class Finding(msgspec.Struct, tag_field="kind", tag="finding"):
+    """Something that went wrong or deserves a look. ``reference`` names the manual or standard, if any."""
+
+    time_ns: int | None
+    side: Side | None
+    rule: str
+    severity: Severity
+    message: str
+    reference: str | None = None
+
+
+class Message(msgspec.Struct):
+    """A span of bytes of one wire. ``first_ns`` and ``time_ns`` are the times of its first and last byte.
+
+    ``commands`` are the transactions that a command line opens; ``owner`` is the one that an answer belongs to.
+    """
+
+    kind: MessageKind
+    side: Side
+    first_ns: int | None
+    time_ns: int | None
+    raw: bytes
+    text: str = ""
+    name: str | None = None
+    params: Params = {}
+    labels: dict[str, str] = {}
+    commands: tuple[Transaction, ...] = ()
+    owner: Transaction | None = None
+    result: Result | None = None
+    latency_ns: int | None = None
+    data: Data | None = None
+
+
+Record = Transaction | Urc | Data | Finding
+Event = Message | Record

@@ -1,0 +1,262 @@
+"""The shape of a dialect file, and its validation with an error that names file and line.
+
+A dialect file is TOML; docs/adding-a-dialect.md explains every key. The classes here are that shape, checked by
+msgspec. A **syntax** is a parameter list in one string, close to how manuals print it::
+
+    'connect_id proto_type address remote_port timeout? access_mode?'
+
+Each word names a parameter. ``?`` after it: may be absent. ``*``: may repeat to the end of the line. ``~``: takes
+the rest of the line, commas included. ``name="a|b"``: is one of these words (and so selects this syntax).
+``data:length``: payload, as many bytes as the parameter ``length`` says.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Literal
+
+import msgspec
+
+from capture.errors import AtsharkError
+
+ParamType = Literal["int", "string", "payload", "ip", "hex", "bool", "float", "time", "ranges"]
+Meaning = tuple[str, str]
+"""English and Chinese."""
+
+
+class ParamSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A parameter: type, meaning, unit, range, enumeration. ``error``: a value not listed is an error code."""
+
+    type: ParamType = "string"
+    en: str = ""
+    zh: str = ""
+    unit: str = ""
+    range: tuple[int, int] | None = None
+    values: dict[str, Meaning] = {}
+    secret: bool = False
+    error: bool = False
+
+
+class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A URC that completes a command after its OK.
+
+    ``where`` fixes parameters of the URC, ``match`` names parameters that must be equal in command and URC,
+    ``when`` says for which commands it is expected. It is awaited ``within`` seconds (a number, or the name of a
+    parameter of the command that holds it, else ``default``). With ``until``, lines are collected up to the one
+    with these parameters, unless the command's parameters are as in ``single``: then one line is all.
+    """
+
+    urc: str
+    where: dict[str, str | int] = {}
+    match: list[str] = []
+    when: dict[str, list[int | str]] = {}
+    within: int | str = 60
+    default: int = 60
+    until: dict[str, str | int] = {}
+    single: dict[str, list[int]] = {}
+
+
+class PayloadSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """Raw bytes from the MCU after a command: as many as ``length`` says, or until one of ``end``."""
+
+    after: Literal["prompt"] = "prompt"
+    length: str = ""
+    end: tuple[Literal["ctrl-z", "+++"], ...] = ("ctrl-z",)
+    unless: str = ""
+
+
+class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """Transparent mode after ``CONNECT``; ``when`` says for which commands (empty: always)."""
+
+    when: dict[str, list[int | str]] = {}
+
+
+class SetsSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """What a successful command changes for the connection that ``key`` names ("" for the whole module).
+
+    ``values`` maps a state to the parameter that holds its value; ``defaults`` are the values of absent ones.
+    """
+
+    key: str
+    values: dict[str, str]
+    defaults: dict[str, int] = {}
+
+
+class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A command: its forms (a list of syntaxes each), its answers, what follows it."""
+
+    name: str
+    section: str
+    en: str
+    zh: str = ""
+    read: bool = False
+    exec: bool = False
+    set: list[str] = []
+    answer: list[str] = []
+    set_answer: bool = True
+    answer_names: list[str] = []
+    test_answer: list[str] = []
+    late: list[LateSpec] = []
+    payload: PayloadSpec | None = None
+    stream: StreamSpec | None = None
+    sets: list[SetsSpec] = []
+    encoding: str = ""
+    answer_encoding: str = ""
+    timeout_s: int = 0
+    aliases: list[str] = []
+    param: dict[str, ParamSpec] = {}
+
+
+class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A URC and its syntaxes.
+
+    ``ok``: whether its own OK line follows it. ``reboot``: the module restarted. ``ends_stream``: the parameters
+    of the line that ends transparent mode. ``encoding``: the state that says how its payload is written.
+    ``cached``: states in which it announces payload without carrying it.
+    """
+
+    name: str
+    section: str
+    en: str
+    zh: str = ""
+    syntax: list[str] = []
+    ok: Literal["never", "maybe", "always"] = "never"
+    reboot: bool = False
+    ends_stream: dict[str, str] = {}
+    encoding: str = ""
+    cached: dict[str, list[int]] = {}
+    aliases: list[str] = []
+    param: dict[str, ParamSpec] = {}
+
+
+class BasicSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A basic command (``E``, ``&F``, ``D``, ``S0``): one optional value."""
+
+    name: str
+    section: str
+    en: str
+    zh: str = ""
+    param: str = "value"
+    values: dict[str, Meaning] = {}
+    timeout_s: int = 0
+    stream: StreamSpec | None = None
+
+
+class DialectSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """Who speaks the dialect and where it is written down."""
+
+    id: str
+    title: str
+    source: str
+    base: str = ""
+    zh: str = ""
+    modules: list[str] = []
+
+
+class DialectFile(msgspec.Struct, forbid_unknown_fields=True):
+    """A whole dialect file."""
+
+    dialect: DialectSpec
+    param: dict[str, ParamSpec] = {}
+    command: list[CommandSpec] = []
+    basic: list[BasicSpec] = []
+    urc: list[UrcSpec] = []
+    errors: dict[str, dict[str, Meaning]] = {}
+
+
+_WORD = re.compile(r"([a-z][a-z0-9_]*)(?:=\"([^\"]+)\"|:([a-z][a-z0-9_]*))?([?*~]?)\Z")
+
+
+class Word(msgspec.Struct, frozen=True):
+    """One word of a syntax: parameter name, fixed words, the parameter that counts its bytes, and its mark."""
+
+    name: str
+    words: tuple[str, ...] = ()
+    length: str = ""
+    mark: str = ""
+
+
+def parse_syntax(syntax: str) -> list[Word]:
+    """Parse a syntax. Raises ValueError with the offending word."""
+    words = []
+    for text in syntax.split():
+        match = _WORD.match(text)
+        if not match:
+            raise ValueError(f"cannot read {text!r} in the syntax {syntax!r}")
+        fixed = tuple(match[2].split("|")) if match[2] else ()
+        words.append(Word(match[1], fixed, match[3] or "", match[4]))
+    for word in words[:-1]:
+        if word.mark in "*~" and word.mark:
+            raise ValueError(f"{word.name}{word.mark} must be the last word of the syntax {syntax!r}")
+    return words
+
+
+def load(text: str, name: str) -> DialectFile:
+    """Parse and check a dialect file. Raises :class:`AtsharkError` that begins with ``name:line:``."""
+    try:
+        parsed = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+)", str(error))
+        line = int(place[1]) if place else text.count("\n") + 1
+        raise AtsharkError(f"{name}:{line}: not valid TOML: {error}") from error
+    try:
+        result = msgspec.convert(parsed, DialectFile)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise AtsharkError(f"{name}:{_line_of(text, path.rstrip('`'), message)}: {message}") from error
+    _check(result, text, name)
+    return result
+
+
+def _check(file: DialectFile, text: str, name: str) -> None:
+    tables: list[tuple[str, list[tuple[CommandSpec | UrcSpec, list[str]]]]] = [
+        ("command", [(command, [*command.set, *command.answer, *command.test_answer]) for command in file.command]),
+        ("urc", [(urc, urc.syntax) for urc in file.urc]),
+    ]
+    for table, entries in tables:
+        seen: set[str] = set()
+        for index, (entry, syntaxes) in enumerate(entries):
+            problem = f"{table} {entry.name!r} is defined twice" if entry.name in seen else ""
+            seen.add(entry.name)
+            for syntax in syntaxes:
+                problem = problem or _syntax_problem(file.param.keys() | entry.param.keys(), syntax)
+            if problem:
+                raise AtsharkError(f"{name}:{_line_of(text, f'.{table}[{index}]', '')}: {problem}")
+
+
+def _syntax_problem(defined: set[str], syntax: str) -> str:
+    try:
+        words = parse_syntax(syntax)
+    except ValueError as error:
+        return str(error)
+    names = {word.name for word in words}
+    for word in words:
+        if word.length and word.length not in names:
+            return f"{word.name} is counted by {word.length!r}, which the syntax {syntax!r} does not have"
+        if not word.words and word.name not in defined:
+            return f"the parameter {word.name!r} of the syntax {syntax!r} has no [param.{word.name}]"
+    return ""
+
+
+def _line_of(text: str, path: str, message: str) -> int:
+    """Find the line of a msgspec path like ``.command[3].late[0].urc``: header first, then the key below it."""
+    lines = text.splitlines()
+    table = re.match(r"\.(\w+)(?:\[(\d+)\])?(?:\[\.\.\.\])?(.*)", path)
+    key = re.search(r"unknown field `(\w+)`", message) or re.search(r"\.(\w+)(?:\[[^\]]*\])*\Z", path)
+    if not table:
+        start = 0
+    elif table[2]:
+        headers = [i for i, line in enumerate(lines) if line.strip() == f"[[{table[1]}]]"]
+        start = headers[int(table[2])] if int(table[2]) < len(headers) else 0
+    else:
+        headers = [i for i, line in enumerate(lines) if re.match(rf"\s*\[{table[1]}\b", line)]
+        start = headers[0] if headers else 0
+    if key:
+        pattern = re.compile(rf"\s*{re.escape(key[1])}\s*=|.*[{{,]\s*{re.escape(key[1])}\s*=")
+        for index in range(start, len(lines)):
+            if index > start and lines[index].startswith("[["):
+                break
+            if pattern.match(lines[index]):
+                return index + 1
+    return start + 1

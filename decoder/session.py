@@ -1,0 +1,990 @@
+"""The decoder: chunks of two wires in, messages and records out.
+
+Strategy: a push machine without I/O and without a clock. Each wire is in one of a few modes and a small method
+per mode takes the next span from it:
+
+    MCU wire:     lines -> (command that announces payload) held -> (prompt) payload -> lines
+    module wire:  lines, some with payload inside whose length the line itself announces
+    both:         transparent, after CONNECT, until "+++" that stands alone is answered by OK
+
+What a span means may depend on the other wire; then the bytes wait, bounded in size and time. Every decision
+rests on bytes and their times only, never on how they were cut into chunks. Time passes with the chunks, and by
+:meth:`Session.tick` while both wires are silent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from capture.chunk import Chunk, Side
+from decoder import grammar
+from decoder.catalog import Arguments, Catalog, Inline, Syntax
+from decoder.events import Data, Event, Finding, Message, MessageKind, Result, Severity, Transaction
+from decoder.framing import Span, Wire
+from decoder.grammar import split_arguments
+from decoder.transactions import SECOND, Answer, CommandLine, Open, Pairing, urc_record
+from decoder.values import decode_payload, to_text
+
+SETTLE_NS = 50_000_000
+"""Silence after which a CR at the end needs no LF, a run of transparent data is complete, "> " is a prompt."""
+GUARD_NS = 200_000_000
+"""Silence on the MCU wire around "+++" that makes it an escape sequence."""
+ESCAPE_ANSWER_NS = 5 * SECOND
+INLINE_GAP_NS = 1 * SECOND
+HOLD_NS = 10 * SECOND
+PAYLOAD_GAP_NS = 30 * SECOND
+MAX_LINE = 65536
+MAX_RUN = 4096
+MAX_CONNECTIONS = 256
+_NEVER = 1 << 80
+_ENCODINGS = {0: "raw", 1: "hex", 2: "escaped"}
+_ESCAPE = re.compile(rb"\+\+\+(?:\r\n?)?\Z")
+_ESCAPE_OK = re.compile(rb"(.*?)((?:\r\n)?OK\r\n)\Z", re.DOTALL)
+_NO_CARRIER = re.compile(rb"(?:\r\n)?NO CARRIER\r\n\Z")
+_WHOLE_COMMAND = re.compile(rb"[Aa][Tt][^\r\n]*\r\n?\Z")
+_WHOLE_ANSWER = re.compile(rb"(?:\r\n[^\r\n]+)*\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
+_PLAUSIBLE_LINE = re.compile(rb"\r\n(?:\r\n)?(?:\+[A-Z]+[:=]|OK\r|ERROR\r|\^[A-Z]+|AT[+^])")
+_PRINTABLE = re.compile(rb"[\x20-\x7e\t\x80-\xff]+\Z")
+_MOSTLY_TEXT = re.compile(rb"[\x20-\x7e\t]{2,}")
+
+Mode = Literal["lines", "held", "payload", "stream"]
+
+
+class _Payload:
+    """Payload that a command announced and that the MCU sends after the prompt."""
+
+    __slots__ = ("deadline_ns", "entry", "finished_at", "length", "open")
+
+    def __init__(self, entry: CommandLine, waiting: Open, length: int) -> None:
+        self.entry = entry
+        self.open = waiting
+        self.length = length
+        self.finished_at: int | None = None
+        self.deadline_ns = _NEVER
+
+
+class _Stream:
+    """Transparent mode of one connection."""
+
+    __slots__ = ("connect_id", "escape", "escape_ns", "exchanges", "name", "suspect")
+
+    def __init__(self, name: str, connect_id: int | str | None) -> None:
+        self.name = name
+        self.connect_id = connect_id
+        self.escape = False
+        self.escape_ns: int | None = None
+        self.suspect = False
+        self.exchanges = 0
+
+
+class Session:
+    """Decode one pair of wires. Feed chunks in the order in which they arrived; take the events that result."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._out: list[Event] = []
+        self._pairing = Pairing(catalog, self._out)
+        self._mcu = Wire("mcu")
+        self._module = Wire("module")
+        self._mode: Mode = "lines"
+        self._payload: _Payload | None = None
+        self._stream: _Stream | None = None
+        self._states: dict[tuple[str, Any], int] = {}
+        self._loose = {"mcu": False, "module": False}
+        self._inline_wait: tuple[Inline, bool] | None = None
+        self._payload_echo: tuple[bytes, Transaction] | None = None
+        self._urc_ok: str | None = None
+        self._urc_ok_learned: set[str] = set()
+        self._verbose: bool | None = None
+        self._wake_ns = _NEVER
+
+    # the outside
+
+    def feed(self, chunk: Chunk) -> list[Event]:
+        """Take a chunk and return the events that it completes."""
+        time_ns, side, data = chunk
+        if time_ns is not None and (time_ns >= self._wake_ns or time_ns >= self._pairing.wake_ns):
+            self._pass_time(time_ns)
+        if side == "mcu":
+            wire, other = self._mcu, self._module
+        else:
+            wire, other = self._module, self._mcu
+        if data and self._loose[other.side]:
+            self._settle(other)
+        wire.append(time_ns, data)
+        self._pump(wire)
+        return self._drain()
+
+    def tick(self, now_ns: int) -> list[Event]:
+        """Let time pass without bytes. ``now_ns`` must not be before the last chunk."""
+        if now_ns >= self._wake_ns or now_ns >= self._pairing.wake_ns:
+            self._pass_time(now_ns)
+        return self._drain()
+
+    def close(self) -> list[Event]:
+        """End the input: everything that waits is decided now."""
+        for _ in range(4):
+            for wire in (self._module, self._mcu):
+                self._settle(wire)
+            if not len(self._mcu) and not len(self._module):
+                break
+            self._release_waits()
+        for wire in (self._mcu, self._module):
+            if len(wire):
+                self._leftover(wire)
+        self._pairing.abandon_all()
+        return self._drain()
+
+    def _drain(self) -> list[Event]:
+        out = self._out[:]
+        self._out.clear()
+        return out
+
+    # time
+
+    def _pass_time(self, now_ns: int) -> None:
+        self._wake_ns = _NEVER
+        for wire in (self._module, self._mcu):
+            if self._loose[wire.side] and wire.last_ns is not None:
+                if wire.last_ns + SETTLE_NS <= now_ns:
+                    self._settle(wire)
+                else:
+                    self._wake(wire.last_ns + SETTLE_NS)
+        self._pass_waits(now_ns)
+        self._pairing.expire(now_ns)
+
+    def _pass_waits(self, now_ns: int) -> None:
+        if self._inline_wait is not None and self._module.last_ns is not None:
+            deadline = self._module.last_ns + INLINE_GAP_NS
+            if deadline <= now_ns:
+                self._give_up_inline()
+            else:
+                self._wake(deadline)
+        if self._payload is not None:
+            if self._payload.deadline_ns <= now_ns:
+                self._end_payload("the MCU stopped sending")
+                self._pump(self._mcu)
+            else:
+                self._wake(self._payload.deadline_ns)
+        stream = self._stream
+        if stream is not None and stream.escape and stream.escape_ns is not None:
+            if stream.escape_ns + ESCAPE_ANSWER_NS <= now_ns:
+                self._refute_escape(answered=False)
+            else:
+                self._wake(stream.escape_ns + ESCAPE_ANSWER_NS)
+
+    def _wake(self, time_ns: int) -> None:
+        self._wake_ns = min(self._wake_ns, time_ns)
+
+    def _set_loose(self, wire: Wire, loose: bool) -> None:
+        self._loose[wire.side] = loose
+        if loose and wire.last_ns is not None:
+            self._wake(wire.last_ns + SETTLE_NS)
+
+    def _settle(self, wire: Wire) -> None:
+        """Decide what only the next byte of ``wire`` could have told: no such byte came."""
+        self._loose[wire.side] = False
+        if self._stream is not None:
+            self._settle_stream(wire)
+        elif wire is self._mcu:
+            self._settle_mcu()
+        else:
+            while self._module_step(settled=True):
+                pass
+
+    def _release_waits(self) -> None:
+        if self._inline_wait is not None:
+            self._give_up_inline()
+        if self._stream is not None and self._stream.escape:
+            self._refute_escape(answered=False)
+        if self._payload is not None:
+            self._end_payload("the input ended")
+            self._pump(self._mcu)
+
+    # bytes to spans
+
+    def _pump(self, wire: Wire) -> None:
+        while True:
+            if self._stream is not None:
+                if not self._stream_step(wire):
+                    return
+            elif wire is self._module:
+                if not self._module_step():
+                    return
+            elif not self._mcu_step():
+                return
+
+    def _message(self, kind: MessageKind, side: Side, span: Span, **fields: Any) -> Message:
+        message = Message(kind, side, span[1], span[2], span[0], **fields)
+        self._out.append(message)
+        return message
+
+    def _finding(
+        self, span: Span | None, side: Side, rule: str, severity: Severity, text: str, reference: str | None = None
+    ) -> None:
+        self._out.append(Finding(span[2] if span else None, side, rule, severity, text, reference))
+
+    def _leftover(self, wire: Wire) -> None:
+        raw = wire.waiting()
+        if not raw.strip(b"\r\n \0"):
+            self._message("blank", wire.side, wire.take_all())
+        elif wire is self._mcu and grammar.command_start(raw.lstrip(b"\r\n \0")) == 0:
+            self._noise(wire, wire.take_all(), "the input ends inside a command line")
+        else:
+            self._noise(wire, wire.take_all(), "the input ends inside a line")
+
+    def _noise(self, wire: Wire, span: Span, why: str) -> None:
+        self._message("noise", wire.side, span)
+        shown = span.raw if len(span.raw) <= 32 else span.raw[:32]
+        dots = "" if len(span.raw) <= 32 else "…"
+        text = f"{len(span.raw)} bytes from the {wire.side} cannot be decoded ({why}): {shown.hex(' ')}{dots}"
+        self._finding(span, wire.side, "noise", "warning", text)
+
+    # MCU wire
+
+    def _mcu_step(self) -> bool:
+        wire = self._mcu
+        if not len(wire):
+            return False
+        if self._mode == "payload":
+            return self._payload_step()
+        if self._mode == "held":
+            if len(wire) <= MAX_LINE:
+                return False
+            self._end_payload("more bytes than any payload")
+            return True
+        match = wire.match(grammar.LINE)
+        if match is None:
+            repeat = wire.match(grammar.REPEAT)
+            if repeat:
+                self._command(b"A/", wire.take(repeat.end()))
+                return True
+            if len(wire) > MAX_LINE:
+                self._noise(wire, wire.take_all(), "a line without end")
+                return False
+            self._set_loose(wire, True)
+            return False
+        self._mcu_line(match[1], match.start(1), match.end())
+        return True
+
+    def _settle_mcu(self) -> None:
+        wire = self._mcu
+        if not len(wire):
+            return
+        if self._mode == "payload":
+            self._settle_payload()
+            return
+        if self._mode == "held":
+            return
+        match = wire.match(grammar.SETTLED_LINE)
+        if match:
+            self._mcu_line(match[1], match.start(1), match.end())
+            self._pump(wire)
+        elif wire.waiting().strip(b"\r\n \0") == b"+++":
+            self._command(b"+++", wire.take_all())
+
+    def _mcu_line(self, line: bytes, start: int, end: int) -> None:
+        wire = self._mcu
+        begin = grammar.command_start(line)
+        if begin < 0:
+            span = wire.take(end)
+            if _PRINTABLE.match(line):
+                self._message("text", "mcu", span, text=to_text(line))
+                self._finding(span, "mcu", "mcu.text", "note", f"the MCU sent text that is no command: {_short(line)}")
+            else:
+                self._noise(wire, span, "not a command line; wrong line speed?")
+            return
+        if begin > 0:
+            self._noise(wire, wire.take(start + begin), "in front of a command line")
+            line = line[begin:]
+        self._command(line.rstrip(b" "), wire.take(end))
+
+    def _command(self, line: bytes, span: Span) -> None:
+        pairing = self._pairing
+        entry = pairing.command(line, span.last_ns)
+        self._urc_ok = None
+        opens = entry.opens
+        self._message("command", "mcu", span, text=to_text(line), commands=tuple(one.record for one in opens))
+        for waiting in opens:
+            command = waiting.command
+            if command is None:
+                continue
+            if waiting.payload is not None:
+                self._command_payload(waiting, span)
+            rule = command.payload
+            if rule is not None and waiting.record.form == "set" and waiting.payload is None:
+                length = waiting.record.params.get(rule.length)
+                payload = _Payload(entry, waiting, length if isinstance(length, int) else 0)
+                self._payload = payload
+                self._mode = "held"
+                if span.last_ns is not None:
+                    payload.deadline_ns = span.last_ns + HOLD_NS
+                    self._wake(payload.deadline_ns)
+
+    def _command_payload(self, waiting: Open, span: Span) -> None:
+        record = waiting.record
+        payload = waiting.payload
+        assert payload is not None and waiting.command is not None  # noqa: PT018,S101 - checked by the caller
+        syntax = next(one for one in waiting.command.syntaxes if one.payload >= 0)
+        announced = record.params.get(syntax.params[syntax.payload].length)
+        connect_id = _connect_id(record.params)
+        encoding = self._encoding(waiting.command.encoding, connect_id, payload, announced)
+        self._data(span, "mcu", connect_id, record.name, "command", encoding, payload, announced)
+
+    # payload after a prompt
+
+    def _prompt(self, span: Span, waiting: Open | None) -> None:
+        owner = waiting.record if waiting else None
+        self._message("prompt", "module", span, text=">", owner=owner)
+        if self._payload is None and waiting is not None:
+            self._payload = _Payload(self._pairing.pending[0], waiting, 0)
+        if self._payload is not None:
+            self._mode = "payload"
+            self._payload.deadline_ns = _NEVER
+            if span.last_ns is not None:
+                self._payload.deadline_ns = span.last_ns + PAYLOAD_GAP_NS
+                self._wake(self._payload.deadline_ns)
+            self._pump(self._mcu)
+
+    def _payload_step(self) -> bool:
+        wire, payload = self._mcu, self._payload
+        assert payload is not None  # noqa: S101 - the mode says so
+        if wire.last_ns is not None:
+            payload.deadline_ns = wire.last_ns + PAYLOAD_GAP_NS
+            self._wake(payload.deadline_ns)
+        if payload.finished_at is not None:
+            rest = wire.waiting()[payload.finished_at :].lstrip(b"\r\n \0")
+            if rest.upper() in (b"A", b"AT"):
+                self._set_loose(wire, True)
+                return False
+            if grammar.command_start(rest[:3]) == 0:
+                self._end_payload("the MCU sent a command instead")
+                return True
+        if payload.length and len(wire) >= payload.length:
+            self._take_payload(payload.length, payload.length)
+            return True
+        if not payload.length and len(wire) > MAX_LINE:
+            self._end_payload("no end of the payload was found")
+            return True
+        self._set_loose(wire, not payload.length)
+        return False
+
+    def _settle_payload(self) -> None:
+        payload = self._payload
+        if payload is None:
+            return
+        size = len(self._mcu)
+        if payload.length:
+            if size >= payload.length:
+                self._take_payload(payload.length, payload.length)
+                self._pump(self._mcu)
+        elif self._mcu.waiting()[-1:] in (b"\x1a", b"\x1b"):
+            self._take_payload(size, size - 1)
+
+    def _take_payload(self, size: int, meant: int) -> None:
+        """Take ``size`` bytes of the MCU as payload, of which the first ``meant`` count (no Ctrl-Z)."""
+        wire, payload = self._mcu, self._payload
+        assert payload is not None  # noqa: S101 - the mode says so
+        span = wire.take(wire.position + size)
+        record = payload.open.record
+        connect_id = _connect_id(record.params)
+        meaning = span.raw[:meant]
+        data = Data(span.last_ns, "mcu", connect_id, record.name, "prompt", "raw", meant, meaning.hex())
+        self._message("data", "mcu", span, owner=record, data=data)
+        self._out.append(data)
+        self._mode = "lines"
+        self._payload = None
+        if payload.entry.echoed:
+            self._payload_echo = (span.raw, record)
+
+    def _end_payload(self, why: str) -> None:
+        """Stop waiting for the rest of a payload: what has come is decoded as lines, unless it was payload."""
+        payload = self._payload
+        assert payload is not None  # noqa: S101 - only called while one is open
+        if self._mode == "payload":
+            have = len(self._mcu) if payload.finished_at is None else payload.finished_at
+            if have:
+                self._take_payload(have, have)
+            if payload.length:
+                text = f"{payload.open.record.raw}: {payload.length} bytes were announced, {have} came ({why})"
+                self._finding(Span(b"", None, self._mcu.last_ns), "mcu", "send.short", "warning", text)
+        self._mode = "lines"
+        self._payload = None
+
+    def _result_during_payload(self, good: bool) -> None:
+        """A final result came while payload was awaited or incomplete."""
+        payload = self._payload
+        if payload is None:
+            return
+        if self._mode == "held":
+            self._mode = "lines"
+            self._payload = None
+            self._pump(self._mcu)
+        elif not payload.length:
+            size = len(self._mcu)
+            if size:
+                end = size - (self._mcu.waiting()[-1:] == b"\x1a")
+                self._take_payload(size, end)
+            self._mode = "lines"
+            self._payload = None
+        elif good:
+            payload.finished_at = len(self._mcu)
+        else:
+            self._end_payload("the module ended it with an error")
+
+    # module wire
+
+    def _module_step(self, settled: bool = False) -> bool:
+        wire = self._module
+        if self._stream is not None or not len(wire):
+            return False
+        if self._mode == "held" and (match := wire.match(grammar.PROMPT)):
+            payload = self._payload
+            self._prompt(wire.take(match.end()), payload.open if payload else None)
+            return True
+        if self._payload_echo is not None:
+            if self._take_payload_echo(settled):
+                return True
+            if self._payload_echo is not None:
+                self._set_loose(wire, True)
+                return False
+        match = wire.match(self._catalog.inline_head)
+        if match is not None:
+            taken = self._inline_step()
+            if taken is not None:
+                return taken
+        match = wire.match(grammar.SETTLED_LINE if settled else grammar.LINE)
+        if match is None:
+            return self._no_module_line(settled)
+        self._module_line(match[1], wire.take(match.end()), match[2] == b"\r")
+        return True
+
+    def _no_module_line(self, settled: bool) -> bool:
+        wire = self._module
+        if len(wire) > MAX_LINE:
+            self._noise(wire, wire.take_all(), "a line without end")
+            return False
+        pending = self._pairing.pending
+        if pending and (match := wire.match(grammar.LONE_PROMPT)):
+            if settled:
+                self._prompt(wire.take(match.end()), pending[0].opens[-1])
+                return True
+            self._set_loose(wire, True)
+            return False
+        if wire.buffer.endswith(b"\r"):
+            self._set_loose(wire, not settled)
+        return False
+
+    def _take_payload_echo(self, settled: bool) -> bool:
+        assert self._payload_echo is not None  # noqa: S101 - checked by the caller
+        payload, record = self._payload_echo
+        raw = self._module.waiting()
+        blank = len(raw) - len(raw.lstrip(b" "))
+        rest = raw[blank:]
+        if rest.startswith(payload):
+            self._payload_echo = None
+            end = self._module.position + blank + len(payload)
+            self._message("echo", "module", self._module.take(end), owner=record)
+            return True
+        if settled or not payload.startswith(rest):
+            self._payload_echo = None
+        return False
+
+    def _module_line(self, line: bytes, span: Span, bare_cr: bool) -> None:
+        text = line.rstrip(b" ")
+        code = grammar.FINAL_CODES.get(text)
+        if code is not None:
+            self._result(Result(code), text, span)
+            return
+        first = text[:1]
+        if first in b"+^" and first:
+            if first == b"+" and (error := grammar.parse_error(to_text(text))):
+                self._error(error, text, span)
+            else:
+                self._answer(self._pairing.answer(text), text, span)
+            return
+        if text[:2] in (b"AT", b"at", b"At", b"A/", b"a/") and (entry := self._pairing.echo(text)):
+            owner = entry.opens[0].record
+            self._message("echo", "module", span, text=to_text(text), owner=owner)
+            return
+        if text[:7] == b"CONNECT" and self._connect(text, span):
+            return
+        numeric = grammar.NUMERIC_CODES.get(text)
+        if numeric is not None and bare_cr and self._pairing.pending and self._verbose is not True:
+            if numeric == "CONNECT":
+                self._connect(b"CONNECT", span)
+            else:
+                self._result(Result(numeric), text, span)
+            return
+        if not _PRINTABLE.match(line) or not _MOSTLY_TEXT.search(line):
+            self._message("noise", "module", span)
+            shown = _short_hex(span.raw)
+            why = f"{len(span.raw)} bytes from the module cannot be decoded (lost bytes or wrong line speed?): {shown}"
+            self._finding(span, "module", "noise", "warning", why)
+            return
+        self._answer(self._pairing.answer(text), text, span)
+
+    def _answer(self, answer: Answer, line: bytes, span: Span, data: Data | None = None) -> None:
+        arguments = answer.arguments
+        self._urc_ok = None
+        fields: dict[str, Any] = {
+            "text": to_text(line), "name": answer.name, "params": arguments.params, "labels": arguments.labels,
+            "data": data,
+        }  # fmt: skip
+        if answer.owner is not None:
+            record = answer.owner.record
+            kind: MessageKind = "urc" if answer.late else "information"
+            if answer.late and record.time_ns is not None and span.last_ns is not None:
+                fields["latency_ns"] = span.last_ns - record.time_ns
+            self._message(kind, "module", span, owner=record, **fields)
+            self._apply_states(answer.owner, arguments)
+            self._pairing.attach(answer, line, span.last_ns)
+            if answer.late:
+                self._expect_urc_ok(answer)
+        else:
+            known = answer.name is not None and answer.dialect is not None
+            self._message("urc" if known or answer.name else "text", "module", span, **fields)
+            self._out.append(urc_record(answer, line, span.last_ns))
+            self._expect_urc_ok(answer)
+        if arguments.fit >= 10 and answer.dialect is not None:
+            text = f"{_short(line)}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
+            self._finding(span, "module", "parameters", "note", text)
+        if data is not None:
+            self._out.append(data)
+        if answer.urc is not None and answer.urc.spec.reboot:
+            self._reboot(span, answer)
+
+    def _expect_urc_ok(self, answer: Answer) -> None:
+        if answer.urc is not None and answer.urc.ok != "never":
+            self._urc_ok = answer.urc.name
+
+    def _reboot(self, span: Span, answer: Answer) -> None:
+        if self._pairing.pending or self._pairing.late or self._states:
+            name = answer.name or "?"
+            self._finding(span, "module", "module.rebooted", "warning", f"the module restarted ({name}); what was open is lost")
+        self._pairing.abandon_all()
+        self._states.clear()
+        self._verbose = None
+        if self._payload is not None:
+            self._end_payload("the module restarted")
+            self._pump(self._mcu)
+
+    # results
+
+    def _result(self, result: Result, text: bytes, span: Span, error_text: str = "") -> None:
+        if self._urc_ok is not None and result.code == "OK" and self._belongs_to_urc():
+            self._urc_ok_learned.add(self._urc_ok)
+            self._urc_ok = None
+            self._message("urc", "module", span, text="OK")
+            return
+        self._urc_ok = None
+        pairing = self._pairing
+        good = result.error is None and result.code in ("OK", "CONNECT", "SEND OK")
+        entry = pairing.pending[0] if pairing.pending else None
+        if entry is not None and self._payload is not None:
+            self._result_during_payload(good)
+        marker = len(self._out)
+        entry = pairing.result(result, span.last_ns)
+        records = self._out[marker:]
+        del self._out[marker:]
+        if entry is None:
+            if self._payload is not None:
+                self._result_during_payload(good)
+            kind: MessageKind = "urc" if result.code == "NO CARRIER" else "result"
+            self._message(kind, "module", span, text=to_text(text), result=result)
+            if kind == "result":
+                self._finding(
+                    span, "module", "result.unexpected", "note", f"{to_text(text)}: a result that no command waits for"
+                )
+            return
+        record = entry.opens[-1].record
+        self._message(
+            "result", "module", span, text=to_text(text), owner=record, result=result, latency_ns=record.latency_ns
+        )
+        self._out.extend(records)
+        if good:
+            for waiting in entry.opens:
+                self._succeeded(waiting, result, span)
+        else:
+            self._failed(entry, result, to_text(text), span)
+
+    def _belongs_to_urc(self) -> bool:
+        """Decide whether an OK right behind a URC is the URC's own (ica, onemo-tcpip) or a command's."""
+        urc = self._catalog.urcs.get(self._urc_ok or "")
+        if urc is None:
+            return False
+        if urc.ok == "always" or not self._pairing.pending:
+            return True
+        waiting = self._pairing.pending[0].opens[-1]
+        command = waiting.command
+        needs_answer = command is not None and waiting.record.form in command.answers
+        return urc.name in self._urc_ok_learned and needs_answer and not self._pairing.pending[0].answered
+
+    def _error(self, error: tuple[str, str], text: bytes, span: Span) -> None:
+        pending = self._pairing.pending
+        dialect = pending[0].opens[-1].record.dialect if pending else None
+        explained = self._catalog.error(error[0], error[1], dialect)
+        self._result(Result(error[0], explained), text, span)
+
+    def _failed(self, entry: CommandLine, result: Result, text: str, span: Span) -> None:
+        waiting = entry.opens[-1]
+        meaning = f" ({result.error.text})" if result.error and result.error.text else ""
+        spec = waiting.command.spec if waiting.command else None
+        reference = f"{waiting.record.dialect} {spec.section}" if spec else None
+        message = f"{to_text(entry.text)}: the module answered {text}{meaning}"
+        self._finding(span, "module", "command.error", "error", message, reference)
+
+    def _succeeded(self, waiting: Open, result: Result, span: Span) -> None:
+        record, command = waiting.record, waiting.command
+        if record.form == "basic" and record.name in ("V", "Z", "&F"):
+            self._verbose = record.params.get("value") == 1 if record.name == "V" else None
+            if record.name == "V" and "value" not in record.params:
+                self._verbose = False
+        if command is None:
+            return
+        if record.form == "set" and command.sets:
+            self._apply_sets(command.sets, record.params, defaults=True)
+        if result.code == "CONNECT" and command.stream is not None:
+            self._enter_stream(record)
+
+    def _apply_states(self, owner: Open, arguments: Arguments) -> None:
+        if owner.command is not None and owner.command.sets and owner.record.form != "test":
+            self._apply_sets(owner.command.sets, arguments.params, defaults=False)
+
+    def _apply_sets(self, sets: list[Any], params: dict[str, Any], defaults: bool) -> None:
+        for rule in sets:
+            key = params.get(rule.key) if rule.key else None
+            for state, name in rule.values.items():
+                value = params.get(name, rule.defaults.get(state) if defaults else None)
+                if isinstance(value, int):
+                    if len(self._states) >= MAX_CONNECTIONS:
+                        self._states.clear()
+                    self._states[state, key] = value
+
+    # payload inside module lines
+
+    def _inline_step(self) -> bool | None:
+        """Try to take a line with payload inside. True: taken; False: wait for more; None: an ordinary line."""
+        wire = self._module
+        self._inline_wait = None
+        for inline in self._catalog.inline:
+            match = wire.match(inline.head)
+            if match is None:
+                continue
+            decided = self._try_inline(inline, match)
+            if decided is not None:
+                return decided
+        return None
+
+    def _try_inline(self, inline: Inline, match: re.Match[bytes]) -> bool | None:
+        wire = self._module
+        fields = match.groupdict()
+        length_name = inline.syntax.params[inline.syntax.payload].length
+        digits = fields[length_name].strip()
+        if not digits.isdigit() or len(digits) > 6:
+            return None
+        length = int(digits)
+        connect_id = _number(fields.get("connect_id"))
+        if any(self._states.get((name, connect_id)) in values for name, values in inline.cached.items()):
+            return None
+        start = match.end()
+        buffer = wire.buffer
+        encoding = self._state_encoding(inline.encoding, connect_id)
+        sizes = [(2 * length, "hex"), (length, "raw")] if encoding == "hex" else [(length, "raw"), (2 * length, "hex")]
+        waiting = False
+        for size, kind in sizes:
+            for quote in (b"", b'"'):
+                end = start + size + 2 * len(quote)
+                body = buffer[start + len(quote) : end - len(quote)]
+                if quote and buffer[start : start + 1] != quote:
+                    continue
+                if kind == "hex" and (not size or not _is_hex(body)):
+                    continue
+                if len(buffer) <= end:
+                    waiting = True
+                    continue
+                if buffer[end : end + 1] in b"\r\n" and (not quote or buffer[end - 1 : end] == quote):
+                    self._inline_line(inline, match, body, end, encoding if kind == "raw" and encoding else kind)
+                    return True
+        if not waiting:
+            return self._damaged_inline(inline, match, length)
+        self._inline_wait = (inline, True)
+        if wire.last_ns is not None:
+            self._wake(wire.last_ns + INLINE_GAP_NS)
+        return False
+
+    def _inline_line(self, inline: Inline, match: re.Match[bytes], body: bytes, end: int, encoding: str) -> None:
+        wire = self._module
+        line_start = match.start("line")
+        line = wire.buffer[line_start:end]
+        stop = end
+        if wire.buffer[stop : stop + 1] == b"\r":
+            stop += 1
+        if wire.buffer[stop : stop + 1] == b"\n":
+            stop += 1
+        span = wire.take(stop)
+        head = to_text(line[: match.end() - line_start])
+        parts = grammar.parse_information(head)
+        before = split_arguments(parts[1])[: inline.syntax.payload] if parts else []
+        arguments = inline.syntax.read([*before, to_text(body)])
+        self._inline_answer(inline, arguments, line, span, body, encoding)
+
+    def _inline_answer(
+        self, inline: Inline, arguments: Arguments, line: bytes, span: Span, body: bytes, encoding: str
+    ) -> None:
+        connect_id = _connect_id(arguments.params)
+        announced = arguments.params.get(inline.syntax.params[inline.syntax.payload].length)
+        answer = self._pairing.answer(line, arguments)
+        via: Literal["answer", "urc"] = "urc" if answer.owner is None else "answer"
+        data = self._make_data(span, "module", connect_id, inline.name, via, encoding, body, announced)
+        self._answer(answer, line, span, data)
+
+    def _damaged_inline(self, inline: Inline, match: re.Match[bytes], length: int) -> bool | None:
+        """The announced length leads to no line end: a length that counts nothing, or lost bytes."""
+        wire = self._module
+        line = wire.match(grammar.SETTLED_LINE)
+        if line is None:
+            return None
+        rest = wire.buffer[match.end() : line.end(1)]
+        if rest.strip().isdigit() and self._cached_fits(inline, len(rest.split(b","))):
+            return None
+        resumed = _PLAUSIBLE_LINE.search(wire.buffer, match.end())
+        end = resumed.start() if resumed else line.end(1)
+        body = wire.buffer[match.end() : end]
+        text = f"{inline.name}: {length} bytes of payload were announced, {len(body)} came before the next line"
+        self._finding(Span(b"", None, wire.last_ns), "module", "payload.length", "warning", text)
+        self._inline_line(inline, match, body, end, "raw")
+        return True
+
+    def _cached_fits(self, inline: Inline, extra: int) -> bool:
+        urc = self._catalog.urcs.get(inline.name)
+        count = inline.syntax.payload + extra
+        return urc is not None and any(_takes(one, count) for one in urc.syntaxes if one.payload < 0)
+
+    def _give_up_inline(self) -> None:
+        """The rest of an announced payload did not come."""
+        wire = self._module
+        wait = self._inline_wait
+        self._inline_wait = None
+        if wait is None:
+            return
+        match = wire.match(wait[0].head)
+        if match is not None:
+            length_name = wait[0].syntax.params[wait[0].syntax.payload].length
+            length = int(match[length_name])
+            if len(wire.buffer) - match.end() == length and b"\r" not in wire.buffer[match.end() :]:
+                self._inline_line(wait[0], match, wire.buffer[match.end() :], len(wire.buffer), "raw")
+            elif self._damaged_inline(wait[0], match, length) is None:
+                line = wire.match(grammar.SETTLED_LINE)
+                if line is None:
+                    self._noise(wire, wire.take_all(), "the line has no end")
+                else:
+                    self._module_line(line[1], wire.take(line.end()), line[2] == b"\r")
+        self._pump(wire)
+
+    # payload and its encoding
+
+    def _state_encoding(self, state: str, connect_id: Any) -> str | None:
+        value = self._states.get((state, connect_id), self._states.get((state, None)))
+        return _ENCODINGS.get(value) if value is not None else None
+
+    def _encoding(self, state: str, connect_id: Any, payload: bytes, announced: Any) -> str:
+        known = self._state_encoding(state, connect_id)
+        if known is not None:
+            return known
+        if isinstance(announced, int) and announced and len(payload) == 2 * announced and _is_hex(payload):
+            return "hex"
+        return "raw"
+
+    def _make_data(
+        self, span: Span, side: Side, connect_id: Any, name: str, via: Any, encoding: str, body: bytes, announced: Any
+    ) -> Data:
+        meant = decode_payload(body, encoding)
+        if meant is None:
+            text = f"{name}: the payload is not pairs of hex digits, though the encoding of connection {connect_id} is hex"
+            self._finding(span, side, "payload.hex", "warning", text)
+            encoding, meant = "raw", body
+        kind: Any = encoding
+        return Data(span.last_ns, side, connect_id, name, via, kind, len(meant), meant.hex())
+
+    def _data(
+        self, span: Span, side: Side, connect_id: Any, name: str, via: Any, encoding: str, body: bytes, announced: Any
+    ) -> None:
+        data = self._make_data(span, side, connect_id, name, via, encoding, body, announced)
+        self._out.append(data)
+        counted = len(body) // 2 if encoding == "hex" else len(body)
+        if isinstance(announced, int) and announced not in (0, counted):
+            text = f"{name}: the command announces {announced} bytes but carries {counted}"
+            self._finding(span, side, "send.length", "error", text)
+
+    # transparent mode
+
+    def _connect(self, text: bytes, span: Span) -> bool:
+        """Handle CONNECT: the final result of a waiting command, or the late result of an earlier one."""
+        pending = self._pairing.pending
+        for entry in pending:
+            command = entry.opens[-1].command
+            if command is None or (command.stream is not None and not command.late):
+                self._result(Result("CONNECT"), text, span)
+                return True
+        answer = self._pairing.answer(text)
+        if answer.owner is None or not answer.late:
+            if pending:
+                self._result(Result("CONNECT"), text, span)
+                return True
+            return False
+        owner = answer.owner
+        self._answer(answer, text, span)
+        if owner.command is not None and owner.command.stream is not None:
+            self._enter_stream(owner.record)
+        return True
+
+    def _enter_stream(self, record: Transaction) -> None:
+        self._stream = _Stream(record.name, _connect_id(record.params))
+        self._mode = "lines"
+        self._payload = None
+        self._loose["mcu"] = False
+        if len(self._mcu):
+            self._stream_step(self._mcu)
+
+    def _stream_step(self, wire: Wire) -> bool:
+        stream = self._stream
+        assert stream is not None  # noqa: S101 - checked by the caller
+        if not len(wire):
+            return False
+        if wire is self._mcu:
+            if stream.escape:
+                self._refute_escape(answered=True)
+            elif wire.buffer[wire.position : wire.position + 3] == b"+++" and _ESCAPE.match(wire.buffer, wire.position):
+                stream.escape_ns = wire.last_ns
+        elif wire.buffer.endswith(b"\r\n") and self._ends_stream(stream):
+            return len(wire) > 0
+        while len(wire) >= MAX_RUN:
+            self._run(wire, wire.position + MAX_RUN)
+        self._set_loose(wire, len(wire) > 0)
+        return False
+
+    def _settle_stream(self, wire: Wire) -> None:
+        stream = self._stream
+        assert stream is not None  # noqa: S101 - checked by the caller
+        if not len(wire):
+            return
+        if wire is self._mcu:
+            if self._is_escape(wire):
+                stream.escape = True
+                if wire.last_ns is not None:
+                    stream.escape_ns = wire.last_ns
+                    self._wake(wire.last_ns + ESCAPE_ANSWER_NS)
+                return
+            stream.suspect = _WHOLE_COMMAND.match(wire.waiting()) is not None
+            if not stream.suspect:
+                stream.exchanges = 0
+            self._run(wire, len(wire.buffer))
+            return
+        if stream.suspect:
+            stream.exchanges = stream.exchanges + 1 if _WHOLE_ANSWER.match(wire.waiting()) else 0
+            stream.suspect = False
+        self._run(wire, len(wire.buffer))
+        if stream.exchanges >= 2:
+            text = f"commands are answered again: transparent mode of {stream.name} ended without a recognised +++"
+            self._finding(Span(b"", None, wire.last_ns), "module", "transparent.lost", "warning", text)
+            self._stream = None
+
+    def _is_escape(self, wire: Wire) -> bool:
+        waiting = wire.waiting()
+        if wire.last_ns is None:
+            match = re.search(rb"\+\+\+(?:\r\n?)?\Z", waiting)
+            if match and match.start():
+                self._run(wire, wire.position + match.start())
+            return match is not None
+        if not _ESCAPE.match(waiting):
+            return False
+        return wire.quiet_ns is None or wire.quiet_ns >= GUARD_NS
+
+    def _refute_escape(self, answered: bool) -> None:
+        """The "+++" was data after all: more bytes followed it, or nothing confirmed it."""
+        stream = self._stream
+        assert stream is not None  # noqa: S101 - checked by the caller
+        stream.escape = False
+        wire = self._mcu
+        match = _ESCAPE.match(wire.waiting())
+        if not answered:
+            text = f"+++ did not end transparent mode of {stream.name}: the module did not answer OK"
+            self._finding(Span(b"", None, stream.escape_ns), "mcu", "transparent.escape", "warning", text)
+            if match:
+                self._run(wire, len(wire.buffer))
+
+    def _ends_stream(self, stream: _Stream) -> bool:
+        wire = self._module
+        waiting = wire.waiting()
+        if stream.escape and (match := _ESCAPE_OK.match(waiting)):
+            if match[1]:
+                self._run(wire, wire.position + len(match[1]))
+            self._stream = None
+            self._command(b"+++", self._mcu.take_all())
+            return True
+        if _NO_CARRIER.match(waiting):
+            self._leave_stream(stream)
+            return True
+        line = wire.match(grammar.SETTLED_LINE)
+        if line is not None and line.end() == len(wire.buffer) and line[1][:1] == b"+" and b'"' in line[1]:
+            answer = self._pairing.answer(line[1])
+            ends = answer.urc.spec.ends_stream if answer.urc else {}
+            if ends and answer.arguments.fit == 0 and self._names_connection(ends, answer, stream):
+                self._leave_stream(stream)
+                return True
+        return False
+
+    @staticmethod
+    def _names_connection(ends: dict[str, str], answer: Answer, stream: _Stream) -> bool:
+        params = answer.arguments.params
+        return all(params.get(name) == value for name, value in ends.items()) and (
+            _connect_id(params) == stream.connect_id
+        )
+
+    def _leave_stream(self, stream: _Stream) -> None:
+        if len(self._mcu):
+            self._run(self._mcu, len(self._mcu.buffer))
+        stream.escape = False
+        self._stream = None
+
+    def _run(self, wire: Wire, end: int) -> None:
+        stream = self._stream
+        assert stream is not None  # noqa: S101 - checked by the caller
+        span = wire.take(end)
+        raw = span.raw
+        data = Data(
+            span.last_ns, wire.side, stream.connect_id, stream.name, "transparent", "raw", len(raw), raw.hex()
+        )  # fmt: skip
+        self._message("data", wire.side, span, data=data)
+        self._out.append(data)
+
+
+def _connect_id(params: dict[str, Any]) -> int | str | None:
+    value = params.get("connect_id")
+    return value if isinstance(value, int | str) else None
+
+
+def _number(text: bytes | None) -> int | None:
+    return int(text) if text is not None and text.strip().isdigit() else None
+
+
+def _is_hex(data: bytes) -> bool:
+    try:
+        bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        return False
+    return b" " not in data
+
+
+def _takes(syntax: Syntax, count: int) -> bool:
+    return syntax.minimum <= count <= syntax.maximum
+
+
+def _short(line: bytes) -> str:
+    return to_text(line if len(line) <= 80 else line[:80] + b"...")
+
+
+def _short_hex(data: bytes) -> str:
+    return data[:32].hex(" ") + ("…" if len(data) > 32 else "")

@@ -1,0 +1,476 @@
+"""Pairing: which answer belongs to which command.
+
+Strategy: command lines wait in a queue for their final result code; finished commands that still expect a late
+URC wait in a second list. A line of the module is offered to the oldest fitting waiter; what nobody wants is a
+URC. Evidence beats order: an echo says which command the module works on, an information response says it by
+name. Without evidence a result completes the newest command when the MCU had given up on the older ones (it
+sent the next more than ``PIPELINE_NS`` later), else the oldest.
+
+Sources: ITU-T V.250 5.6-5.8; TS 27.007 4. Both lists are bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from decoder import grammar
+from decoder.catalog import DEFAULT_TIMEOUT_S, Arguments, Catalog, Command, Syntax, UrcType, best, generic
+from decoder.events import Event, Finding, Information, Params, Result, Severity, Transaction, Urc
+from decoder.schema import LateSpec
+from decoder.values import to_text
+
+PIPELINE_NS = 300_000_000
+SECOND = 1_000_000_000
+_MAX_PENDING = 64
+_MAX_LATE = 1024
+_CACHE_SIZE = 4096
+_MAX_INFORMATION = 10_000
+_SET_LINE = re.compile(rb"[Aa][Tt]\+([A-Za-z][A-Za-z0-9]*) ?=(?!\?)(.*)", re.DOTALL)
+
+Labels = dict[str, str]
+
+
+class Open:
+    """A command that is not finished: its record, what the catalog says of it, the late URCs it waits for."""
+
+    __slots__ = ("command", "deadline_ns", "late", "payload", "record", "satisfied")
+
+    def __init__(self, record: Transaction, command: Command | None, payload: bytes | None = None) -> None:
+        self.record = record
+        self.command = command
+        self.payload = payload
+        self.late: list[LateSpec] = []
+        self.satisfied = False
+        self.deadline_ns: int | None = None
+        if command is not None and command.late:
+            self.late = [late for late in command.late if _applies(late.when, record)]
+
+
+class CommandLine:
+    """A command line whose final result code has not come."""
+
+    __slots__ = ("answered", "deadline_ns", "echoed", "numeric", "opens", "text", "time_ns")
+
+    def __init__(self, text: bytes, time_ns: int | None, opens: list[Open]) -> None:
+        self.text = text
+        self.time_ns = time_ns
+        self.opens = opens
+        self.echoed = False
+        self.answered = False
+        self.deadline_ns: int | None = None
+
+
+class Answer(msgspec.Struct):
+    """What a module line turned out to be: an information response or late URC of ``owner``, or a URC."""
+
+    name: str | None
+    dialect: str | None
+    arguments: Arguments
+    owner: Open | None = None
+    urc: UrcType | None = None
+    late: bool = False
+
+
+def _applies(when: dict[str, list[int | str]], record: Transaction) -> bool:
+    if record.form not in ("set", "exec"):
+        return False
+    for name, values in when.items():
+        value = record.params.get(name)
+        if value not in values and not ("*" in values and value is not None):
+            return False
+    return True
+
+
+def _matches(where: dict[str, str | int], params: Params) -> bool:
+    return all(params.get(name) == value for name, value in where.items())
+
+
+class Pairing:
+    """The open commands of a session. Appends records to ``out`` as they are finished."""
+
+    def __init__(self, catalog: Catalog, out: list[Event]) -> None:
+        self._catalog = catalog
+        self._out = out
+        self.pending: deque[CommandLine] = deque()
+        self.late: list[Open] = []
+        self.wake_ns = _NEVER
+        self._lines: dict[bytes, list[tuple[grammar.CommandText, Command | None, Arguments, bytes | None]]] = {}
+        self._informations: dict[tuple[str, str, int], Arguments] = {}
+        self._last_line = b""
+
+    # commands
+
+    def command(self, line: bytes, time_ns: int | None) -> CommandLine:
+        """Open the commands of a command line (without its CR)."""
+        if line[:2] in (b"A/", b"a/"):
+            parsed_from = self._last_line
+        else:
+            parsed_from = self._last_line = line
+        parsed = self._lines.get(parsed_from)
+        if parsed is None:
+            parsed = self._parse(parsed_from)
+            if len(self._lines) >= _CACHE_SIZE:
+                self._lines.clear()
+            self._lines[parsed_from] = parsed
+        raw = to_text(line)
+        opens = []
+        timeout_s = 0
+        for text, command, arguments, payload in parsed:
+            record = Transaction(
+                time_ns, "mcu", _shown_name(text), text.form, command.dialect if command else None,
+                arguments.params, raw, [], [], labels=arguments.labels or msgspec.UNSET,
+            )  # fmt: skip
+            opens.append(Open(record, command, payload))
+            timeout_s += command.timeout_s if command else DEFAULT_TIMEOUT_S
+        entry = CommandLine(line, time_ns, opens)
+        if time_ns is not None:
+            entry.deadline_ns = time_ns + timeout_s * SECOND
+            self.wake_ns = min(self.wake_ns, entry.deadline_ns)
+        self.pending.append(entry)
+        if len(self.pending) > _MAX_PENDING:
+            self._abandon(self.pending.popleft())
+        return entry
+
+    def _parse(self, line: bytes) -> list[tuple[grammar.CommandText, Command | None, Arguments, bytes | None]]:
+        if line == b"+++":
+            text = grammar.CommandText("+++", "exec", "", "")
+            return [(text, self._catalog.commands.get("+++"), generic([]), None)]
+        whole = self._parse_with_payload(line)
+        if whole is not None:
+            return [whole]
+        result = []
+        for text in grammar.parse_command_line(to_text(line[2:])):
+            command = self._catalog.commands.get(_shown_name(text))
+            payload = None
+            if command is None:
+                arguments = generic(grammar.split_arguments(text.arguments))
+            elif text.form in ("set", "basic", "s-register", "dial"):
+                arguments = best(command.syntaxes, text.arguments)
+                payload = _unsliced_payload(arguments)
+            else:
+                arguments = generic([])
+            result.append((text, command, arguments, payload))
+        return result
+
+    def _parse_with_payload(self, line: bytes) -> tuple[grammar.CommandText, Command, Arguments, bytes] | None:
+        """Read a line whose only command carries payload: what looks like syntax inside the payload is not."""
+        match = _SET_LINE.match(line)
+        if not match:
+            return None
+        name = match[1].decode("ascii").upper()
+        command = self._catalog.commands.get(name)
+        for syntax in command.syntaxes if command else ():
+            if syntax.payload < 0:
+                continue
+            parts = slice_payload(match[2].decode("latin-1").strip(" "), syntax)
+            if parts is not None and command is not None:
+                payload = parts[syntax.payload].encode("latin-1")
+                shown = [to_text(part.encode("latin-1")) for part in parts]
+                arguments = syntax.read(shown)
+                text = to_text(match[2])
+                return grammar.CommandText(name, "set", text), command, arguments, payload
+        return None
+
+    # module lines
+
+    def echo(self, line: bytes) -> CommandLine | None:
+        """Return the pending command line that ``line`` repeats, and give up on those before it."""
+        for entry in self.pending:
+            if entry.text == line and not entry.echoed:
+                while self.pending[0] is not entry:
+                    self._abandon(self.pending.popleft())
+                entry.echoed = True
+                return entry
+        return None
+
+    def answer(self, line: bytes, arguments: Arguments | None = None) -> Answer:
+        """Find whose line this is. ``arguments`` are given when the session has sliced payload out of it."""
+        text = to_text(line)
+        parts = grammar.parse_information(text)
+        if parts is None:
+            return self._free_text(text)
+        name = parts[0][1:] if parts[0][0] == "+" else parts[0]
+        for entry in self.pending:
+            for waiting in entry.opens:
+                command = waiting.command
+                record = waiting.record
+                if command is None:
+                    if record.name == name:
+                        return self._owned(entry, waiting, name, None, arguments or self._generic(parts[1]))
+                elif name in command.answer_names and record.form in command.answers:
+                    return self._information(entry, waiting, command, name, parts[1], arguments)
+        return self._unsolicited(name, parts[1], arguments)
+
+    def _free_text(self, text: str) -> Answer:
+        urc = self._catalog.urcs.get(text.strip())
+        empty = Arguments({}, {}, 0, None)
+        if urc is not None:
+            late = self._find_late(text.strip(), {})
+            return Answer(urc.name, urc.dialect, empty, late, urc, late is not None)
+        late = self._find_late(text.strip().split(" ")[0], {})
+        if late is not None:
+            return Answer(text.strip(), late.record.dialect, empty, late, None, True)
+        for entry in self.pending:
+            for waiting in entry.opens:
+                if waiting.command is None or waiting.record.form in waiting.command.answers:
+                    entry.answered = True
+                    return Answer(None, waiting.record.dialect, empty, waiting)
+        return Answer(None, None, empty)
+
+    def _information(
+        self, entry: CommandLine, waiting: Open, command: Command, name: str, text: str, given: Arguments | None
+    ) -> Answer:
+        form = waiting.record.form
+        if given is None:
+            syntaxes = command.test_answer if form == "test" else command.answer
+            given = self._read(name, syntaxes, text, form == "test")
+        urc = self._catalog.urcs.get(name)
+        if urc is not None and given.fit and form != "test":
+            other = self._read(name, urc.syntaxes, text, False)
+            if other.fit < given.fit:
+                return self._unsolicited(name, text, other)
+        return self._owned(entry, waiting, name, command.dialect, given)
+
+    def _owned(
+        self, entry: CommandLine, waiting: Open, name: str, dialect: str | None, arguments: Arguments
+    ) -> Answer:
+        entry.answered = True
+        while self.pending[0] is not entry:
+            self._abandon(self.pending.popleft())
+        return Answer(name, dialect, arguments, waiting)
+
+    def _unsolicited(self, name: str, text: str, given: Arguments | None) -> Answer:
+        urc = self._catalog.urcs.get(name)
+        command = self._catalog.commands.get(name)
+        if given is None:
+            syntaxes = urc.syntaxes if urc else command.answer if command else []
+            given = self._read(name, syntaxes, text, False)
+        dialect = urc.dialect if urc else command.dialect if command else None
+        owner = self._find_late(name, given.params)
+        return Answer(name, dialect, given, owner, urc, owner is not None)
+
+    def _find_late(self, name: str, params: Params) -> Open | None:
+        for candidates in (self.late, [one for entry in self.pending for one in entry.opens]):
+            for waiting in candidates:
+                for late in waiting.late:
+                    if late.urc == name and _matches(late.where, params):
+                        own = waiting.record.params
+                        if all(params.get(key) == own.get(key) for key in late.match):
+                            return waiting
+        return None
+
+    def _read(self, name: str, syntaxes: list[Syntax], text: str, test: bool) -> Arguments:
+        key = (name, text, id(syntaxes) if not test else -id(syntaxes))
+        found = self._informations.get(key)
+        if found is None:
+            if not syntaxes:
+                found = self._generic(text)
+            else:
+                found = best(syntaxes, text)
+            if len(self._informations) >= _CACHE_SIZE:
+                self._informations.clear()
+            self._informations[key] = found
+        return found
+
+    @staticmethod
+    def _generic(text: str) -> Arguments:
+        return generic(grammar.split_arguments(text))
+
+    def attach(self, answer: Answer, line: bytes, time_ns: int | None) -> None:
+        """Put an answer into the record of its owner, and finish the owner if that was the last it waited for."""
+        owner = answer.owner
+        assert owner is not None  # noqa: S101 - only called with an owner
+        record = owner.record
+        labels = answer.arguments.labels or msgspec.UNSET
+        if not answer.late:
+            if len(record.information) < _MAX_INFORMATION:
+                record.information.append(Information(answer.name, answer.arguments.params, to_text(line), labels))
+            return
+        latency = None if time_ns is None or record.time_ns is None else time_ns - record.time_ns
+        information = Information(
+            answer.name, answer.arguments.params, to_text(line), labels, time_ns=time_ns, latency_ns=latency
+        )
+        if len(record.urcs) < _MAX_INFORMATION:
+            record.urcs.append(information)
+        if self._is_last(owner, answer):
+            owner.late = []
+            owner.satisfied = True
+            if owner in self.late:
+                self.late.remove(owner)
+                self._out.append(record)
+
+    @staticmethod
+    def _is_last(owner: Open, answer: Answer) -> bool:
+        params = answer.arguments.params
+        own = owner.record.params
+        for late in owner.late:
+            if late.urc == (answer.name or "").split(" ")[0] and _matches(late.where, params):
+                if not late.until or _matches(late.until, params):
+                    return True
+                return any(own.get(name) in values for name, values in late.single.items()) or any(
+                    params.get(name[1:]) in values for name, values in late.single.items() if name[0] == "+"
+                )
+        return True
+
+    # results
+
+    def result(self, result: Result, time_ns: int | None) -> CommandLine | None:
+        """Complete a command line with its final result code. None if no command was waiting."""
+        pending = self.pending
+        if not pending:
+            return None
+        if len(pending) > 1:
+            self._drop_overtaken()
+        entry = pending.popleft()
+        latency = None if time_ns is None or entry.time_ns is None else time_ns - entry.time_ns
+        good = result.code in ("OK", "CONNECT")
+        for waiting in entry.opens:
+            record = waiting.record
+            record.result = result
+            record.latency_ns = latency
+            if good and waiting.late and not waiting.satisfied:
+                self._await_late(waiting)
+            else:
+                self._out.append(record)
+        return entry
+
+    def _drop_overtaken(self) -> None:
+        """Leave the command line that a result without other evidence completes at the head of the queue."""
+        pending = self.pending
+        while len(pending) > 1:
+            first, second = pending[0], pending[1]
+            if first.echoed or first.answered:
+                return
+            if first.time_ns is not None and second.time_ns is not None:
+                if second.time_ns - first.time_ns <= PIPELINE_NS:
+                    return
+            elif first.text != second.text:
+                return
+            self._abandon(pending.popleft())
+
+    def _await_late(self, waiting: Open) -> None:
+        late = waiting.late[0]
+        params = waiting.record.params
+        within: Any = params.get(late.within, late.default) if isinstance(late.within, str) else late.within
+        if waiting.record.time_ns is not None:
+            seconds = within if isinstance(within, int) and 0 < within < 100_000 else late.default
+            waiting.deadline_ns = waiting.record.time_ns + (seconds + 5) * SECOND
+            self.wake_ns = min(self.wake_ns, waiting.deadline_ns)
+        self.late.append(waiting)
+        if len(self.late) > _MAX_LATE:
+            self._expire_late(self.late.pop(0))
+
+    # ends
+
+    def expire(self, now_ns: int) -> None:
+        """Let the deadlines up to ``now_ns`` pass."""
+        for entry in [one for one in self.pending if one.deadline_ns is not None and one.deadline_ns <= now_ns]:
+            self.pending.remove(entry)
+            self._abandon(entry, "timeout")
+        expired = [one for one in self.late if one.deadline_ns is not None and one.deadline_ns <= now_ns]
+        for waiting in expired:
+            self.late.remove(waiting)
+            self._expire_late(waiting)
+        deadlines = [one.deadline_ns for one in (*self.pending, *self.late) if one.deadline_ns is not None]
+        self.wake_ns = min(deadlines, default=_NEVER)
+
+    def abandon_all(self) -> None:
+        """Close everything that is open: the module restarted, or the input ended."""
+        while self.pending:
+            self._abandon(self.pending.popleft())
+        for waiting in self.late:
+            self._expire_late(waiting)
+        self.late.clear()
+
+    def _abandon(self, entry: CommandLine, code: str = "unanswered") -> None:
+        for waiting in entry.opens:
+            waiting.record.result = Result(code)
+            self._out.append(waiting.record)
+        why = "before the time-out" if code == "timeout" else "before the next command, a restart or the end"
+        message = f"{to_text(entry.text)}: no final result code came {why}"
+        self.finding(entry.time_ns, "command.unanswered", "warning", message, "ITU-T V.250 5.7")
+
+    def _expire_late(self, waiting: Open) -> None:
+        record = waiting.record
+        self._out.append(record)
+        if not record.urcs:
+            spec = waiting.command.spec if waiting.command else None
+            names = " or ".join(dict.fromkeys(_with_plus(late.urc) for late in waiting.late))
+            message = f"{record.raw}: said OK, but {names} did not follow"
+            reference = f"{record.dialect} {spec.section}" if spec else None
+            self.finding(record.time_ns, "late.missing", "warning", message, reference)
+
+    def finding(
+        self, time_ns: int | None, rule: str, severity: Severity, message: str, reference: str | None = None
+    ) -> None:
+        """Report what the pairing noticed."""
+        self._out.append(Finding(time_ns, "mcu", rule, severity, message, reference))
+
+
+_NEVER = 1 << 80
+
+
+def _with_plus(name: str) -> str:
+    return name if name == "CONNECT" or not name[0].isalpha() else "+" + name
+
+
+def _shown_name(text: grammar.CommandText) -> str:
+    return text.name if text.prefix in ("", "+") else text.prefix + text.name
+
+
+def _unsliced_payload(arguments: Arguments) -> bytes | None:
+    """Return payload that stands in a command without a usable length."""
+    syntax = arguments.syntax
+    if syntax is None or syntax.payload < 0:
+        return None
+    value = arguments.params.get(syntax.params[syntax.payload].name)
+    return None if value is None else str(value).encode("utf-8")
+
+
+def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
+    """Split ``text`` (one character a byte) with the payload cut out by its announced length.
+
+    The payload may hold quotes and commas. It is as long as announced, or twice as long (hex digits). Without an
+    announced length it reaches to the last quote that only digits and commas follow. None if nothing fits.
+    """
+    head: list[str] = []
+    position = 0
+    for _ in range(syntax.payload):
+        comma = text.find(",", position)
+        if comma < 0:
+            return None
+        head.append(text[position:comma].strip())
+        position = comma + 1
+    while position < len(text) and text[position] == " ":
+        position += 1
+    length_name = syntax.params[syntax.payload].length
+    length_index = next(i for i, param in enumerate(syntax.params) if param.name == length_name)
+    announced = int(head[length_index]) if head[length_index].isascii() and head[length_index].isdigit() else 0
+    if announced > len(text):
+        announced = 0
+    quoted = position < len(text) and text[position] == '"'
+    start = position + quoted
+    for size in (announced, 2 * announced):
+        end = start + size
+        after = end + quoted
+        if size and after <= len(text) and (not quoted or text[end] == '"') and text[after : after + 1] in ("", ","):
+            tail = grammar.split_arguments(text[after + 1 :]) if after < len(text) else []
+            return [*head, text[start:end], *tail]
+    if quoted:
+        end = text.rfind('"')
+        tail_text = text[end + 1 :].strip()
+        if end > start and not tail_text.strip("0123456789, "):
+            tail = grammar.split_arguments(tail_text[1:]) if tail_text else []
+            return [*head, text[start:end], *tail]
+    return None
+
+
+def urc_record(answer: Answer, line: bytes, time_ns: int | None) -> Urc:
+    """Make the record of a line that nobody waited for."""
+    arguments = answer.arguments
+    labels = arguments.labels or msgspec.UNSET
+    return Urc(time_ns, "module", answer.name, answer.dialect, arguments.params, to_text(line), labels=labels)

@@ -1,0 +1,88 @@
+"""Turn argument text into values: integers, strings, payload bytes.
+
+A converter takes the argument as it stood on the wire (quotes included) and returns a value, or raises ValueError
+when the text is not of that type; the caller then keeps the text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+from decoder.grammar import unquote
+
+_ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|[0-7]{3}|.)", re.DOTALL)
+_SIMPLE_ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
+_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})*\Z")
+_INTEGER = re.compile(r"[+-]?\d{1,20}\Z", re.ASCII)
+
+
+def to_int(text: str) -> int:
+    """Read a decimal integer, quoted or not."""
+    if not _INTEGER.match(text):
+        text = unquote(text).strip()
+        if not _INTEGER.match(text):
+            raise ValueError(text)
+    return int(text)
+
+
+def to_float(text: str) -> float:
+    """Read a decimal number."""
+    if not re.match(r"[+-]?\d{1,20}(\.\d{1,20})?\Z", unquote(text).strip(), re.ASCII):
+        raise ValueError(text)
+    return float(unquote(text))
+
+
+def to_bool(text: str) -> bool:
+    """Read 0 or 1."""
+    if text not in ("0", "1"):
+        raise ValueError(text)
+    return text == "1"
+
+
+def to_hex(text: str) -> str:
+    """Check that the text is hex digits in pairs and return it in lower case, without quotes."""
+    digits = unquote(text)
+    return bytes.fromhex(digits).hex()
+
+
+def to_ip(text: str) -> str:
+    """Check that the text is an IP address; it is returned without quotes, as it was written."""
+    address = unquote(text)
+    ipaddress.ip_address(address)
+    return address
+
+
+CONVERTERS: dict[str, Callable[[str], object]] = {
+    "int": to_int,
+    "float": to_float,
+    "bool": to_bool,
+    "hex": to_hex,
+    "ip": to_ip,
+    "string": unquote,
+    "payload": str,
+    "time": unquote,
+    "ranges": unquote,
+}
+
+
+def decode_payload(data: bytes, encoding: str) -> bytes | None:
+    """Undo an encoding ("raw", "hex" or "escaped"). None if the text is not valid in it."""
+    if encoding == "hex":
+        return bytes.fromhex(data.decode("ascii")) if _HEX.match(data) else None
+    if encoding == "escaped":
+        return _ESCAPE.sub(_unescape, data)
+    return data
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    what = match[1]
+    if len(what) == 3:
+        return bytes([int(what[1:], 16) if what[:1] == b"x" else int(what, 8) & 0xFF])
+    return _SIMPLE_ESCAPES.get(what, what)
+
+
+def to_text(data: bytes) -> str:
+    """Show bytes as text: UTF-8 where valid, ``\\xNN`` where not."""
+    return data.decode("utf-8", "backslashreplace")

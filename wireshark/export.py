@@ -1,0 +1,131 @@
+"""Export: one pcapng packet per message, so that Wireshark shows AT traffic line by line.
+
+Every byte of both wires is in the file, in order: an export decodes to what its source decodes to. Packets on
+the interface ``uart`` have link type 252 and name the dissector: ``atshark`` for lines, ``atshark_data`` for
+payload. Each carries its decode as a comment, for people without the plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from capture import pcapng, upper_pdu
+from capture.chunk import Chunk
+from capture.errors import AtsharkError
+from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR
+from decoder.events import Event, Message, Transaction
+from decoder.session import Session
+from decoder.values import to_text
+
+_MAX_COMMENT = 400
+_DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
+
+
+class Exporter:
+    """Write the messages among the events of a session to a pcapng stream (unbuffered)."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._writer = pcapng.Writer(stream, APPLICATION)
+        self._uart = self._writer.add_interface(
+            "uart",
+            "serial line between MCU and module; outbound: sent by the MCU",
+            link_type=pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
+        )
+        self.packets = 0
+
+    def write(self, events: Iterable[Event]) -> None:
+        """Write what of ``events`` is a message."""
+        for event in events:
+            if isinstance(event, Message):
+                payload = event.kind == "data" or (event.kind == "echo" and not event.text)
+                dissector = DATA_DISSECTOR if payload else MESSAGE_DISSECTOR
+                packet = upper_pdu.header(dissector, event.side) + event.raw
+                self._writer.packet(
+                    self._uart, event.time_ns or 0, packet, direction=_DIRECTION[event.side], comment=describe(event)
+                )
+                self.packets += 1
+
+
+def export(chunks: Iterable[Chunk], session: Session, path: Path) -> int:
+    """Decode ``chunks`` with ``session`` and write the export to ``path``. Return the number of packets."""
+    try:
+        stream: BinaryIO
+        with open(path, "wb", buffering=1 << 18) as stream:
+            exporter = Exporter(stream)
+            for chunk in chunks:
+                exporter.write(session.feed(chunk))
+            exporter.write(session.close())
+    except OSError as error:
+        raise AtsharkError(f"{path}: cannot write the export: {error.strerror}") from error
+    return exporter.packets
+
+
+def describe(message: Message) -> str:
+    """Tell in one line what a message is."""
+    text = _DESCRIBERS.get(message.kind, _plain)(message)
+    return text if len(text) <= _MAX_COMMENT else text[: _MAX_COMMENT - 1] + "…"
+
+
+def _command(message: Message) -> str:
+    return "; ".join(f"{one.name} {one.form}{_params(one)}" for one in message.commands)
+
+
+def _params(record: Transaction) -> str:
+    shown = ", ".join(f"{name}={value}" for name, value in record.params.items())
+    return f": {shown}" if shown else ""
+
+
+def _result(message: Message) -> str:
+    assert message.result is not None  # noqa: S101 - every result message has one
+    error = message.result.error
+    text = message.result.code
+    if error is not None:
+        text += f" {error.code}" + (f": {error.text}" if error.text else "")
+    if message.owner is None:
+        return text + " (no command waits for it)"
+    return f"{text} to {message.owner.name} {message.owner.form}{_after(message)}"
+
+
+def _after(message: Message) -> str:
+    return "" if message.latency_ns is None else f" after {message.latency_ns / 1e6:.3f} ms"
+
+
+def _line(message: Message) -> str:
+    values = []
+    for name, value in message.params.items():
+        label = message.labels.get(name)
+        values.append(f"{name}={value}" + (f" ({label})" if label else ""))
+    shown = ", ".join(values) or message.text
+    owner = f" to {message.owner.name}" if message.owner else ""
+    return f"{message.name or 'text'} {message.kind}{owner}: {shown}{_after(message)}"
+
+
+def _data(message: Message) -> str:
+    data = message.data
+    if data is None:
+        return f"{len(message.raw)} bytes of payload"
+    where = "" if data.connect_id is None else f" on connection {data.connect_id}"
+    return f"{data.length} bytes{where} ({data.announced_by}, {data.via}): {to_text(message.raw[:64])}"
+
+
+def _echo(message: Message) -> str:
+    return f"echo of {message.owner.name if message.owner else 'a command'}"
+
+
+def _plain(message: Message) -> str:
+    if message.kind == "noise":
+        return f"{len(message.raw)} bytes that cannot be decoded"
+    return f"{message.kind}: {message.text}" if message.text else message.kind
+
+
+_DESCRIBERS = {
+    "command": _command,
+    "result": _result,
+    "information": _line,
+    "urc": lambda message: _result(message) if message.result else _line(message),
+    "data": _data,
+    "echo": _echo,
+    "prompt": lambda _message: "prompt: the module waits for data",
+}
