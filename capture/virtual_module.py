@@ -110,11 +110,15 @@ class VirtualModule:
         if upper in ("ATE0", "ATE1"):
             self._echo = upper == "ATE1"
             return [_ok()]
+        parts = upper[2:].split(";")
+        if len(parts) > 1 and all(part[1:] in _FIXED for part in parts):
+            texts = [text for part in parts for text in _FIXED[part[1:]] if text != "OK"]
+            return [(ANSWER_NS, b"".join(map(_reply, [*texts, "OK"])))]
         match = re.fullmatch(r"AT\+(\w+)(=\?|\?|=(.*))?", line, re.IGNORECASE | re.DOTALL)
         if match is None:
             return [_ok() if upper == "AT" else _error()]
         name, operator, arguments = match[1].upper(), match[2] or "", match[3] or ""
-        fixed = _FIXED.get(name + operator[:2]) or _FIXED.get(name + operator)
+        fixed = _FIXED.get(name + operator) or (_FIXED.get(name + "=") if operator[:1] == "=" else None)
         if fixed is not None:
             return [(ANSWER_NS, b"".join(_reply(text) for text in fixed))]
         handler = getattr(self, f"_do_{name.lower()}", None)
@@ -324,7 +328,7 @@ def tour() -> Script:
     yield from run('AT+MIPCFG="encoding",0,1,1')
     yield from run('AT+MIPSEND=0,4,"0D0A2B2B"', rb"\"rudp\",0,4,.{8}\r\n")
     yield from run('AT+MIPCFG="encoding",0,2,0')
-    yield from run('AT+MIPSEND=0,7,"a\\r\\nb\\x00"', rb"\"rudp\",0,5,.{5}\r\n")
+    yield from run('AT+MIPSEND=0,10,"a\\r\\nb\\x00"', rb"\"rudp\",0,5,.{5}\r\n")
     yield from run("AT+MIPCLOSE=0", rb"\+MIPCLOSE: 0")
     yield from run('AT+MIPOPEN=1,"TCP","120.27.12.119",2040,30,2', rb"\+MIPOPEN: 1,0\r\n")
     yield from run('AT+MIPSEND=1,10,"0123456789"', rb"\"rtcp\",1,10,10\r\n")

@@ -16,6 +16,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from capture.errors import AtsharkError
 from decoder import schema
 from decoder.events import Error, Form, Params
@@ -25,11 +27,13 @@ from decoder.values import CONVERTERS
 
 DEFAULT_DIALECTS = ("onemo-tcpip",)
 DEFAULT_TIMEOUT_S = 10
+UNFIT = 100
+"""From here on the ``fit`` of a line says that it has the wrong number of parameters for its syntax."""
 _ERROR_KINDS = {"CME ERROR": "cme", "CMS ERROR": "cms", "CIS ERROR": "cis"}
 
 
 class Arguments(NamedTuple):
-    """Typed arguments of one line. ``fit`` is 0 for a perfect fit; ``payload`` tells where payload begins."""
+    """Typed arguments of one line, and how badly they fit the syntax (0: perfectly)."""
 
     params: Params
     labels: dict[str, str]
@@ -78,12 +82,12 @@ class Syntax:
                 arguments = [*arguments[:keep], ",".join(arguments[keep:])]
                 count = len(arguments)
             else:
-                fit += 10 + count - self.maximum
+                fit += UNFIT + count - self.maximum
         elif count < self.minimum:
-            fit += 10 + self.minimum - count
+            fit += UNFIT + self.minimum - count
         for index, words in self.constants:
             if index >= count or unquote(arguments[index]) not in words:
-                fit += 100
+                fit += 10 * UNFIT
         params: Params = {}
         labels: dict[str, str] = {}
         last = len(self.params) - 1
@@ -142,7 +146,7 @@ class Command:
         self.spec: schema.CommandSpec | schema.BasicSpec = spec
         self.syntaxes = dialect.syntaxes(spec.set, spec.param)
         self.answer = dialect.syntaxes(spec.answer, spec.param)
-        self.test_answer = dialect.syntaxes(spec.test_answer, spec.param)
+        self.test_answer = dialect.test_syntaxes(spec.test_answer or spec.set, spec.param)
         self.answer_names = frozenset([spec.name, *spec.answer_names])
         self.answers = frozenset(
             form
@@ -209,6 +213,14 @@ class Dialect:
         known = {**self.file.param, **own}
         return [
             Syntax([Param(word, known.get(word.name, ParamSpec()), self._all_errors) for word in words])
+            for words in map(schema.parse_syntax, texts)
+        ]
+
+    def test_syntaxes(self, texts: list[str], own: dict[str, ParamSpec]) -> list[Syntax]:
+        """Compile syntaxes for the answer to a test command: every value is a text that tells what is supported."""
+        spec = ParamSpec("ranges")
+        return [
+            Syntax([Param(msgspec.structs.replace(word, length="", mark="?"), spec, {}) for word in words])
             for words in map(schema.parse_syntax, texts)
         ]
 
@@ -309,8 +321,3 @@ def load(dialects: Iterable[str] = ()) -> Catalog:
         if base and base not in loaded:
             queue.append(base)
     return Catalog(loaded.values())
-
-
-def form_answers(command: Command, form: Form) -> list[Syntax]:
-    """Return the syntaxes of the information response to ``form``."""
-    return command.test_answer if form == "test" else command.answer

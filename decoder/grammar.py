@@ -23,16 +23,19 @@ LONE_PROMPT = re.compile(rb"[\r\n \0]*+> ?\Z")
 REPEAT = re.compile(rb"[\r\n \0]*+[Aa]/")
 
 _COMMAND_START = re.compile(rb"[Aa][Tt](?=[+^$%&*#!\\/?;A-Za-z\d]|\s*\Z)")
-_EXTENDED = re.compile(r"([+^$%*#!][A-Za-z][\w\-./:]*?)\s*(=\?|\?|=|(?=;|\s*\Z))", re.ASCII)
-_S_REGISTER = re.compile(r"[Ss](\d+)\s*(?:(\?)|=\s*(\d*))?")
-_BASIC = re.compile(r"(&?[A-Za-z]|[\\%][A-Za-z])\s*(\d*)")
+_EXTENDED = re.compile(r"([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*(=\?|\?|=|(?=;|[ \t]*\Z))", re.ASCII)
+_S_REGISTER = re.compile(r"[Ss](\d+)[ \t]*(?:(\?)|=[ \t]*(\d*))?", re.ASCII)
+_BASIC = re.compile(r"([&\\%]?[A-Za-z])[ \t]*(\d*)", re.ASCII)
 _UNTIL_SEMICOLON = re.compile(r"(?:[^;\"“”]|\"(?:[^\"\\]|\\.)*(?:\"|\Z)|[“”][^“”]*(?:[“”]|\Z))*")
 _ARGUMENT = re.compile(
-    r"\s*((?:\"(?:[^\"\\]|\\.)*\"|[“”][^“”]*[“”]|\([^()]*(?:\([^()]*\)[^()]*)*\))(?=\s*(?:,|\Z))|[^,]*)(,|\Z)"
+    r"[ \t]*((?:\"(?:[^\"\\]|\\.)*\"|[“”][^“”]*[“”]|\([^()]*(?:\([^()]*\)[^()]*)*\))(?=[ \t]*(?:,|\Z))|[^,]*)[ \t]*(,|\Z)",
+    re.DOTALL,
 )
-_INFORMATION = re.compile(r"([+^$%*#!][A-Za-z][\w\-./]*)\s*([:=])\s*(.*)", re.ASCII | re.DOTALL)
-_ERROR = re.compile(r"\+(CM[ES]|CIS) ?ERROR\s*[:=]?\s*(.*)", re.IGNORECASE)
+_INFORMATION = re.compile(r"([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*[:=][ \t]*(.*)", re.ASCII | re.DOTALL)
+_ERROR = re.compile(r"\+(CM[ES]|CIS) ?ERROR[ \t]*[:=]?[ \t]*(.*)", re.DOTALL)
 
+BLANK = " \t"
+"""The white space that may stand around names and arguments."""
 FINAL_CODES = {
     b"OK": "OK",
     b"Ok": "OK",
@@ -82,15 +85,15 @@ def command_start(line: bytes) -> int:
 def parse_command_line(body: str) -> list[CommandText]:
     """Split what follows ``AT`` into commands. Anything that fits no syntax becomes one command as it stands."""
     commands: list[CommandText] = []
-    position, end = 0, len(body.rstrip())
+    position, end = 0, len(body.rstrip(BLANK))
     while position < end:
         character = body[position]
-        if character in "; ":
+        if character in "; \t":
             position += 1
             continue
         command, position = _one_command(body, position, end)
         commands.append(command)
-    return commands or [CommandText("", "exec", "", "")]
+    return commands or [CommandText("AT", "exec", "", "")]
 
 
 def _one_command(body: str, position: int, end: int) -> tuple[CommandText, int]:
@@ -104,7 +107,7 @@ def _one_command(body: str, position: int, end: int) -> tuple[CommandText, int]:
         form: Form = "test" if operator == "=?" else "read" if operator == "?" else "exec"
         return CommandText(name, form, "", prefix), match.end()
     if character in "Dd":
-        return CommandText("D", "dial", body[position + 1 : end].strip(), ""), end
+        return CommandText("D", "dial", body[position + 1 : end].strip(BLANK), ""), end
     if match := _S_REGISTER.match(body, position, end):
         value = "?" if match[2] else (match[3] or "")
         return CommandText("S" + match[1], "s-register", value, ""), match.end()
@@ -116,13 +119,13 @@ def _one_command(body: str, position: int, end: int) -> tuple[CommandText, int]:
 def split_arguments(text: str) -> list[str]:
     """Split at commas outside quotes and brackets. Quotes stay; blanks around an argument go."""
     if '"' not in text and "(" not in text and "“" not in text and "”" not in text:
-        return [part.strip() for part in text.split(",")] if text else []
+        return [part.strip(BLANK) for part in text.split(",")] if text else []
     result = []
     position, end = 0, len(text)
     while True:
         match = _ARGUMENT.match(text, position)
         assert match is not None  # noqa: S101 - the expression matches the empty string
-        result.append(match[1].strip())
+        result.append(match[1].strip(BLANK))
         position = match.end()
         if position >= end:
             if match[2]:
@@ -131,7 +134,7 @@ def split_arguments(text: str) -> list[str]:
 
 
 def unquote(text: str) -> str:
-    """Take the quotes (plain or typographic) from a string and undo ``\\"`` and ``\\\\`` inside."""
+    """Take the quotes (plain or typographic) from a string and undo ``\\"`` inside."""
     if len(text) >= 2 and text[0] in '"“”' and text[-1] in '"“”':
         text = text[1:-1]
         if "\\" in text:
@@ -142,10 +145,10 @@ def unquote(text: str) -> str:
 def parse_information(line: str) -> tuple[str, str] | None:
     """Take ``+NAME: arguments`` (or ``=`` for ``:``, or a caret) apart, or return None."""
     match = _INFORMATION.match(line)
-    return (match[1], match[3]) if match else None
+    return (match[1], match[2]) if match else None
 
 
 def parse_error(line: str) -> tuple[str, str] | None:
     """Take ``+CME ERROR: 3`` apart into ("CME ERROR", "3"), or return None."""
     match = _ERROR.match(line)
-    return (match[1].upper() + " ERROR", match[2].strip()) if match else None
+    return (match[1] + " ERROR", match[2].rstrip(BLANK)) if match else None

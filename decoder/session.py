@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from capture.chunk import Chunk, Side
 from decoder import grammar
-from decoder.catalog import Arguments, Catalog, Inline, Syntax
+from decoder.catalog import UNFIT, Arguments, Catalog, Inline, Syntax
 from decoder.events import Data, Event, Finding, Message, MessageKind, Result, Severity, Transaction
 from decoder.framing import Span, Wire
 from decoder.grammar import split_arguments
@@ -104,14 +104,16 @@ class Session:
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
         time_ns, side, data = chunk
-        if time_ns is not None and (time_ns >= self._wake_ns or time_ns >= self._pairing.wake_ns):
-            self._pass_time(time_ns)
         if side == "mcu":
             wire, other = self._mcu, self._module
         else:
             wire, other = self._module, self._mcu
-        if data and self._loose[other.side]:
+        if not data:
+            return []
+        if self._loose[other.side]:
             self._settle(other)
+        if time_ns is not None and (time_ns >= self._wake_ns or time_ns >= self._pairing.wake_ns):
+            self._pass_time(time_ns)
         wire.append(time_ns, data)
         self._pump(wire)
         return self._drain()
@@ -547,7 +549,7 @@ class Session:
             self._message("urc" if known or answer.name else "text", "module", span, **fields)
             self._out.append(urc_record(answer, line, span.last_ns))
             self._expect_urc_ok(answer)
-        if arguments.fit >= 10 and answer.dialect is not None:
+        if arguments.fit >= UNFIT and answer.dialect is not None:
             text = f"{_short(line)}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
             self._finding(span, "module", "parameters", "note", text)
         if data is not None:

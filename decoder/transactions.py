@@ -206,14 +206,14 @@ class Pairing:
         return self._unsolicited(name, parts[1], arguments)
 
     def _free_text(self, text: str) -> Answer:
-        urc = self._catalog.urcs.get(text.strip())
+        urc = self._catalog.urcs.get(text)
         empty = Arguments({}, {}, 0, None)
         if urc is not None:
-            late = self._find_late(text.strip(), {})
+            late = self._find_late(text, {})
             return Answer(urc.name, urc.dialect, empty, late, urc, late is not None)
-        late = self._find_late(text.strip().split(" ")[0], {})
+        late = self._find_late(text.split(" ")[0], {})
         if late is not None:
-            return Answer(text.strip(), late.record.dialect, empty, late, None, True)
+            return Answer(text, late.record.dialect, empty, late, None, True)
         for entry in self.pending:
             for waiting in entry.opens:
                 if waiting.command is None or waiting.record.form in waiting.command.answers:
@@ -443,7 +443,7 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
         comma = text.find(",", position)
         if comma < 0:
             return None
-        head.append(text[position:comma].strip())
+        head.append(text[position:comma].strip(grammar.BLANK))
         position = comma + 1
     while position < len(text) and text[position] == " ":
         position += 1
@@ -462,7 +462,7 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
             return [*head, text[start:end], *tail]
     if quoted:
         end = text.rfind('"')
-        tail_text = text[end + 1 :].strip()
+        tail_text = text[end + 1 :].strip(grammar.BLANK)
         if end > start and not tail_text.strip("0123456789, "):
             tail = grammar.split_arguments(tail_text[1:]) if tail_text else []
             return [*head, text[start:end], *tail]

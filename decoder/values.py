@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from decoder.grammar import unquote
+from decoder.grammar import BLANK, unquote
 
 _ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|[0-7]{3}|.)", re.DOTALL)
 _SIMPLE_ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
@@ -21,7 +21,7 @@ _INTEGER = re.compile(r"[+-]?\d{1,20}\Z", re.ASCII)
 def to_int(text: str) -> int:
     """Read a decimal integer, quoted or not."""
     if not _INTEGER.match(text):
-        text = unquote(text).strip()
+        text = unquote(text).strip(BLANK)
         if not _INTEGER.match(text):
             raise ValueError(text)
     return int(text)
@@ -29,7 +29,7 @@ def to_int(text: str) -> int:
 
 def to_float(text: str) -> float:
     """Read a decimal number."""
-    if not re.match(r"[+-]?\d{1,20}(\.\d{1,20})?\Z", unquote(text).strip(), re.ASCII):
+    if not re.match(r"[+-]?\d{1,20}(\.\d{1,20})?\Z", unquote(text).strip(BLANK), re.ASCII):
         raise ValueError(text)
     return float(unquote(text))
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from decoder.events import Data, Finding, Information, Record, Transaction, Urc
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_LONGEST = 120
 _INDENT = " " * 15
 _NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
 
@@ -22,6 +23,11 @@ _NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
 def printable(text: str) -> str:
     """Show control characters and direction overrides as escapes."""
     return _UNSAFE.sub(lambda match: _NAMED.get(match[0], f"\\x{ord(match[0]):02x}"), text)
+
+
+def shorten(text: str) -> str:
+    """Cut a text that is too long for a line of a terminal."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def clock(time_ns: int | None) -> str:
@@ -46,7 +52,7 @@ def parameters(params: dict[str, Any], labels: dict[str, str] | msgspec.UnsetTyp
     meanings = {} if isinstance(labels, msgspec.UnsetType) else labels
     parts = []
     for name, value in params.items():
-        shown = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        shown = shorten(",".join(map(str, value)) if isinstance(value, list) else str(value))
         meaning = meanings.get(name)
         parts.append(f"{name}={shown} ({meaning})" if meaning and meaning != shown else f"{name}={shown}")
     return printable(", ".join(parts))
@@ -68,7 +74,7 @@ def _head(time_ns: int | None, mark: str, style: str) -> Text:
 
 
 def _transaction(record: Transaction) -> Text:
-    text = _head(record.time_ns, "→", "bold cyan").append(printable(record.raw), "cyan")
+    text = _head(record.time_ns, "→", "bold cyan").append(printable(shorten(record.raw)), "cyan")
     meaning = parameters(record.params, record.labels)
     title = f"{record.name} {record.form}" + (f": {meaning}" if meaning else "")
     text.append(f"\n{_INDENT}{title}", "dim" if record.dialect else "yellow")
@@ -89,7 +95,7 @@ def _transaction(record: Transaction) -> Text:
 
 
 def _answer(text: Text, information: Information, style: str) -> None:
-    text.append(f"\n{_INDENT}← ", style).append(printable(information.raw), style)
+    text.append(f"\n{_INDENT}← ", style).append(printable(shorten(information.raw)), style)
     meaning = parameters(information.params, information.labels)
     if meaning:
         text.append(f"  {meaning}", "dim")
@@ -98,7 +104,7 @@ def _answer(text: Text, information: Information, style: str) -> None:
 
 
 def _urc(record: Urc) -> Text:
-    text = _head(record.time_ns, "←", "bold blue").append(printable(record.raw), "blue" if record.name else "white")
+    text = _head(record.time_ns, "←", "bold blue").append(printable(shorten(record.raw)), "blue" if record.name else "white")
     meaning = parameters(record.params, record.labels)
     if meaning:
         text.append(f"\n{_INDENT}{record.name} urc: {meaning}", "dim" if record.dialect else "yellow")

@@ -1,0 +1,184 @@
+"""Write ``plugin/atshark.lua``: the Lua engine with the dialect catalog as a Lua table in it.
+
+Run ``python -m wireshark.lua_catalog`` after a change to a dialect file or to ``engine.lua``; a test fails while
+the written file is stale.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from decoder import catalog
+from decoder.catalog import DEFAULT_TIMEOUT_S, Catalog, Command, Dialect, Syntax, UrcType
+
+PLUGIN = Path(__file__).parent / "plugin"
+OUTPUT = PLUGIN / "atshark.lua"
+_MARK = "--@CATALOG@\n"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_KEYWORDS = {"and", "break", "do", "else", "end", "false", "for", "function", "goto", "if", "in", "local", "nil",
+             "not", "or", "repeat", "return", "then", "true", "until", "while"}  # fmt: skip
+
+
+def lua(value: Any) -> str:
+    """Write a value (None, bool, number, text, list, dict) as a Lua expression."""
+    if value is None:
+        return "nil"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str):
+        return '"' + "".join(_escape(character) for character in value) + '"'
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_key(key)}={lua(item)}" for key, item in value.items() if item is not None) + "}"
+    return "{" + ",".join(map(lua, value)) + "}"
+
+
+def _escape(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    return character if character >= " " else f"\\{ord(character):03d}"
+
+
+def _key(key: str) -> str:
+    return key if _NAME.match(key) and key not in _KEYWORDS else f"[{lua(key)}]"
+
+
+
+
+
+def _syntax(syntax: Syntax) -> str:
+    params = [
+        lua(
+            {
+                "n": param.name,
+                "t": param.type,
+                "m": param.mark or None,
+                "w": list(param.words) or None,
+                "l": param.length or None,
+                "v": param.labels or None,
+            }
+        )
+        for param in syntax.params
+    ]
+    named = [f"min={syntax.minimum}", f"max={syntax.maximum}"]
+    if syntax.payload >= 0:
+        named.append(f"payload={syntax.payload + 1}")
+    if syntax.takes_rest:
+        named.append("rest=true")
+    return "{" + ",".join(params + named) + "}"
+
+
+def _syntaxes(syntaxes: list[Syntax]) -> str:
+    return "{" + ",".join(map(_syntax, syntaxes)) + "}"
+
+
+def _late(command: Command) -> list[dict[str, Any]]:
+    return [
+        {
+            "urc": late.urc,
+            "where": {name: str(value) for name, value in late.where.items()} or None,
+            "match": late.match or None,
+            "when": late.when or None,
+            "within": late.within,
+            "default": late.default,
+            "until": {name: str(value) for name, value in late.until.items()} or None,
+            "single": late.single or None,
+        }
+        for late in command.late
+    ]
+
+
+def _command(command: Command) -> str:
+    parts = [f"name={lua(command.name)}", f"dialect={lua(command.dialect)}", f"timeout={command.timeout_s}"]
+    for name, syntaxes in (
+        ("set", command.syntaxes), ("answer", command.answer), ("test_answer", command.test_answer),
+    ):  # fmt: skip
+        if syntaxes:
+            parts.append(f"{name}={_syntaxes(syntaxes)}")
+    parts.append(f"answers={lua(dict.fromkeys(sorted(command.answers), True))}")
+    parts.append(f"answer_names={lua(dict.fromkeys(sorted(command.answer_names), True))}")
+    if command.late:
+        parts.append(f"late={lua(_late(command))}")
+    if command.stream is not None:
+        parts.append("stream=true")
+    if command.sets:
+        sets = [
+            {"key": rule.key, "values": rule.values, "defaults": {k: str(v) for k, v in rule.defaults.items()} or None}
+            for rule in command.sets
+        ]
+        parts.append(f"sets={lua(sets)}")
+    return "{" + ",".join(parts) + "}"
+
+
+def _urc(urc: UrcType) -> str:
+    parts = [f"name={lua(urc.name)}", f"dialect={lua(urc.dialect)}"]
+    if urc.syntaxes:
+        parts.append(f"syntax={_syntaxes(urc.syntaxes)}")
+    if urc.ok != "never":
+        parts.append(f"ok={lua(urc.ok)}")
+    if urc.spec.reboot:
+        parts.append("reboot=true")
+    return "{" + ",".join(parts) + "}"
+
+
+def _errors(dialect: Dialect) -> dict[str, Any]:
+    tables = {kind: {code: text[0] for code, text in table.items()} for kind, table in dialect.file.errors.items()}
+    return {**tables, "all": {code: text for table in tables.values() for code, text in table.items()}}
+
+
+def _fields(known: Catalog) -> list[list[str]]:
+    """Every (command, parameter) with its type; a name that has two types in one command becomes a string."""
+    types: dict[tuple[str, str], list[str]] = {}
+    owners: list[tuple[str, list[Syntax]]] = [
+        (name, [*command.syntaxes, *command.answer, *command.test_answer]) for name, command in known.commands.items()
+    ] + [(name, urc.syntaxes) for name, urc in known.urcs.items()]
+    for name, syntaxes in owners:
+        for syntax in syntaxes:
+            for param in syntax.params:
+                kind = types.setdefault((name, param.name), ["", ""])
+                if param.type != "ranges":
+                    kind[0] = param.type if kind[0] in ("", param.type) else "string"
+                    kind[1] = kind[1] or param.spec.en
+    return [[name, param, kind or "string", text] for (name, param), (kind, text) in sorted(types.items())]
+
+
+def table(known: Catalog) -> str:
+    """Write the catalog as a Lua statement."""
+    lines = ["local catalog = {"]
+    lines.append(f"  default_timeout = {DEFAULT_TIMEOUT_S},")
+    lines.append(f"  order = {lua([dialect.id for dialect in known.dialects])},")
+    lines.append("  commands = {")
+    lines.extend(f"    [{lua(name)}] = {_command(command)}," for name, command in sorted(known.commands.items()))
+    lines.append("  },")
+    lines.append("  urcs = {")
+    lines.extend(f"    [{lua(name)}] = {_urc(urc)}," for name, urc in sorted(known.urcs.items()))
+    lines.append("  },")
+    lines.append("  inline = {")
+    for inline in known.inline:
+        cached = lua(inline.cached) if inline.cached else "nil"
+        lines.append(f"    {{name={lua(inline.name)},syntax={_syntax(inline.syntax)},cached={cached}}},")
+    lines.append("  },")
+    lines.append("  errors = {")
+    lines.extend(f"    [{lua(dialect.id)}] = {lua(_errors(dialect))}," for dialect in known.dialects)
+    lines.append("  },")
+    lines.append("  fields = {")
+    lines.extend(f"    {lua(field)}," for field in _fields(known))
+    lines.append("  },")
+    lines.append("}")
+    return "\n".join(lines) + "\n"
+
+
+def generate() -> str:
+    """Return the text of ``atshark.lua``."""
+    source = (PLUGIN / "engine.lua").read_text("utf-8")
+    before, mark, after = source.partition(_MARK)
+    assert mark, "engine.lua has lost its catalog mark"  # noqa: S101 - a broken checkout
+    notice = "-- Generated by `python -m wireshark.lua_catalog` from the dialect files; do not edit it here.\n"
+    return before + notice + table(catalog.load()) + after
+
+
+if __name__ == "__main__":
+    OUTPUT.write_text(generate(), "utf-8")

@@ -1,0 +1,1187 @@
+-- atshark: AT commands between a microcontroller and a cellular module.
+--
+-- Strategy: the exporter has cut the traffic into messages; each packet is one line or one piece of payload. The
+-- first part of this file is a pure engine, without any call of Wireshark: it reads lines by the same catalog and
+-- the same rules as the Python decoder and pairs them. The second part shows what the engine found. Packets are
+-- pushed through the engine once, in order, on Wireshark's first pass; every later visit shows the stored result.
+--
+-- Runs on Lua 5.2 (Wireshark up to 4.2) and Lua 5.4 (from 4.4 on). Numbers from the wire stay strings in the
+-- engine, because the two versions differ in how they print them.
+
+--@CATALOG@
+
+local engine = {}
+
+local SECOND = 1000000000
+local PIPELINE_NS = 300000000
+local UNFIT = 100
+local MAX_PENDING = 64
+local MAX_LATE = 1024
+
+-- text ------------------------------------------------------------------------------------------------------
+
+local function strip(text)
+  return (text:gsub("^[ \t]+", ""):gsub("[ \t]+$", ""))
+end
+
+local function utf8_length(text, i)
+  -- How many bytes the valid UTF-8 sequence at i has; nil if there is none.
+  local a, b, c, d = text:byte(i, i + 3)
+  local function tail(x) return x and x >= 0x80 and x <= 0xBF end
+  if a < 0x80 then return 1 end
+  if a >= 0xC2 and a <= 0xDF then return tail(b) and 2 or nil end
+  if a >= 0xE0 and a <= 0xEF then
+    if not tail(b) or not tail(c) or (a == 0xE0 and b < 0xA0) or (a == 0xED and b > 0x9F) then return nil end
+    return 3
+  end
+  if a >= 0xF0 and a <= 0xF4 then
+    if not tail(b) or not tail(c) or not tail(d) or (a == 0xF0 and b < 0x90) or (a == 0xF4 and b > 0x8F) then return nil end
+    return 4
+  end
+  return nil
+end
+
+function engine.to_text(bytes)
+  if not bytes:find("[\128-\255]") then return bytes end
+  local parts, i = {}, 1
+  while i <= #bytes do
+    local size = utf8_length(bytes, i)
+    if size then
+      parts[#parts + 1] = bytes:sub(i, i + size - 1)
+      i = i + size
+    else
+      parts[#parts + 1] = string.format("\\x%02x", bytes:byte(i))
+      i = i + 1
+    end
+  end
+  return table.concat(parts)
+end
+
+local OPEN_QUOTE, CLOSE_QUOTE = "\226\128\156", "\226\128\157"
+
+local function typographic(text, i)
+  local three = text:sub(i, i + 2)
+  return three == OPEN_QUOTE or three == CLOSE_QUOTE
+end
+
+local function unquote(text)
+  local from, to = 1, #text
+  if text:sub(1, 1) == '"' then from = 2 elseif typographic(text, 1) then from = 4 end
+  if from > 1 then
+    local last = text:sub(-1)
+    if last == '"' and #text > from - 1 then to = #text - 1
+    elseif #text >= from + 2 and typographic(text, #text - 2) then to = #text - 3
+    else from = 1 end
+  end
+  if from == 1 then return text end
+  local inner = text:sub(from, to)
+  return (inner:gsub('\\"', '"'))
+end
+
+-- grammar ---------------------------------------------------------------------------------------------------
+
+local function quoted_end(text, i)
+  -- The offset behind the string that begins at i with a plain quote, or nil.
+  local j = i + 1
+  while j <= #text do
+    local c = text:sub(j, j)
+    if c == "\\" then
+      if j == #text then return nil end
+      j = j + 2
+    elseif c == '"' then return j + 1
+    else j = j + 1 end
+  end
+  return nil
+end
+
+local function typographic_end(text, i)
+  local j = i + 3
+  while j <= #text do
+    if typographic(text, j) then return j + 3 end
+    j = j + 1
+  end
+  return nil
+end
+
+function engine.split_arguments(text)
+  local result = {}
+  if text == "" then return result end
+  local i = 1
+  while true do
+    i = text:find("[^ \t]", i) or #text + 1
+    local c = text:sub(i, i)
+    local stop
+    if c == '"' then stop = quoted_end(text, i)
+    elseif c == "(" then
+      local _, e = text:find("^%b()", i)
+      stop = e and e + 1
+    elseif typographic(text, i) then stop = typographic_end(text, i) end
+    if stop then
+      local after = text:find("[^ \t]", stop) or #text + 1
+      if after <= #text and text:sub(after, after) ~= "," then stop = nil end
+    end
+    if not stop then stop = text:find(",", i, true) or #text + 1 end
+    result[#result + 1] = strip(text:sub(i, stop - 1))
+    local comma = text:find("[^ \t]", stop) or #text + 1
+    if comma > #text then
+      return result
+    end
+    i = comma + 1
+    if i > #text then
+      result[#result + 1] = ""
+      return result
+    end
+  end
+end
+
+local function until_semicolon(text, i)
+  local j = i
+  while j <= #text do
+    local c = text:sub(j, j)
+    if c == ";" then return j - 1 end
+    if c == '"' then j = quoted_end(text, j) or #text + 1
+    elseif typographic(text, j) then j = typographic_end(text, j) or #text + 1
+    else j = j + 1 end
+  end
+  return #text
+end
+
+function engine.parse_command_line(body)
+  -- What follows AT -> list of {name, form, arguments}.
+  local commands = {}
+  body = body:gsub("[ \t]+$", "")
+  local i = 1
+  while i <= #body do
+    local c = body:sub(i, i)
+    if c == ";" or c == " " or c == "\t" then
+      i = i + 1
+    else
+      local prefix, name, stop = body:match("^([%+%^%$%%%*#!])([A-Za-z][%w_%-%./]*)[ \t]*()", i)
+      local done = false
+      if prefix then
+        local shown = (prefix == "+" and "" or prefix) .. name:upper()
+        local two, one = body:sub(stop, stop + 1), body:sub(stop, stop)
+        done = true
+        if two == "=?" then
+          commands[#commands + 1] = { shown, "test", "" }
+          i = stop + 2
+        elseif one == "?" then
+          commands[#commands + 1] = { shown, "read", "" }
+          i = stop + 1
+        elseif one == "=" then
+          local last = until_semicolon(body, stop + 1)
+          commands[#commands + 1] = { shown, "set", body:sub(stop + 1, last) }
+          i = last + 1
+        elseif one == "" or one == ";" then
+          commands[#commands + 1] = { shown, "exec", "" }
+          i = stop
+        else
+          done = false
+        end
+      end
+      if not done then
+        local register, value_at = body:match("^[Ss](%d+)[ \t]*()", i)
+        local basic, digits, next_at = body:match("^([&\\%%]?[A-Za-z])[ \t]*(%d*)()", i)
+        if c == "D" or c == "d" then
+          commands[#commands + 1] = { "D", "dial", strip(body:sub(i + 1)) }
+          i = #body + 1
+        elseif register then
+          local value = ""
+          local s_name_end = body:match("^[Ss]%d+()", i)
+          if body:sub(value_at, value_at) == "?" then
+            value, i = "?", value_at + 1
+          elseif body:sub(value_at, value_at) == "=" then
+            value, i = body:match("^=[ \t]*(%d*)()", value_at)
+          else
+            i = s_name_end
+          end
+          commands[#commands + 1] = { "S" .. register, "s-register", value }
+        elseif basic then
+          commands[#commands + 1] = { basic:upper(), "basic", digits }
+          i = next_at
+        else
+          commands[#commands + 1] = { body:sub(i), "exec", "" }
+          i = #body + 1
+        end
+      end
+    end
+  end
+  if #commands == 0 then commands[1] = { "AT", "exec", "" } end
+  return commands
+end
+
+function engine.is_command(line)
+  local c = line:match("^[Aa][Tt](.?)")
+  if not c then return false end
+  if c:match("^[%+%^%$%%&%*#!\\/%?;A-Za-z%d]$") then return true end
+  return line:match("^[Aa][Tt]%s*$") ~= nil
+end
+
+-- values ----------------------------------------------------------------------------------------------------
+
+local function to_int(text)
+  local sign, digits = text:match("^([%+%-]?)(%d+)$")
+  if not digits then
+    sign, digits = strip(unquote(text)):match("^([%+%-]?)(%d+)$")
+  end
+  if not digits or #digits > 20 then return nil end
+  digits = digits:gsub("^0+", "")
+  if digits == "" then return "0" end
+  return (sign == "-" and "-" or "") .. digits
+end
+
+local converters = {
+  int = to_int,
+  bool = function(text) return (text == "1" and "true") or (text == "0" and "false") or nil end,
+  float = function(text)
+    local bare = strip(unquote(text))
+    return (bare:match("^[%+%-]?%d+$") or bare:match("^[%+%-]?%d+%.%d+$")) and bare or nil
+  end,
+  hex = function(text)
+    local digits = unquote(text)
+    return digits:match("^%x*$") and #digits % 2 == 0 and digits:lower() or nil
+  end,
+  ip = function(text) return unquote(text) end,
+  string = unquote,
+  time = unquote,
+  ranges = unquote,
+  payload = function(text) return text end,
+}
+
+-- A result of reading arguments: params is a list of {name, value, label, type}, by_name maps name -> value.
+
+local function generic(arguments)
+  local out = { params = {}, by_name = {}, fit = 0 }
+  for i, text in ipairs(arguments) do
+    if text ~= "" then
+      local name, value = "arg" .. i, unquote(text)
+      out.params[#out.params + 1] = { name, value, nil, "string" }
+      out.by_name[name] = value
+    end
+  end
+  return out
+end
+
+local function read_syntax(syntax, arguments)
+  local count, fit = #arguments, 0
+  local last = #syntax
+  if count > syntax.max then
+    if syntax.rest then
+      local kept = {}
+      for i = 1, last - 1 do kept[i] = arguments[i] end
+      local rest = {}
+      for i = last, count do rest[#rest + 1] = arguments[i] end
+      kept[last] = table.concat(rest, ",")
+      arguments, count = kept, last
+    else
+      fit = fit + UNFIT + count - syntax.max
+    end
+  elseif count < syntax.min then
+    fit = fit + UNFIT + syntax.min - count
+  end
+  for i, param in ipairs(syntax) do
+    if param.w then
+      local found = false
+      if i <= count then
+        local value = unquote(arguments[i])
+        for _, word in ipairs(param.w) do
+          if word == value then found = true end
+        end
+      end
+      if not found then fit = fit + 10 * UNFIT end
+    end
+  end
+  local out = { params = {}, by_name = {}, fit = fit, syntax = syntax }
+  local repeats = last > 0 and syntax[last].m == "*"
+  for i, text in ipairs(arguments) do
+    if i > last and not repeats then
+      local name, value = "arg" .. i, unquote(text)
+      out.params[#out.params + 1] = { name, value, nil, "string" }
+      out.by_name[name] = value
+    else
+      local param = syntax[math.min(i, last)]
+      if text == "" then
+        if not (param.m or i > 1) then out.fit = out.fit + 1 end
+      else
+        local value, kind = converters[param.t](text), param.t
+        if value == nil then
+          value, kind = unquote(text), "string"
+          out.fit = out.fit + 2
+        end
+        local label = param.v and param.m ~= "*" and param.v[value] or nil
+        out.params[#out.params + 1] = { param.n, value, label, kind }
+        if param.m ~= "*" then out.by_name[param.n] = value end
+      end
+    end
+  end
+  return out
+end
+
+local function best(syntaxes, text)
+  local arguments = engine.split_arguments(text)
+  local found
+  for _, syntax in ipairs(syntaxes) do
+    local candidate = read_syntax(syntax, arguments)
+    if candidate.fit == 0 then return candidate end
+    if not found or candidate.fit < found.fit then found = candidate end
+  end
+  return found or generic(arguments)
+end
+
+local function slice_payload(text, syntax)
+  -- Split text with the payload cut out by its announced length; nil if nothing fits. See the Python twin.
+  local head, position = {}, 1
+  for _ = 1, syntax.payload - 1 do
+    local comma = text:find(",", position, true)
+    if not comma then return nil end
+    head[#head + 1] = strip(text:sub(position, comma - 1))
+    position = comma + 1
+  end
+  while text:sub(position, position) == " " do position = position + 1 end
+  local announced = 0
+  for i, param in ipairs(syntax) do
+    if param.n == syntax[syntax.payload].l then
+      announced = head[i] and head[i]:match("^%d+$") and tonumber(head[i]) or 0
+    end
+  end
+  if announced > #text then announced = 0 end
+  local quoted = text:sub(position, position) == '"'
+  local start = position + (quoted and 1 or 0)
+  local function parts(body_end, tail)
+    local result = {}
+    for _, one in ipairs(head) do result[#result + 1] = one end
+    result[#result + 1] = text:sub(start, body_end - 1)
+    for _, one in ipairs(tail) do result[#result + 1] = one end
+    return result
+  end
+  for _, size in ipairs({ announced, 2 * announced }) do
+    local body_end = start + size
+    local after = body_end + (quoted and 1 or 0)
+    local follow = text:sub(after, after)
+    if size > 0 and after <= #text + 1 and (not quoted or text:sub(body_end, body_end) == '"')
+      and (follow == "" or follow == ",") then
+      return parts(body_end, after <= #text and engine.split_arguments(text:sub(after + 1)) or {})
+    end
+  end
+  if quoted then
+    local close
+    for i = #text, start + 1, -1 do
+      if text:sub(i, i) == '"' then close = i break end
+    end
+    if close then
+      local tail = strip(text:sub(close + 1))
+      if not tail:find("[^%d, ]") then
+        return parts(close, tail ~= "" and engine.split_arguments(tail:sub(2)) or {})
+      end
+    end
+  end
+  return nil
+end
+
+-- pairing ---------------------------------------------------------------------------------------------------
+
+local FINAL = {
+  ["OK"] = "OK", ["Ok"] = "OK", ["ok"] = "OK", ["ERROR"] = "ERROR", ["NO CARRIER"] = "NO CARRIER",
+  ["NO ANSWER"] = "NO ANSWER", ["NO DIALTONE"] = "NO DIALTONE", ["NO DIAL TONE"] = "NO DIALTONE", ["BUSY"] = "BUSY",
+  ["SEND OK"] = "SEND OK", ["SEND FAIL"] = "SEND FAIL",
+}
+local NUMERIC = {
+  ["0"] = "OK", ["1"] = "CONNECT", ["2"] = "RING", ["3"] = "NO CARRIER", ["4"] = "ERROR", ["6"] = "NO DIALTONE",
+  ["7"] = "BUSY", ["8"] = "NO ANSWER",
+}
+local ERROR_TABLES = { ["CME ERROR"] = "cme", ["CMS ERROR"] = "cms", ["CIS ERROR"] = "cis" }
+
+local Session = {}
+Session.__index = Session
+
+function engine.new(tables)
+  local self = setmetatable({}, Session)
+  self.catalog = tables
+  self.pending = {}
+  self.late = {}
+  self.states = {}
+  self.learned = {}
+  self.verbose = nil
+  self.last_line = ""
+  return self
+end
+
+local function in_list(values, value)
+  for _, one in ipairs(values) do
+    if tostring(one) == value or (one == "*" and value ~= nil) then return true end
+  end
+  return false
+end
+
+local function matches(where, by_name)
+  for name, value in pairs(where or {}) do
+    if by_name[name] ~= value then return false end
+  end
+  return true
+end
+
+local function late_rules(command, form, by_name)
+  local rules = {}
+  if command and command.late and (form == "set" or form == "exec") then
+    for _, late in ipairs(command.late) do
+      local applies = true
+      for name, values in pairs(late.when or {}) do
+        if not in_list(values, by_name[name]) then applies = false end
+      end
+      if applies then rules[#rules + 1] = late end
+    end
+  end
+  return rules
+end
+
+function Session:parse_with_payload(line)
+  local name, rest = line:match("^[Aa][Tt]%+([A-Za-z][A-Za-z0-9]*) ?=(.*)$")
+  if not name or rest:sub(1, 1) == "?" then return nil end
+  name = name:upper()
+  local command = self.catalog.commands[name]
+  for _, syntax in ipairs(command and command.set or {}) do
+    if syntax.payload then
+      local parts = slice_payload((rest:gsub("^ +", ""):gsub(" +$", "")), syntax)
+      if parts then
+        for i, part in ipairs(parts) do parts[i] = engine.to_text(part) end
+        return { { name, "set", command, read_syntax(syntax, parts), true } }
+      end
+    end
+  end
+  return nil
+end
+
+function Session:parse(line)
+  -- A command line -> list of {name, form, command, arguments, carries payload}.
+  if line == "+++" then return { { "+++", "exec", self.catalog.commands["+++"], generic({}) } } end
+  local whole = self:parse_with_payload(line)
+  if whole then return whole end
+  local result = {}
+  for _, one in ipairs(engine.parse_command_line(engine.to_text(line:sub(3)))) do
+    local name, form, text = one[1], one[2], one[3]
+    local command = self.catalog.commands[name]
+    local arguments
+    local payload = false
+    if not command then
+      arguments = generic(engine.split_arguments(text))
+    elseif form == "set" or form == "basic" or form == "s-register" or form == "dial" then
+      arguments = best(command.set or {}, text)
+      local at = arguments.syntax and arguments.syntax.payload
+      payload = at and arguments.by_name[arguments.syntax[at].n] ~= nil
+    else
+      arguments = generic({})
+    end
+    result[#result + 1] = { name, form, command, arguments, payload }
+  end
+  return result
+end
+
+function Session:command(line, time_ns, frame)
+  local source = line
+  if line:sub(1, 2) == "A/" or line:sub(1, 2) == "a/" then source = self.last_line else self.last_line = line end
+  local opens, timeout = {}, 0
+  for _, one in ipairs(self:parse(source)) do
+    local command = one[3]
+    opens[#opens + 1] = {
+      name = one[1], form = one[2], command = command, arguments = one[4], time_ns = time_ns, frame = frame,
+      late = late_rules(command, one[2], one[4].by_name), urcs = 0, payload = one[5],
+    }
+    timeout = timeout + (command and command.timeout or self.catalog.default_timeout)
+  end
+  local entry = { text = line, time_ns = time_ns, opens = opens, frame = frame }
+  if time_ns then entry.deadline = time_ns + timeout * SECOND end
+  self.pending[#self.pending + 1] = entry
+  if #self.pending > MAX_PENDING then self:abandon(table.remove(self.pending, 1), "unanswered") end
+  return entry
+end
+
+function Session:abandon(entry, code)
+  self.on_abandoned(entry.frame, code)
+end
+
+function Session:expire(now_ns)
+  local i = 1
+  while i <= #self.pending do
+    local deadline = self.pending[i].deadline
+    if deadline and deadline <= now_ns then
+      self:abandon(table.remove(self.pending, i), "timeout")
+    else
+      i = i + 1
+    end
+  end
+  i = 1
+  while i <= #self.late do
+    local deadline = self.late[i].deadline
+    if deadline and deadline <= now_ns then table.remove(self.late, i) else i = i + 1 end
+  end
+end
+
+function Session:find_late(name, by_name)
+  local function search(open)
+    for _, late in ipairs(open.late) do
+      if late.urc == name and matches(late.where, by_name) then
+        local equal = true
+        for _, key in ipairs(late.match or {}) do
+          if by_name[key] ~= open.arguments.by_name[key] then equal = false end
+        end
+        if equal then return true end
+      end
+    end
+    return false
+  end
+  for _, open in ipairs(self.late) do
+    if search(open) then return open end
+  end
+  for _, entry in ipairs(self.pending) do
+    for _, open in ipairs(entry.opens) do
+      if search(open) then return open end
+    end
+  end
+  return nil
+end
+
+local function answers(open)
+  return not open.command or (open.command.answers and open.command.answers[open.form])
+end
+
+function Session:owned(entry, open, name, dialect, arguments)
+  entry.answered = true
+  while self.pending[1] ~= entry do self:abandon(table.remove(self.pending, 1), "unanswered") end
+  return { name = name, dialect = dialect, arguments = arguments, owner = open }
+end
+
+function Session:unsolicited(name, text, given)
+  local urc, command = self.catalog.urcs[name], self.catalog.commands[name]
+  given = given or best((urc and urc.syntax) or (not urc and command and command.answer) or {}, text)
+  local dialect = urc and urc.dialect or (not urc and command and command.dialect) or nil
+  local owner = self:find_late(name, given.by_name)
+  return { name = name, dialect = dialect, arguments = given, owner = owner, urc = urc, late = owner ~= nil }
+end
+
+function Session:answer(line, given)
+  local text = engine.to_text(line)
+  local prefix, bare, rest = text:match("^([%+%^%$%%%*#!])([A-Za-z][%w_%-%./]*)[ \t]*[:=][ \t]*(.*)$")
+  if not prefix then return self:free_text(text) end
+  local name = (prefix == "+" and "" or prefix) .. bare
+  for _, entry in ipairs(self.pending) do
+    for _, open in ipairs(entry.opens) do
+      local command = open.command
+      if not command then
+        if open.name == name then
+          return self:owned(entry, open, name, nil, given or generic(engine.split_arguments(rest)))
+        end
+      elseif command.answer_names and command.answer_names[name] and command.answers[open.form] then
+        return self:information(entry, open, command, name, rest, given)
+      end
+    end
+  end
+  return self:unsolicited(name, rest, given)
+end
+
+function Session:information(entry, open, command, name, text, given)
+  local test = open.form == "test"
+  given = given or best((test and command.test_answer or command.answer) or {}, text)
+  local urc = self.catalog.urcs[name]
+  if urc and given.fit > 0 and not test then
+    local other = best(urc.syntax or {}, text)
+    if other.fit < given.fit then return self:unsolicited(name, text, other) end
+  end
+  return self:owned(entry, open, name, command.dialect, given)
+end
+
+function Session:free_text(text)
+  local empty = { params = {}, by_name = {}, fit = 0 }
+  local urc = self.catalog.urcs[text]
+  if urc then
+    local late = self:find_late(text, {})
+    return { name = urc.name, dialect = urc.dialect, arguments = empty, owner = late, urc = urc, late = late ~= nil }
+  end
+  local late = self:find_late(text:match("^[^ ]*"), {})
+  if late then
+    return { name = text, dialect = late.command and late.command.dialect, arguments = empty, owner = late, late = true }
+  end
+  for _, entry in ipairs(self.pending) do
+    for _, open in ipairs(entry.opens) do
+      if answers(open) then
+        entry.answered = true
+        return { dialect = open.command and open.command.dialect, arguments = empty, owner = open }
+      end
+    end
+  end
+  return { arguments = empty }
+end
+
+function Session:is_last(open, answer)
+  local by_name, own = answer.arguments.by_name, open.arguments.by_name
+  local first = (answer.name or ""):match("^[^ ]*")
+  for _, late in ipairs(open.late) do
+    if late.urc == first and matches(late.where, by_name) then
+      if not late["until"] or matches(late["until"], by_name) then return true end
+      for name, values in pairs(late.single or {}) do
+        if name:sub(1, 1) == "+" then
+          if in_list(values, by_name[name:sub(2)]) then return true end
+        elseif own[name] and in_list(values, own[name]) then
+          return true
+        end
+      end
+      return false
+    end
+  end
+  return true
+end
+
+function Session:attach(answer)
+  local open = answer.owner
+  if not answer.late then return end
+  open.urcs = open.urcs + 1
+  if self:is_last(open, answer) then
+    open.late, open.satisfied = {}, true
+    for i, one in ipairs(self.late) do
+      if one == open then table.remove(self.late, i) break end
+    end
+  end
+end
+
+function Session:drop_overtaken()
+  local pending = self.pending
+  while #pending > 1 do
+    local first, second = pending[1], pending[2]
+    local echoed = first.echoed or first.answered
+    if echoed then return end
+    if first.time_ns and second.time_ns then
+      if second.time_ns - first.time_ns <= PIPELINE_NS then return end
+    elseif first.text ~= second.text then
+      return
+    end
+    self:abandon(table.remove(pending, 1), "unanswered")
+  end
+end
+
+local function late_deadline(open)
+  local late = open.late[1]
+  local within = late.within
+  if type(within) == "string" then
+    within = tonumber(open.arguments.by_name[within] or late.default)
+    if not within or within <= 0 or within >= 100000 then within = late.default end
+  end
+  return open.time_ns and open.time_ns + (within + 5) * SECOND
+end
+
+function Session:complete(code)
+  local pending = self.pending
+  if #pending == 0 then return nil end
+  if #pending > 1 then self:drop_overtaken() end
+  local entry = table.remove(pending, 1)
+  local good = code == "OK" or code == "CONNECT"
+  for _, open in ipairs(entry.opens) do
+    if good and #open.late > 0 and not open.satisfied then
+      open.deadline = late_deadline(open)
+      self.late[#self.late + 1] = open
+      if #self.late > MAX_LATE then table.remove(self.late, 1) end
+    end
+  end
+  return entry
+end
+
+function Session:belongs_to_urc()
+  local urc = self.catalog.urcs[self.urc_ok]
+  if not urc then return false end
+  if urc.ok == "always" or #self.pending == 0 then return true end
+  local open = self.pending[1].opens[#self.pending[1].opens]
+  local needs = open.command and open.command.answers and open.command.answers[open.form]
+  return self.learned[urc.name] and needs and not self.pending[1].answered
+end
+
+function Session:explain(kind, text, dialect)
+  local code = text
+  if text:match("^%d+$") and #text < 10 then code = to_int(text) end
+  local order = {}
+  if dialect then order[1] = dialect end
+  for _, id in ipairs(self.catalog.order) do
+    if id ~= dialect then order[#order + 1] = id end
+  end
+  for _, id in ipairs(order) do
+    local tables = self.catalog.errors[id] or {}
+    local own = tables[ERROR_TABLES[kind] or kind]
+    if own and own[code] then return code, own[code] end
+    if tables.all and tables.all[code] then return code, tables.all[code] end
+  end
+  return code, (not text:match("^%d+$")) and text or nil
+end
+
+local function state_key(state, key)
+  return state .. "\0" .. tostring(key)
+end
+
+function Session:apply_sets(sets, by_name, defaults)
+  for _, rule in ipairs(sets) do
+    local key = rule.key ~= "" and by_name[rule.key] or nil
+    for state, name in pairs(rule.values) do
+      local value = by_name[name]
+      if value == nil and defaults then value = (rule.defaults or {})[state] end
+      if value and value:match("^%-?%d+$") then self.states[state_key(state, key)] = value end
+    end
+  end
+end
+
+function Session:result(code, error_code, error_text, time_ns)
+  -- A final result code. Returns {kind, owner, latency}.
+  if self.urc_ok and code == "OK" and self:belongs_to_urc() then
+    self.learned[self.urc_ok] = true
+    self.urc_ok = nil
+    return { kind = "urc" }
+  end
+  self.urc_ok = nil
+  local entry = self:complete(code)
+  local out = { kind = "result", code = code, error_code = error_code, error_text = error_text }
+  if not entry then
+    if code == "NO CARRIER" then out.kind = "urc" end
+    out.unexpected = out.kind == "result"
+    return out
+  end
+  out.owner = entry
+  if time_ns and entry.time_ns then out.latency = time_ns - entry.time_ns end
+  local good = not error_code and (code == "OK" or code == "CONNECT" or code == "SEND OK")
+  out.failed = not good
+  if good then
+    for _, open in ipairs(entry.opens) do self:succeeded(open) end
+  end
+  return out
+end
+
+function Session:succeeded(open)
+  local by_name = open.arguments.by_name
+  if open.form == "basic" then
+    if open.name == "V" then self.verbose = by_name.value == "1"
+    elseif open.name == "Z" or open.name == "&F" then self.verbose = nil end
+  end
+  if open.command and open.form == "set" and open.command.sets then
+    self:apply_sets(open.command.sets, by_name, true)
+  end
+end
+
+function Session:connect(text, time_ns)
+  for _, entry in ipairs(self.pending) do
+    local command = entry.opens[#entry.opens].command
+    if not command or (command.stream and not command.late) then
+      return self:result("CONNECT", nil, nil, time_ns)
+    end
+  end
+  local answer = self:answer(text)
+  if not answer.owner or not answer.late then
+    if #self.pending > 0 then return self:result("CONNECT", nil, nil, time_ns) end
+    return nil
+  end
+  return self:take_answer(answer, text, time_ns)
+end
+
+function Session:take_answer(answer, line, time_ns)
+  local arguments = answer.arguments
+  self.urc_ok = nil
+  local out = {
+    name = answer.name, dialect = answer.dialect, params = arguments.params,
+    unfit = arguments.fit >= UNFIT and answer.dialect ~= nil,
+  }
+  if answer.owner then
+    local open = answer.owner
+    out.kind = answer.late and "urc" or "information"
+    out.response_to, out.to_name = open.frame, open.name
+    if answer.late and open.time_ns and time_ns then out.latency = time_ns - open.time_ns end
+    if open.command and open.command.sets and open.form ~= "test" then
+      self:apply_sets(open.command.sets, arguments.by_name, false)
+    end
+    self:attach(answer)
+    if answer.late and answer.urc and answer.urc.ok then self.urc_ok = answer.urc.name end
+  else
+    out.kind = answer.name and "urc" or "text"
+    if answer.urc and answer.urc.ok then self.urc_ok = answer.urc.name end
+  end
+  if answer.urc and answer.urc.reboot then
+    out.reboot = true
+    while #self.pending > 0 do self:abandon(table.remove(self.pending, 1), "unanswered") end
+    self.late, self.states, self.verbose = {}, {}, nil
+  end
+  return out
+end
+
+-- module lines with payload inside --------------------------------------------------------------------------
+
+local function inline_head(inline, bytes, start)
+  -- Match the line up to its payload. Returns the offset of the payload and the arguments in front of it.
+  local position = bytes:match("^%+" .. inline.name .. "[ \t\r\n\f\v]*[:=][ \t]*()", start)
+  if not position then return nil end
+  local arguments = {}
+  for i = 1, inline.syntax.payload - 1 do
+    local value, stop
+    if bytes:sub(position, position) == '"' then
+      value, stop = bytes:match('^("[^"\r\n]*")[ \t]*,[ \t]*()', position)
+    end
+    if not value then value, stop = bytes:match('^([^,"\r\n]*),[ \t]*()', position) end
+    if not value then return nil end
+    local words = inline.syntax[i].w
+    if words then
+      local bare, found = strip(value):gsub('"', ""), false
+      for _, word in ipairs(words) do
+        if word == bare then found = true end
+      end
+      if not found then return nil end
+    end
+    arguments[i] = strip(value)
+    position = stop
+  end
+  return position, arguments
+end
+
+function Session:cached_fits(inline, extra)
+  local urc = self.catalog.urcs[inline.name]
+  local count = inline.syntax.payload - 1 + extra
+  for _, syntax in ipairs(urc and urc.syntax or {}) do
+    if not syntax.payload and syntax.min <= count and count <= syntax.max then return true end
+  end
+  return false
+end
+
+function Session:inline_line(bytes, start)
+  -- A packet that is a line with payload inside -> its arguments, or nil if it is an ordinary line.
+  for _, inline in ipairs(self.catalog.inline) do
+    local at, before = inline_head(inline, bytes, start)
+    if at then
+      local by_name = {}
+      for i, text in ipairs(before) do by_name[inline.syntax[i].n] = text end
+      local digits = by_name[inline.syntax[inline.syntax.payload].l]
+      local cached = false
+      for state, values in pairs(inline.cached or {}) do
+        local value = self.states[state_key(state, to_int(by_name.connect_id or "") or nil)]
+        if value and in_list(values, value) then cached = true end
+      end
+      if digits and digits:match("^%d+$") and #digits <= 6 and not cached then
+        local body = self:inline_body(inline, bytes, at, tonumber(digits))
+        if body then
+          local arguments = {}
+          for i, text in ipairs(before) do arguments[i] = text end
+          arguments[#arguments + 1] = engine.to_text(body)
+          return read_syntax(inline.syntax, arguments), inline, body
+        end
+      end
+    end
+  end
+  return nil
+end
+
+function Session:inline_body(inline, bytes, at, length)
+  local rest = bytes:sub(at)
+  local bare = rest:gsub("\r?\n?$", "")
+  for _, size in ipairs({ length, 2 * length }) do
+    if #bare == size and (size == length or bare:match("^%x*$")) then return bare end
+    if #bare == size + 2 and bare:sub(1, 1) == '"' and bare:sub(-1) == '"' then
+      local inner = bare:sub(2, -2)
+      if size == length or inner:match("^%x*$") then return inner end
+    end
+  end
+  local first = rest:match("^[^\r\n]*")
+  if strip(first):match("^%d+$") then
+    local _, commas = first:gsub(",", "")
+    if self:cached_fits(inline, commas + 1) then return nil end
+  end
+  return bare
+end
+
+-- packets ---------------------------------------------------------------------------------------------------
+
+function Session:module_line(bytes, time_ns)
+  local start = bytes:find("[^\r\n %z]") or #bytes + 1
+  if start > #bytes then return { kind = "blank" } end
+  local arguments, inline, body = self:inline_line(bytes, start)
+  if arguments then
+    local out = self:take_answer(self:answer(bytes:sub(start), arguments), bytes, time_ns)
+    out.body, out.inline = body, inline
+    return out
+  end
+  local line, ending = bytes:match("^([^\r\n]*)([\r\n]*)", start)
+  if line == ">" and ending == "" or line == "> " then return { kind = "prompt" } end
+  local text = line:gsub(" +$", "")
+  if FINAL[text] then return self:result(FINAL[text], nil, nil, time_ns) end
+  local first = text:sub(1, 1)
+  if first == "+" or first == "^" then
+    local kind, detail = text:match("^%+(CM[ES]) ?ERROR[ \t]*[:=]?[ \t]*(.*)$")
+    if not kind then kind, detail = text:match("^%+(CIS) ?ERROR[ \t]*[:=]?[ \t]*(.*)$") end
+    if kind then
+      local dialect
+      if self.pending[1] then
+        local command = self.pending[1].opens[#self.pending[1].opens].command
+        dialect = command and command.dialect
+      end
+      local shown = engine.to_text(strip(detail))
+      local code, meaning = self:explain(kind .. " ERROR", shown, dialect)
+      return self:result(kind .. " ERROR", code, meaning, time_ns)
+    end
+    return self:take_answer(self:answer(text), text, time_ns)
+  end
+  local two = text:sub(1, 2)
+  if two == "AT" or two == "at" or two == "At" or two == "A/" then
+    for i, entry in ipairs(self.pending) do
+      if entry.text == text and not entry.echoed then
+        for _ = 1, i - 1 do self:abandon(table.remove(self.pending, 1), "unanswered") end
+        entry.echoed = true
+        return { kind = "echo", response_to = entry.frame, to_name = entry.opens[1].name }
+      end
+    end
+  end
+  if text:sub(1, 7) == "CONNECT" then
+    local out = self:connect(text, time_ns)
+    if out then return out end
+  end
+  local numeric = NUMERIC[text]
+  if numeric and ending == "\r" and #self.pending > 0 and self.verbose ~= true then
+    if numeric == "CONNECT" then
+      local out = self:connect("CONNECT", time_ns)
+      if out then return out end
+      return { kind = "text" }
+    end
+    return self:result(numeric, nil, nil, time_ns)
+  end
+  if line:find("[^\32-\126\t\128-\255]") or not line:find("[\32-\126\t][\32-\126\t]") then return { kind = "noise" } end
+  return self:take_answer(self:answer(text), text, time_ns)
+end
+
+function Session:mcu_line(bytes, time_ns, frame)
+  local line = bytes:gsub("^[\r\n %z]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")
+  if line == "" then return { kind = "blank" } end
+  if line == "+++" or line:match("^[Aa]/$") or engine.is_command(line) then
+    local entry = self:command(line, time_ns, frame)
+    self.urc_ok = nil
+    return { kind = "command", entry = entry }
+  end
+  return { kind = line:find("[^\32-\126\t\128-\255]") and "noise" or "text" }
+end
+
+function Session:push(frame, time_ns, side, bytes)
+  -- One packet -> a table that says what it is. time_ns is nil when unknown.
+  if time_ns then self:expire(time_ns) end
+  if side == "mcu" then return self:mcu_line(bytes, time_ns, frame) end
+  return self:module_line(bytes, time_ns)
+end
+
+if not Proto then return { engine = engine, catalog = catalog } end
+
+-- Wireshark -------------------------------------------------------------------------------------------------
+
+local proto = Proto("atshark", "AT commands between MCU and module")
+local data_proto = Proto("atshark_data", "AT payload")
+local raw_proto = Proto("atshark_raw", "AT recording")
+
+local fields = {
+  kind = ProtoField.string("atshark.kind", "Kind"),
+  side = ProtoField.string("atshark.side", "Side"),
+  line = ProtoField.string("atshark.line", "Line"),
+  name = ProtoField.string("atshark.name", "Name"),
+  form = ProtoField.string("atshark.form", "Form"),
+  dialect = ProtoField.string("atshark.dialect", "Dialect"),
+  param = ProtoField.string("atshark.param", "Parameter"),
+  connect_id = ProtoField.int32("atshark.connect_id", "Connection"),
+  result = ProtoField.string("atshark.result", "Result"),
+  error_code = ProtoField.string("atshark.error.code", "Error code"),
+  error_text = ProtoField.string("atshark.error.text", "Error"),
+  response_in = ProtoField.framenum("atshark.response_in", "Result in", base.NONE, frametype.RESPONSE),
+  response_to = ProtoField.framenum("atshark.response_to", "Answer to", base.NONE, frametype.REQUEST),
+  latency = ProtoField.double("atshark.latency", "Latency (ms)"),
+  latency_ns = ProtoField.int64("atshark.latency_ns", "Latency (ns)"),
+  data = ProtoField.bytes("atshark.data", "Data"),
+}
+local experts = {
+  error = ProtoExpert.new("atshark.expert.error", "Command failed", expert.group.RESPONSE_CODE, expert.severity.ERROR),
+  unanswered = ProtoExpert.new(
+    "atshark.expert.unanswered", "No final result", expert.group.SEQUENCE, expert.severity.WARN),
+  unexpected = ProtoExpert.new(
+    "atshark.expert.unexpected", "A result that no command waits for", expert.group.SEQUENCE, expert.severity.NOTE),
+  noise = ProtoExpert.new("atshark.expert.noise", "Bytes that cannot be decoded", expert.group.MALFORMED, expert.severity.WARN),
+  reboot = ProtoExpert.new("atshark.expert.reboot", "The module restarted", expert.group.SEQUENCE, expert.severity.WARN),
+  unfit = ProtoExpert.new(
+    "atshark.expert.parameters", "The parameters do not fit the dialect", expert.group.PROTOCOL, expert.severity.NOTE),
+}
+
+local param_fields = {}
+local MAKERS = { int = ProtoField.int64, bool = ProtoField.string, float = ProtoField.double }
+
+local function abbreviation(name, param)
+  return "atshark." .. name:lower():gsub("[^%w]", "") .. "." .. param:lower()
+end
+
+local all = {}
+for _, field in pairs(fields) do all[#all + 1] = field end
+for _, one in ipairs(catalog.fields) do
+  local key = abbreviation(one[1], one[2])
+  if not param_fields[key] then
+    local field = (MAKERS[one[3]] or ProtoField.string)(key, one[4] ~= "" and one[4] or one[2])
+    param_fields[key] = { field, one[3] }
+    all[#all + 1] = field
+  end
+end
+proto.fields = all
+proto.experts = {
+  experts.error, experts.unanswered, experts.unexpected, experts.noise, experts.reboot, experts.unfit,
+}
+
+local session, frames, abandoned, answered_in
+
+local function reset()
+  session = engine.new(catalog)
+  frames, abandoned, answered_in = {}, {}, {}
+  session.on_abandoned = function(frame, code) abandoned[frame] = code end
+end
+
+function proto.init() reset() end
+reset()
+
+local function exact_time(pinfo)
+  -- Time in ns: relative to the first packet, which a double holds exactly; nil where the file says unknown.
+  if pinfo.abs_ts == 0 then return nil end
+  return math.floor(pinfo.rel_ts * 1e9 + 0.5)
+end
+
+local function add_params(tree, tvb, name, params)
+  local shown = {}
+  for _, param in ipairs(params) do
+    local key, value, label, kind = param[1], param[2], param[3], param[4]
+    shown[#shown + 1] = key .. "=" .. value .. (label and label ~= value and " (" .. label .. ")" or "")
+    local known = param_fields[abbreviation(name or "", key)]
+    if known and (known[2] == kind or (known[2] ~= "int" and known[2] ~= "float")) then
+      local typed = value
+      if known[2] == "int" then typed = Int64.new(value) elseif known[2] == "float" then typed = tonumber(value) end
+      local item = tree:add(known[1], tvb(), typed)
+      if label and label ~= value then item:append_text(" (" .. label .. ")") end
+    end
+    if key == "connect_id" and kind == "int" and #value < 10 then tree:add(fields.connect_id, tvb(), tonumber(value)) end
+    tree:add(fields.param, tvb(), key .. "=" .. value):set_generated()
+  end
+  return table.concat(shown, ", ")
+end
+
+local function escaped(text)
+  return (text:gsub("[%c\127]", function(c)
+    if c == "\r" then return "\\r" elseif c == "\n" then return "\\n" end
+    return string.format("\\x%02x", c:byte())
+  end))
+end
+
+local function show_command(tree, tvb, found, frame)
+  local info = {}
+  for _, open in ipairs(found.entry.opens) do
+    tree:add(fields.name, tvb(), open.name)
+    tree:add(fields.form, tvb(), open.form)
+    if open.command then tree:add(fields.dialect, tvb(), open.command.dialect) end
+    local shown = add_params(tree, tvb, open.name, open.arguments.params)
+    info[#info + 1] = open.name .. " " .. open.form .. (shown ~= "" and ": " .. shown or "")
+  end
+  local result = answered_in[frame]
+  if result then tree:add(fields.response_in, tvb(), result):set_generated() end
+  if abandoned[frame] then
+    tree:add(fields.result, tvb(), abandoned[frame]):set_generated()
+    tree:add_proto_expert_info(experts.unanswered)
+  end
+  return table.concat(info, "; ")
+end
+
+local function show_answer(tree, tvb, found)
+  if found.name then tree:add(fields.name, tvb(), found.name) end
+  if found.dialect then tree:add(fields.dialect, tvb(), found.dialect) end
+  local shown = add_params(tree, tvb, found.name, found.params or {})
+  if found.unfit then tree:add_proto_expert_info(experts.unfit) end
+  if found.reboot then tree:add_proto_expert_info(experts.reboot) end
+  if found.response_to then tree:add(fields.response_to, tvb(), found.response_to):set_generated() end
+  local title = (found.name or "text") .. " " .. found.kind
+  return title .. (shown ~= "" and ": " .. shown or "")
+end
+
+local function show_result(tree, tvb, found)
+  local info = found.code or "OK"
+  if found.code then tree:add(fields.result, tvb(), found.code) end
+  if found.error_code then
+    tree:add(fields.error_code, tvb(), found.error_code)
+    info = info .. " " .. found.error_code
+  end
+  if found.error_text then
+    tree:add(fields.error_text, tvb(), found.error_text)
+    info = info .. ": " .. found.error_text
+  end
+  if found.owner then
+    local open = found.owner.opens[#found.owner.opens]
+    tree:add(fields.response_to, tvb(), found.owner.frame):set_generated()
+    info = info .. " to " .. open.name .. " " .. open.form
+    if found.failed then tree:add_proto_expert_info(experts.error, info) end
+  elseif found.unexpected then
+    tree:add_proto_expert_info(experts.unexpected)
+  end
+  return info
+end
+
+local function show(tvb, pinfo, root, found, side)
+  local tree = root:add(proto, tvb())
+  tree:add(fields.kind, tvb(), found.kind):set_generated()
+  tree:add(fields.side, tvb(), side):set_generated()
+  tree:add(fields.line, tvb(), escaped(engine.to_text(tvb:raw())))
+  local info
+  if found.kind == "command" then info = show_command(tree, tvb, found, pinfo.number)
+  elseif found.code then info = show_result(tree, tvb, found)
+  elseif found.kind == "information" or found.kind == "urc" or found.kind == "text" then
+    info = show_answer(tree, tvb, found)
+  elseif found.kind == "noise" then
+    tree:add_proto_expert_info(experts.noise)
+    info = tvb:len() .. " bytes that cannot be decoded"
+  else
+    info = found.kind
+    if found.response_to then tree:add(fields.response_to, tvb(), found.response_to):set_generated() end
+  end
+  if found.latency then
+    tree:add(fields.latency, tvb(), found.latency / 1e6):set_generated()
+    tree:add(fields.latency_ns, tvb(), Int64.new(string.format("%.0f", found.latency))):set_generated()
+    info = info .. string.format(" after %.3f ms", found.latency / 1e6)
+  end
+  if found.body and #found.body > 0 then tree:add(fields.data, tvb()):set_text("Data: " .. escaped(engine.to_text(found.body))) end
+  tree:append_text(", " .. escaped(info))
+  pinfo.cols.protocol = "AT"
+  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. escaped(info)
+end
+
+local function ends(pinfo, side)
+  pinfo.cols.src = side == "mcu" and "MCU" or "module"
+  pinfo.cols.dst = side == "mcu" and "module" or "MCU"
+end
+
+function proto.dissector(tvb, pinfo, root)
+  if tvb:len() == 0 then return 0 end
+  local side = pinfo.p2p_dir == 0 and "mcu" or "module"
+  local found = frames[pinfo.number]
+  if not found then
+    found = session:push(pinfo.number, exact_time(pinfo), side, tvb:raw())
+    if found.owner then answered_in[found.owner.frame] = pinfo.number end
+    frames[pinfo.number] = found
+  end
+  ends(pinfo, side)
+  show(tvb, pinfo, root, found, side)
+  return tvb:len()
+end
+
+local function show_bytes(tvb, pinfo, root, title)
+  local side = pinfo.p2p_dir == 0 and "mcu" or "module"
+  local tree = root:add(proto, tvb())
+  tree:add(fields.kind, tvb(), title):set_generated()
+  tree:add(fields.side, tvb(), side):set_generated()
+  tree:add(fields.data, tvb())
+  local text = escaped(engine.to_text(tvb:raw()))
+  tree:append_text(", " .. tvb:len() .. " bytes: " .. text:sub(1, 80))
+  pinfo.cols.protocol = "AT"
+  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. tvb:len() .. " bytes of " .. title .. ": " .. text:sub(1, 120)
+  ends(pinfo, side)
+  return tvb:len()
+end
+
+function data_proto.dissector(tvb, pinfo, root)
+  if tvb:len() == 0 then return 0 end
+  return show_bytes(tvb, pinfo, root, "data")
+end
+
+function raw_proto.dissector(tvb, pinfo, root)
+  if tvb:len() == 0 then return 0 end
+  return show_bytes(tvb, pinfo, root, "recording")
+end
