@@ -105,6 +105,8 @@ class Syntax:
             except ValueError:
                 value = unquote(text)
                 fit += 2
+            if param.length and not _has_length(text, params.get(param.length)):
+                fit += 1
             if param.mark == "*":
                 params.setdefault(param.name, []).append(value)
             else:
@@ -112,6 +114,12 @@ class Syntax:
                 if param.labels and (label := param.labels.get(str(value))) is not None:
                     labels[param.name] = label
         return Arguments(params, labels, fit, self)
+
+
+def _has_length(text: str, length: object) -> bool:
+    """Tell whether payload is as long as announced: in bytes, or in pairs of hex digits."""
+    size = len(unquote(text).encode("utf-8"))
+    return not isinstance(length, int) or length == 0 or size in (length, 2 * length)
 
 
 def best(syntaxes: list[Syntax], text: str) -> Arguments:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from capture.chunk import Chunk, Side
 from decoder import grammar
-from decoder.catalog import UNFIT, Arguments, Catalog, Inline, Syntax
+from decoder.catalog import UNFIT, Arguments, Catalog, Inline
 from decoder.events import Data, Event, Finding, Message, MessageKind, Result, Severity, Transaction
 from decoder.framing import Span, Wire
 from decoder.grammar import split_arguments
@@ -45,6 +45,9 @@ _NO_CARRIER = re.compile(rb"(?:\r\n)?NO CARRIER\r\n\Z")
 _WHOLE_COMMAND = re.compile(rb"[Aa][Tt][^\r\n]*\r\n?\Z")
 _WHOLE_ANSWER = re.compile(rb"(?:\r\n[^\r\n]+)*\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
 _PLAUSIBLE_LINE = re.compile(rb"\r\n(?:\r\n)?(?:\+[A-Z]+[:=]|OK\r|ERROR\r|\^[A-Z]+|AT[+^])")
+_LINE_END = re.compile(rb"[\r\n]")
+_REST_OF_LINE = re.compile(rb"[ \t]*\d+[ \t]*(?=[\r\n]|\Z)")
+_NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t\x80-\xff]+\Z")
 _MOSTLY_TEXT = re.compile(rb"[\x20-\x7e\t]{2,}")
 
@@ -92,7 +95,7 @@ class Session:
         self._stream: _Stream | None = None
         self._states: dict[tuple[str, Any], int] = {}
         self._loose = {"mcu": False, "module": False}
-        self._inline_wait: tuple[Inline, bool] | None = None
+        self._inline_wait: Inline | None = None
         self._payload_echo: tuple[bytes, Transaction] | None = None
         self._urc_ok: str | None = None
         self._urc_ok_learned: set[str] = set()
@@ -451,15 +454,17 @@ class Session:
             if self._payload_echo is not None:
                 self._set_loose(wire, True)
                 return False
-        match = wire.match(self._catalog.inline_head)
-        if match is not None:
-            taken = self._inline_step()
+        inline = wire.match(self._catalog.inline_head) is not None
+        if inline:
+            taken = self._inline_step(settled)
             if taken is not None:
                 return taken
         match = wire.match(grammar.SETTLED_LINE if settled else grammar.LINE)
         if match is None:
             return self._no_module_line(settled)
-        self._module_line(match[1], wire.take(match.end()), match[2] == b"\r")
+        span = wire.take(match.end())
+        if not inline or not self._stray_inline(match[1], span):
+            self._module_line(match[1], span, match[2] == b"\r")
         return True
 
     def _no_module_line(self, settled: bool) -> bool:
@@ -666,123 +671,131 @@ class Session:
 
     # payload inside module lines
 
-    def _inline_step(self) -> bool | None:
+    def _inline_step(self, settled: bool) -> bool | None:
         """Try to take a line with payload inside. True: taken; False: wait for more; None: an ordinary line."""
-        wire = self._module
         self._inline_wait = None
         for inline in self._catalog.inline:
-            match = wire.match(inline.head)
-            if match is None:
-                continue
-            decided = self._try_inline(inline, match)
-            if decided is not None:
-                return decided
+            match = self._module.match(inline.head)
+            if match is not None and self._carries_payload(inline, match):
+                return self._take_inline(inline, match, settled)
         return None
 
-    def _try_inline(self, inline: Inline, match: re.Match[bytes]) -> bool | None:
-        wire = self._module
-        fields = match.groupdict()
-        length_name = inline.syntax.params[inline.syntax.payload].length
-        digits = fields[length_name].strip()
+    def _carries_payload(self, inline: Inline, match: re.Match[bytes]) -> bool:
+        """Tell whether payload follows, and not a count as in the buffered modes."""
+        digits = match[_length_name(inline)].strip()
         if not digits.isdigit() or len(digits) > 6:
-            return None
-        length = int(digits)
-        connect_id = _number(fields.get("connect_id"))
-        if any(self._states.get((name, connect_id)) in values for name, values in inline.cached.items()):
-            return None
-        start = match.end()
-        buffer = wire.buffer
+            return False
+        if not inline.cached:
+            return True
+        connect_id = _number(match.groupdict().get("connect_id"))
+        modes = [self._states.get((name, connect_id)) for name in inline.cached]
+        if any(mode in values for mode, values in zip(modes, inline.cached.values(), strict=True)):
+            return False
+        return any(mode is not None for mode in modes) or not self._gives_count(inline, match)
+
+    def _gives_count(self, inline: Inline, match: re.Match[bytes]) -> bool:
+        rest = _REST_OF_LINE.match(match.string, match.end())
+        urc = self._catalog.urcs.get(inline.name)
+        if rest is None or urc is None:
+            return False
+        count = inline.syntax.payload + 1
+        return any(one.minimum <= count <= one.maximum for one in urc.syntaxes if one.payload < 0)
+
+    def _take_inline(self, inline: Inline, match: re.Match[bytes], settled: bool) -> bool | None:
+        """Find the payload of a line: as long as announced, or twice as long in hex, in quotes or not.
+
+        What does not lead to the end of a line is excluded. ``limit`` is how far one has to read to exclude it:
+        when nothing is left, only bytes up to there take part in the decision.
+        """
+        wire = self._module
+        buffer, start = wire.buffer, match.end()
+        length = int(match[_length_name(inline)])
+        connect_id = _number(match.groupdict().get("connect_id"))
         encoding = self._state_encoding(inline.encoding, connect_id)
-        sizes = [(2 * length, "hex"), (length, "raw")] if encoding == "hex" else [(length, "raw"), (2 * length, "hex")]
-        waiting = False
-        for size, kind in sizes:
-            for quote in (b"", b'"'):
-                end = start + size + 2 * len(quote)
-                body = buffer[start + len(quote) : end - len(quote)]
-                if quote and buffer[start : start + 1] != quote:
+        raw, in_hex = (length, encoding or "raw"), (2 * length, "hex")
+        if encoding == "hex":
+            raw = (length, "raw")
+        waiting, limit = False, start
+        for size, kind in (in_hex, raw) if encoding == "hex" else (raw, in_hex):
+            for quote in (0, 1):
+                end = start + size + 2 * quote
+                if quote and buffer[start : start + 1] != b'"':
                     continue
-                if kind == "hex" and (not size or not _is_hex(body)):
+                if kind == "hex" and (not size or (bad := _NOT_HEX.search(buffer, start + quote, end - quote))):
+                    limit = max(limit, bad.end() if size and bad else start)
                     continue
                 if len(buffer) <= end:
                     waiting = True
                     continue
-                if buffer[end : end + 1] in b"\r\n" and (not quote or buffer[end - 1 : end] == quote):
-                    self._inline_line(inline, match, body, end, encoding if kind == "raw" and encoding else kind)
-                    return True
-        if not waiting:
-            return self._damaged_inline(inline, match, length)
-        self._inline_wait = (inline, True)
-        if wire.last_ns is not None:
-            self._wake(wire.last_ns + INLINE_GAP_NS)
-        return False
+                limit = max(limit, end + 1)
+                if buffer[end] in b"\r\n" and (not quote or buffer[end - 1 : end] == b'"'):
+                    return self._inline_line(inline, match, (start + quote, end - quote), end, kind, settled)
+        if waiting:
+            self._inline_wait = inline
+            if wire.last_ns is not None:
+                self._wake(wire.last_ns + INLINE_GAP_NS)
+            return False
+        return self._damaged_inline(inline, match, limit, settled)
 
-    def _inline_line(self, inline: Inline, match: re.Match[bytes], body: bytes, end: int, encoding: str) -> None:
-        wire = self._module
-        line_start = match.start("line")
-        line = wire.buffer[line_start:end]
-        stop = end
-        if wire.buffer[stop : stop + 1] == b"\r":
-            stop += 1
-        if wire.buffer[stop : stop + 1] == b"\n":
-            stop += 1
-        span = wire.take(stop)
-        head = to_text(line[: match.end() - line_start])
-        parts = grammar.parse_information(head)
-        before = split_arguments(parts[1])[: inline.syntax.payload] if parts else []
-        arguments = inline.syntax.read([*before, to_text(body)])
-        self._inline_answer(inline, arguments, line, span, body, encoding)
-
-    def _inline_answer(
-        self, inline: Inline, arguments: Arguments, line: bytes, span: Span, body: bytes, encoding: str
-    ) -> None:
-        connect_id = _connect_id(arguments.params)
-        announced = arguments.params.get(inline.syntax.params[inline.syntax.payload].length)
-        answer = self._pairing.answer(line, arguments)
-        via: Literal["answer", "urc"] = "urc" if answer.owner is None else "answer"
-        data = self._make_data(span, "module", connect_id, inline.name, via, encoding, body, announced)
-        self._answer(answer, line, span, data)
-
-    def _damaged_inline(self, inline: Inline, match: re.Match[bytes], length: int) -> bool | None:
-        """The announced length leads to no line end: a length that counts nothing, or lost bytes."""
-        wire = self._module
-        line = wire.match(grammar.SETTLED_LINE)
-        if line is None:
+    def _damaged_inline(self, inline: Inline, match: re.Match[bytes], limit: int, settled: bool) -> bool | None:
+        """The announced length leads to no line end: bytes were lost, or it is wrong. Go on with the next line."""
+        buffer, start = self._module.buffer, match.end()
+        stop = _PLAUSIBLE_LINE.search(buffer, start, limit) or _LINE_END.search(buffer, start, limit)
+        if stop is None:
             return None
-        rest = wire.buffer[match.end() : line.end(1)]
-        if rest.strip().isdigit() and self._cached_fits(inline, len(rest.split(b","))):
-            return None
-        resumed = _PLAUSIBLE_LINE.search(wire.buffer, match.end())
-        end = resumed.start() if resumed else line.end(1)
-        body = wire.buffer[match.end() : end]
-        text = f"{inline.name}: {length} bytes of payload were announced, {len(body)} came before the next line"
-        self._finding(Span(b"", None, wire.last_ns), "module", "payload.length", "warning", text)
-        self._inline_line(inline, match, body, end, "raw")
+        end = stop.start()
+        return self._inline_line(inline, match, (start, end), end, "raw", settled)
+
+    def _inline_line(
+        self, inline: Inline, match: re.Match[bytes], body_at: tuple[int, int], end: int, encoding: str, settled: bool
+    ) -> bool:
+        wire = self._module
+        buffer = wire.buffer
+        if not settled and buffer[end:] == b"\r":
+            self._set_loose(wire, True)
+            return False
+        stop = end + (buffer[end : end + 1] == b"\r")
+        stop += buffer[stop : stop + 1] == b"\n"
+        line = buffer[match.start("line") : end]
+        body = buffer[slice(*body_at)]
+        self._inline_answer(inline, match["line"], body, line, wire.take(stop), encoding)
         return True
 
-    def _cached_fits(self, inline: Inline, extra: int) -> bool:
-        urc = self._catalog.urcs.get(inline.name)
-        count = inline.syntax.payload + extra
-        return urc is not None and any(_takes(one, count) for one in urc.syntaxes if one.payload < 0)
+    def _inline_answer(self, inline: Inline, head: bytes, body: bytes, line: bytes, span: Span, encoding: str) -> None:
+        parts = grammar.parse_information(to_text(head))
+        before = split_arguments(parts[1])[: inline.syntax.payload] if parts else []
+        arguments = inline.syntax.read([*before, to_text(body)])
+        announced = arguments.params.get(inline.syntax.params[inline.syntax.payload].length)
+        if isinstance(announced, int) and len(body) != announced and (encoding != "hex" or len(body) != 2 * announced):
+            text = f"{inline.name}: {announced} bytes of payload were announced, {len(body)} came"
+            self._finding(span, "module", "payload.length", "warning", text)
+        answer = self._pairing.answer(line, arguments)
+        via: Literal["answer", "urc"] = "urc" if answer.owner is None else "answer"
+        connect_id = _connect_id(arguments.params)
+        data = self._make_data(span, "module", connect_id, inline.name, via, encoding, body)
+        self._answer(answer, line, span, data)
+
+    def _stray_inline(self, line: bytes, span: Span) -> bool:
+        """Take a line whose payload is longer than announced: all of it up to the end of the line."""
+        for inline in self._catalog.inline:
+            match = inline.head.match(line)
+            if match is not None and self._carries_payload(inline, match):
+                self._inline_answer(inline, match["line"], line[match.end() :], line, span, "raw")
+                return True
+        return False
 
     def _give_up_inline(self) -> None:
         """The rest of an announced payload did not come."""
-        wire = self._module
-        wait = self._inline_wait
+        wire, inline = self._module, self._inline_wait
         self._inline_wait = None
-        if wait is None:
-            return
-        match = wire.match(wait[0].head)
-        if match is not None:
-            length_name = wait[0].syntax.params[wait[0].syntax.payload].length
-            length = int(match[length_name])
-            if len(wire.buffer) - match.end() == length and b"\r" not in wire.buffer[match.end() :]:
-                self._inline_line(wait[0], match, wire.buffer[match.end() :], len(wire.buffer), "raw")
-            elif self._damaged_inline(wait[0], match, length) is None:
-                line = wire.match(grammar.SETTLED_LINE)
-                if line is None:
-                    self._noise(wire, wire.take_all(), "the line has no end")
-                else:
-                    self._module_line(line[1], wire.take(line.end()), line[2] == b"\r")
+        match = wire.match(inline.head) if inline is not None else None
+        if inline is not None and match is not None:
+            length = int(match[_length_name(inline)])
+            end = len(wire.buffer)
+            if end - match.end() == length:
+                self._inline_line(inline, match, (match.end(), end), end, "raw", True)
+            elif self._damaged_inline(inline, match, end, True) is None:
+                self._noise(wire, wire.take_all(), "the line has no end")
         self._pump(wire)
 
     # payload and its encoding
@@ -795,12 +808,12 @@ class Session:
         known = self._state_encoding(state, connect_id)
         if known is not None:
             return known
-        if isinstance(announced, int) and announced and len(payload) == 2 * announced and _is_hex(payload):
+        if isinstance(announced, int) and announced and len(payload) == 2 * announced and not _NOT_HEX.search(payload):
             return "hex"
         return "raw"
 
     def _make_data(
-        self, span: Span, side: Side, connect_id: Any, name: str, via: Any, encoding: str, body: bytes, announced: Any
+        self, span: Span, side: Side, connect_id: Any, name: str, via: Any, encoding: str, body: bytes
     ) -> Data:
         meant = decode_payload(body, encoding)
         if meant is None:
@@ -813,8 +826,7 @@ class Session:
     def _data(
         self, span: Span, side: Side, connect_id: Any, name: str, via: Any, encoding: str, body: bytes, announced: Any
     ) -> None:
-        data = self._make_data(span, side, connect_id, name, via, encoding, body, announced)
-        self._out.append(data)
+        self._out.append(self._make_data(span, side, connect_id, name, via, encoding, body))
         counted = len(body) // 2 if encoding == "hex" else len(body)
         if isinstance(announced, int) and announced not in (0, counted):
             text = f"{name}: the command announces {announced} bytes but carries {counted}"
@@ -972,16 +984,8 @@ def _number(text: bytes | None) -> int | None:
     return int(text) if text is not None and text.strip().isdigit() else None
 
 
-def _is_hex(data: bytes) -> bool:
-    try:
-        bytes.fromhex(data.decode("ascii"))
-    except ValueError:
-        return False
-    return b" " not in data
-
-
-def _takes(syntax: Syntax, count: int) -> bool:
-    return syntax.minimum <= count <= syntax.maximum
+def _length_name(inline: Inline) -> str:
+    return inline.syntax.params[inline.syntax.payload].length
 
 
 def _short(line: bytes) -> str:

@@ -86,7 +86,7 @@ def _applies(when: dict[str, list[int | str]], record: Transaction) -> bool:
 
 
 def _matches(where: dict[str, str | int], params: Params) -> bool:
-    return all(params.get(name) == value for name, value in where.items())
+    return all(str(params.get(name)) in str(value).split("|") for name, value in where.items())
 
 
 class Pairing:
@@ -215,10 +215,14 @@ class Pairing:
         if late is not None:
             return Answer(text, late.record.dialect, empty, late, None, True)
         for entry in self.pending:
-            for waiting in entry.opens:
-                if waiting.command is None or waiting.record.form in waiting.command.answers:
-                    entry.answered = True
-                    return Answer(None, waiting.record.dialect, empty, waiting)
+            candidates = [
+                one for one in entry.opens if one.command is None or one.record.form in one.command.answers
+            ]
+            if candidates:
+                entry.answered = True
+                silent = [one for one in candidates if not one.record.information]
+                waiting = (silent or candidates[-1:])[0]
+                return Answer(None, waiting.record.dialect, empty, waiting)
         return Answer(None, None, empty)
 
     def _information(

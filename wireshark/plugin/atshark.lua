@@ -52,7 +52,7 @@ local catalog = {
     ["MIPOPEN"] = {name="MIPOPEN",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="proto_type",t="string",v={TCP="TCP",UDP="UDP"}},{n="address",t="string"},{n="remote_port",t="int"},{n="timeout",t="int",m="?"},{n="access_mode",t="int",m="?",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},{n="local_port",t="int",m="?"},min=4,max=7}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="proto_type",t="ranges",m="?"},{n="address",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},{n="local_port",t="ranges",m="?"},min=0,max=7}},answers={read=true,test=true},answer_names={MIPOPEN=true},late={{urc="MIPOPEN",match={"connect_id"},within="timeout",default=60},{urc="CONNECT",when={access_mode={1}},within="timeout",default=60}},stream=true,sets={{key="connect_id",values={access_mode="access_mode"},defaults={access_mode="0"}}}},
     ["MIPRD"] = {name="MIPRD",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="read_len",t="int",m="?"},min=1,max=2}},answer={{{n="connect_id",t="int"},{n="unread_len",t="int"},min=2,max=2},{{n="connect_id",t="int"},{n="unread_len",t="int"},{n="data_len",t="int"},{n="data",t="payload",l="data_len"},min=4,max=4,payload=4}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="read_len",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPRD=true}},
     ["MIPSACK"] = {name="MIPSACK",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},min=1,max=1}},answer={{{n="sent",t="int"},{n="acked",t="int"},{n="nack",t="int"},{n="received",t="int"},min=4,max=4},{{n="sent",t="int"},{n="acked",t="int"},{n="received",t="int"},min=3,max=3}},test_answer={{{n="connect_id",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSACK=true}},
-    ["MIPSEND"] = {name="MIPSEND",dialect="onemo-tcpip",timeout=60,set={{{n="connect_id",t="int"},{n="send_length",t="int",m="?"},{n="data",t="payload",m="?",l="send_length"},{n="rai",t="int",m="?",v={["0"]="none",["1"]="one packet up",["2"]="one packet up, one down"}},{n="seq",t="int",m="?"},{n="pri_flag",t="int",m="?",v={["0"]="reliability",["1"]="low delay",["2"]="throughput",["3"]="low cost"}},min=1,max=6,payload=3}},answer={{{n="connect_id",t="int"},{n="send_length",t="int"},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},{n="data",t="ranges",m="?"},{n="rai",t="ranges",m="?"},{n="seq",t="ranges",m="?"},{n="pri_flag",t="ranges",m="?"},min=0,max=6}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSEND=true},late={{urc="MIPURC",where={kind="seq"},match={"connect_id","seq"},when={seq={"*"}},within=60,default=60}}},
+    ["MIPSEND"] = {name="MIPSEND",dialect="onemo-tcpip",timeout=60,set={{{n="connect_id",t="int"},{n="send_length",t="int",m="?"},{n="data",t="payload",m="?",l="send_length"},{n="rai",t="int",m="?",v={["0"]="none",["1"]="one packet up",["2"]="one packet up, one down"}},{n="seq",t="int",m="?"},{n="pri_flag",t="int",m="?",v={["0"]="reliability",["1"]="low delay",["2"]="throughput",["3"]="low cost"}},min=1,max=6,payload=3}},answer={{{n="connect_id",t="int"},{n="send_length",t="int"},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},{n="data",t="ranges",m="?"},{n="rai",t="ranges",m="?"},{n="seq",t="ranges",m="?"},{n="pri_flag",t="ranges",m="?"},min=0,max=6}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSEND=true},late={{urc="MIPURC",where={kind="seq|sea"},match={"connect_id","seq"},when={seq={"*"}},within=60,default=60}}},
     ["MIPSTATE"] = {name="MIPSTATE",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},min=1,max=1}},answer={{{n="connect_id",t="int"},{n="service_type",t="string",m="?",v={TCP="TCP",UDP="UDP"}},{n="address",t="string",m="?"},{n="remote_port",t="int",m="?"},{n="state",t="string",v={INITIAL="not opened",CONNECTING="opening",CONNECTED="open",CLOSING="closing",CLOSED="closed"}},min=2,max=5}},test_answer={{{n="connect_id",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSTATE=true}},
     ["MIPTKA"] = {name="MIPTKA",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="keepalive",t="int",m="?",v={["0"]="off",["1"]="on"}},{n="keepidle",t="int",m="?"},{n="keepinterval",t="int",m="?"},{n="keepcount",t="int",m="?"},min=1,max=5}},answer={{{n="connect_id",t="int"},{n="keepalive",t="int",v={["0"]="off",["1"]="on"}},{n="keepidle",t="int",m="?"},{n="keepinterval",t="int",m="?"},{n="keepcount",t="int",m="?"},min=2,max=5}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="keepidle",t="ranges",m="?"},{n="keepinterval",t="ranges",m="?"},{n="keepcount",t="ranges",m="?"},min=0,max=5},{{n="connect_id",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="keepinterval",t="ranges",m="?"},{n="keepcount",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPTKA=true}},
     ["MNTP"] = {name="MNTP",dialect="onemo-tcpip",timeout=10,set={{{n="server",t="string",m="?"},{n="port",t="int",m="?"},{n="sync",t="int",m="?",v={["0"]="no",["1"]="yes"}},{n="timeout",t="int",m="?"},min=0,max=4}},test_answer={{{n="server",t="ranges",m="?"},{n="port",t="ranges",m="?"},{n="sync",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={MNTP=true},late={{urc="MNTP",within="timeout",default=60}}},
@@ -572,6 +572,10 @@ local function read_syntax(syntax, arguments)
           value, kind = unquote(text), "string"
           out.fit = out.fit + 2
         end
+        if param.l then
+          local length, size = tonumber(out.by_name[param.l] or 0) or 0, #unquote(text)
+          if length ~= 0 and size ~= length and size ~= 2 * length then out.fit = out.fit + 1 end
+        end
         local label = param.v and param.m ~= "*" and param.v[value] or nil
         out.params[#out.params + 1] = { param.n, value, label, kind }
         if param.m ~= "*" then out.by_name[param.n] = value end
@@ -679,7 +683,8 @@ end
 
 local function matches(where, by_name)
   for name, value in pairs(where or {}) do
-    if by_name[name] ~= value then return false end
+    local own = by_name[name]
+    if not own or not ("|" .. value .. "|"):find("|" .. own .. "|", 1, true) then return false end
   end
   return true
 end
@@ -865,11 +870,13 @@ function Session:free_text(text)
     return { name = text, dialect = late.command and late.command.dialect, arguments = empty, owner = late, late = true }
   end
   for _, entry in ipairs(self.pending) do
+    local chosen
     for _, open in ipairs(entry.opens) do
-      if answers(open) then
-        entry.answered = true
-        return { dialect = open.command and open.command.dialect, arguments = empty, owner = open }
-      end
+      if answers(open) and (not chosen or chosen.informed) then chosen = open end
+    end
+    if chosen then
+      entry.answered = true
+      return { dialect = chosen.command and chosen.command.dialect, arguments = empty, owner = chosen }
     end
   end
   return { arguments = empty }
@@ -896,7 +903,10 @@ end
 
 function Session:attach(answer)
   local open = answer.owner
-  if not answer.late then return end
+  if not answer.late then
+    open.informed = true
+    return
+  end
   open.urcs = open.urcs + 1
   if self:is_last(open, answer) then
     open.late, open.satisfied = {}, true
@@ -1096,9 +1106,10 @@ local function inline_head(inline, bytes, start)
   return position, arguments
 end
 
-function Session:cached_fits(inline, extra)
+function Session:counts_only(inline)
+  -- Whether the URC may give a count where payload could stand, as in the buffered modes.
   local urc = self.catalog.urcs[inline.name]
-  local count = inline.syntax.payload - 1 + extra
+  local count = inline.syntax.payload
   for _, syntax in ipairs(urc and urc.syntax or {}) do
     if not syntax.payload and syntax.min <= count and count <= syntax.max then return true end
   end
@@ -1143,10 +1154,7 @@ function Session:inline_body(inline, bytes, at, length)
     end
   end
   local first = rest:match("^[^\r\n]*")
-  if strip(first):match("^%d+$") then
-    local _, commas = first:gsub(",", "")
-    if self:cached_fits(inline, commas + 1) then return nil end
-  end
+  if strip(first):match("^%d+$") and self:counts_only(inline) then return nil end
   return bare
 end
 

@@ -308,6 +308,10 @@ local function read_syntax(syntax, arguments)
           value, kind = unquote(text), "string"
           out.fit = out.fit + 2
         end
+        if param.l then
+          local length, size = tonumber(out.by_name[param.l] or 0) or 0, #unquote(text)
+          if length ~= 0 and size ~= length and size ~= 2 * length then out.fit = out.fit + 1 end
+        end
         local label = param.v and param.m ~= "*" and param.v[value] or nil
         out.params[#out.params + 1] = { param.n, value, label, kind }
         if param.m ~= "*" then out.by_name[param.n] = value end
@@ -415,7 +419,8 @@ end
 
 local function matches(where, by_name)
   for name, value in pairs(where or {}) do
-    if by_name[name] ~= value then return false end
+    local own = by_name[name]
+    if not own or not ("|" .. value .. "|"):find("|" .. own .. "|", 1, true) then return false end
   end
   return true
 end
@@ -601,11 +606,13 @@ function Session:free_text(text)
     return { name = text, dialect = late.command and late.command.dialect, arguments = empty, owner = late, late = true }
   end
   for _, entry in ipairs(self.pending) do
+    local chosen
     for _, open in ipairs(entry.opens) do
-      if answers(open) then
-        entry.answered = true
-        return { dialect = open.command and open.command.dialect, arguments = empty, owner = open }
-      end
+      if answers(open) and (not chosen or chosen.informed) then chosen = open end
+    end
+    if chosen then
+      entry.answered = true
+      return { dialect = chosen.command and chosen.command.dialect, arguments = empty, owner = chosen }
     end
   end
   return { arguments = empty }
@@ -632,7 +639,10 @@ end
 
 function Session:attach(answer)
   local open = answer.owner
-  if not answer.late then return end
+  if not answer.late then
+    open.informed = true
+    return
+  end
   open.urcs = open.urcs + 1
   if self:is_last(open, answer) then
     open.late, open.satisfied = {}, true
@@ -832,9 +842,10 @@ local function inline_head(inline, bytes, start)
   return position, arguments
 end
 
-function Session:cached_fits(inline, extra)
+function Session:counts_only(inline)
+  -- Whether the URC may give a count where payload could stand, as in the buffered modes.
   local urc = self.catalog.urcs[inline.name]
-  local count = inline.syntax.payload - 1 + extra
+  local count = inline.syntax.payload
   for _, syntax in ipairs(urc and urc.syntax or {}) do
     if not syntax.payload and syntax.min <= count and count <= syntax.max then return true end
   end
@@ -879,10 +890,7 @@ function Session:inline_body(inline, bytes, at, length)
     end
   end
   local first = rest:match("^[^\r\n]*")
-  if strip(first):match("^%d+$") then
-    local _, commas = first:gsub(",", "")
-    if self:cached_fits(inline, commas + 1) then return nil end
-  end
+  if strip(first):match("^%d+$") and self:counts_only(inline) then return nil end
   return bare
 end
 

@@ -1,0 +1,84 @@
+"""``atshark demo``: the whole path without hardware."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from atshark.cli import DONE, FINDINGS
+from atshark.live import Live
+from atshark.render import utf8_output
+from atshark.render.console import printer
+from capture.sources import open_source
+from capture.tap import Tap
+from capture.virtual import VirtualLine
+from capture.virtual_module import tour_chunks
+from decoder import catalog
+from decoder.session import Session
+from wireshark.export import export
+from wireshark.lua_catalog import OUTPUT as DISSECTOR
+
+BAUD = 115200
+SETTLE_S = 0.3
+
+
+@click.command("demo")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True,
+    help="Folder for the recording and the export.",
+)  # fmt: skip
+def command(out: Path) -> int:
+    """Let a virtual MCU and a virtual module talk over two pseudo terminals, and tap them.
+
+    The tap, the recorder and the decoder are the real ones; only the two ends of the line are not. Takes about
+    12 seconds and leaves a recording and an export in the folder given by --out.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"{out}: cannot make the folder: {error.strerror}") from error
+    recording, exported = out / "demo.pcapng", out / "demo-wireshark.pcapng"
+    click.echo("a virtual MCU and module talk at 115200 bit/s; atshark listens on both wires\n", err=True)
+    sent = _talk(recording)
+    with open_source(str(recording)) as source:
+        packets = export(source, Session(catalog.load()), exported)
+    got = recording_size(recording)
+    click.echo(f"\nrecorded {got} of {sent} bytes to {recording}; {packets} messages exported to {exported}\n", err=True)
+    click.echo(f"decode it again:    atshark decode {recording}", err=True)
+    click.echo(f"as JSON lines:      atshark decode {recording} --format jsonl", err=True)
+    click.echo(f"open in Wireshark:  wireshark -X lua_script:{DISSECTOR} {exported}", err=True)
+    click.echo(f"or on a terminal:   tshark -2 -X lua_script:{DISSECTOR} -r {exported}", err=True)
+    return DONE if got == sent else FINDINGS
+
+
+def _talk(recording: Path) -> int:
+    """Play the tour into pseudo terminals with the tap on them. Return how many bytes went over the wires."""
+    chunks = list(tour_chunks(time.time_ns()))
+    with VirtualLine() as line:
+        tap = Tap(line.ports["mcu"], line.ports["module"], BAUD)
+        live = Live(tap, recording, BAUD, catalog.load(), printer(utf8_output()))
+        player = threading.Thread(target=line.play, args=(chunks, lambda: stopped.is_set()), daemon=True)
+        stopped = threading.Event()
+        ended: list[float] = []
+
+        def finished() -> bool:
+            if not player.is_alive() and not ended:
+                ended.append(time.monotonic() + SETTLE_S)
+            return bool(ended) and time.monotonic() >= ended[0]
+
+        player.start()
+        try:
+            live.run(finished=finished)
+        finally:
+            stopped.set()
+            player.join()
+    return sum(len(chunk.data) for chunk in chunks)
+
+
+def recording_size(path: Path) -> int:
+    """Count the bytes in a recording."""
+    with open_source(str(path)) as source:
+        return sum(len(chunk.data) for chunk in source)

@@ -1,0 +1,102 @@
+"""Record from a tap, and show the decode while it runs without ever slowing the recorder.
+
+The recorder has a thread of its own: it reads both ports and writes the recording. What it read goes into a
+bounded queue for the display; when the display falls behind, chunks for it are dropped and counted, never those
+of the recording.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from capture.chunk import Chunk
+from capture.errors import AtsharkError
+from capture.recording import Recorder
+from capture.tap import Tap
+from decoder.catalog import Catalog
+from decoder.events import Message, Record
+from decoder.session import Session
+
+QUEUE_SIZE = 10_000
+TICK_S = 0.05
+
+
+class Live:
+    """One run of the tap. ``records`` get to ``show`` as they are finished; ``bytes`` counts what was recorded."""
+
+    def __init__(self, tap: Tap, path: Path, baud: int, catalog: Catalog, show: Callable[[list[Record]], None] | None) -> None:
+        self._tap = tap
+        self._path = path
+        self._baud = baud
+        self._catalog = catalog
+        self._show = show
+        self._queue: queue.Queue[Chunk | None] = queue.Queue(QUEUE_SIZE)
+        self._failure: Exception | None = None
+        self.bytes = {"mcu": 0, "module": 0}
+        self.not_shown = 0
+
+    def run(self, duration_s: float | None = None, finished: Callable[[], bool] = lambda: False) -> None:
+        """Record until :meth:`Tap.stop`, the end of both ports, ``duration_s`` seconds, or ``finished()``.
+
+        Raises :class:`AtsharkError` if the recording cannot be written (what was written stays).
+        """
+        recorder = Recorder(self._path, self._tap.descriptions, self._baud)
+        thread = threading.Thread(target=self._record, args=(recorder,), name="recorder", daemon=True)
+        thread.start()
+        deadline = None if duration_s is None else time.monotonic() + duration_s
+        try:
+            self._display(deadline, finished)
+        finally:
+            self._tap.stop()
+            thread.join()
+            recorder.close()
+            self._tap.close()
+        if self._failure is not None:
+            raise AtsharkError(f"{self._path}: recording stopped: {self._failure}") from self._failure
+
+    def _record(self, recorder: Recorder) -> None:
+        try:
+            for chunk in self._tap:
+                if chunk is None:
+                    continue
+                recorder.write(chunk)
+                self.bytes[chunk.side] += len(chunk.data)
+                try:
+                    self._queue.put_nowait(chunk)
+                except queue.Full:
+                    self.not_shown += len(chunk.data)
+        except Exception as error:  # noqa: BLE001 - it is raised again where the user sees it
+            self._failure = error
+        while True:
+            try:
+                self._queue.put(None, timeout=TICK_S)
+            except queue.Full:
+                continue
+            return
+
+    def _display(self, deadline: float | None, finished: Callable[[], bool]) -> None:
+        session = Session(self._catalog) if self._show is not None else None
+        while True:
+            try:
+                chunk = self._queue.get(timeout=TICK_S)
+            except queue.Empty:
+                if session is not None:
+                    self._print(session.tick(self._tap.now()))
+            else:
+                if chunk is None:
+                    break
+                if session is not None:
+                    self._print(session.feed(chunk))
+            if (deadline is not None and time.monotonic() >= deadline) or finished():
+                self._tap.stop()
+        if session is not None:
+            self._print(session.close())
+
+    def _print(self, events: list[Message | Record]) -> None:
+        records: list[Record] = [event for event in events if not isinstance(event, Message)]
+        if records and self._show is not None:
+            self._show(records)

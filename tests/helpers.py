@@ -1,0 +1,116 @@
+"""Short ways to say in tests what crossed the wires and to read the decode."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from capture.chunk import Chunk, Side
+from decoder import catalog
+from decoder.catalog import Catalog
+from decoder.events import Event, Message, Record, Transaction, Urc
+from decoder.session import Session
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+LUA = ROOT / "wireshark" / "plugin" / "atshark.lua"
+MS = 1_000_000
+START = 1_763_690_400_000_000_000
+
+
+@cache
+def standard() -> Catalog:
+    return catalog.load()
+
+
+def events(chunks: Iterable[Chunk]) -> list[Event]:
+    session = Session(standard())
+    out: list[Event] = []
+    for chunk in chunks:
+        out.extend(session.feed(chunk))
+    return out + session.close()
+
+
+def records(chunks: Iterable[Chunk]) -> list[Record]:
+    return [event for event in events(chunks) if not isinstance(event, Message)]
+
+
+def messages(found: Iterable[Event]) -> list[Message]:
+    return [event for event in found if isinstance(event, Message)]
+
+
+def transactions(found: Iterable[Event]) -> list[Transaction]:
+    return [event for event in found if isinstance(event, Transaction)]
+
+
+def urcs(found: Iterable[Event]) -> list[Urc]:
+    return [event for event in found if isinstance(event, Urc)]
+
+
+def rules(found: Iterable[Event]) -> list[str]:
+    return [event.rule for event in found if event.__class__.__name__ == "Finding"]
+
+
+def as_json(found: Iterable[Record]) -> list[dict[str, Any]]:
+    return [json.loads(msgspec.json.encode(record)) for record in found]
+
+
+def talk(*lines: tuple[str, bytes] | tuple[str, bytes, int], gap_ms: int = 1000) -> list[Chunk]:
+    """Make chunks of ("mcu" | "module", bytes[, ms after the one before]); an answer comes 20 ms later."""
+    time_ns = START
+    out = []
+    for line in lines:
+        side: Side = "mcu" if line[0] == "mcu" else "module"
+        pause = line[2] if len(line) == 3 else (gap_ms if side == "mcu" else 20)
+        time_ns += pause * MS
+        out.append(Chunk(time_ns, side, line[1]))
+    return out
+
+
+def command(text: str) -> tuple[str, bytes]:
+    return ("mcu", text.encode() + b"\r")
+
+
+def answer(*texts: str) -> tuple[str, bytes]:
+    return ("module", b"".join(b"\r\n" + text.encode() + b"\r\n" for text in texts))
+
+
+def run(*arguments: object, stdin: bytes = b"", timeout: float = 60) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "atshark", *map(str, arguments)],
+        input=stdin, capture_output=True, timeout=timeout, check=False, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+
+
+def tool(name: str) -> str:
+    """Find a program that the tests need. They fail, loudly, without it."""
+    path = shutil.which(name)
+    if path is None:
+        raise AssertionError(f"{name} is needed for this test; `make test` installs it")
+    return path
+
+
+def tshark(file: Path, *arguments: str, lua: bool = True) -> str:
+    script = ["-X", f"lua_script:{LUA}"] if lua else []
+    done = subprocess.run(
+        [tool("tshark"), "-r", str(file), *script, *arguments], capture_output=True, timeout=300, check=False
+    )
+    text = done.stdout.decode("utf-8", "replace")
+    problems = done.stderr.decode("utf-8", "replace").replace('Running as user "root" and group "root". This could be dangerous.', "")
+    assert "Lua" not in problems, problems
+    assert done.returncode == 0, problems
+    return text
+
+
+def sample_files() -> Iterator[Path]:
+    return iter(sorted(path for path in SAMPLES.iterdir() if path.suffix in (".pcapng", ".jsonl")))
