@@ -177,6 +177,7 @@ class Basic(Command):
         super().__init__(dialect, schema.CommandSpec(spec.name, spec.section, spec.en, timeout_s=spec.timeout_s))
         self.spec = spec
         self.stream = spec.stream
+        self.answers = frozenset(["basic", "s-register"])
         word = schema.Word(spec.param, mark="?")
         kind: schema.ParamType = "string" if spec.name == "D" else "int"
         self.syntaxes = [Syntax([Param(word, ParamSpec(kind, values=spec.values), {})])]
@@ -261,7 +262,7 @@ class Catalog:
             if syntax.payload >= 0
         ]
         heads = b"|".join(sorted({re.escape(inline.name.encode()) for inline in self.inline}))
-        self.inline_head = re.compile(rb"[\r\n \0]*+\+(?:%b)\s*[:=]" % heads if heads else rb"(?!)")
+        self.inline_head = re.compile(rb"[\r\n \0]*+\+(?:%b)[ \t]*[:=]" % heads if heads else rb"(?!)")
 
     def error(self, kind: str, text: str, dialect: str | None) -> Error:
         """Explain what followed ``+CME ERROR:``. ``dialect``, that of the failed command, is asked first."""
@@ -285,13 +286,15 @@ class Inline(NamedTuple):
 
 
 def _inline(name: str, syntax: Syntax, encoding: str, cached: dict[str, list[int]]) -> Inline:
-    parts = [rb"[\r\n \0]*+(?P<line>\+", re.escape(name.encode()), rb"\s*[:=][ \t]*"]
+    parts = []
     for param in syntax.params[: syntax.payload]:
         if param.words:
-            value = b"|".join(re.escape(word.encode()) for word in param.words)
-            parts.append(rb'"?(?P<%b>%b)"?[ \t]*,[ \t]*' % (param.name.encode(), value))
+            words = b"|".join(re.escape(word.encode()) for word in param.words)
+            parts.append(rb'"?(?P<%b>%b)"?[ \t]*,' % (param.name.encode(), words))
         else:
-            parts.append(rb'(?P<%b>"[^"\r\n]*"|[^,"\r\n]*),[ \t]*' % param.name.encode())
+            parts.append(rb'(?P<%b>"[^"\r\n]*"|[^,"\r\n]*),' % param.name.encode())
+    start = rb"[\r\n \0]*+(?P<line>\+%b[ \t]*[:=][ \t]*" % re.escape(name.encode())
+    parts = [start, rb"[ \t]*".join(parts)]
     return Inline(name, re.compile(b"".join(parts) + rb")"), syntax, encoding, cached)
 
 

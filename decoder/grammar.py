@@ -109,8 +109,7 @@ def _one_command(body: str, position: int, end: int) -> tuple[CommandText, int]:
     if character in "Dd":
         return CommandText("D", "dial", body[position + 1 : end].strip(BLANK), ""), end
     if match := _S_REGISTER.match(body, position, end):
-        value = "?" if match[2] else (match[3] or "")
-        return CommandText("S" + match[1], "s-register", value, ""), match.end()
+        return CommandText("S" + match[1], "s-register", match[3] or "", ""), match.end()
     if match := _BASIC.match(body, position, end):
         return CommandText(match[1].upper(), "basic", match[2], ""), match.end()
     return CommandText(body[position:end], "exec", "", ""), end

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from capture.chunk import Chunk, Side
 from decoder import grammar
-from decoder.catalog import UNFIT, Arguments, Catalog, Inline
+from decoder.catalog import UNFIT, Arguments, Catalog, Inline, best
 from decoder.events import Data, Event, Finding, Message, MessageKind, Result, Severity, Transaction
 from decoder.framing import Span, Wire
 from decoder.grammar import split_arguments
@@ -43,13 +43,13 @@ _ESCAPE = re.compile(rb"\+\+\+(?:\r\n?)?\Z")
 _ESCAPE_OK = re.compile(rb"(.*?)((?:\r\n)?OK\r\n)\Z", re.DOTALL)
 _NO_CARRIER = re.compile(rb"(?:\r\n)?NO CARRIER\r\n\Z")
 _WHOLE_COMMAND = re.compile(rb"[Aa][Tt][^\r\n]*\r\n?\Z")
-_WHOLE_ANSWER = re.compile(rb"(?:\r\n[^\r\n]+)*\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
+_ANSWER_END = re.compile(rb"\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
 _PLAUSIBLE_LINE = re.compile(rb"\r\n(?:\r\n)?(?:\+[A-Z]+[:=]|OK\r|ERROR\r|\^[A-Z]+|AT[+^])")
 _LINE_END = re.compile(rb"[\r\n]")
 _REST_OF_LINE = re.compile(rb"[ \t]*\d+[ \t]*(?=[\r\n]|\Z)")
 _NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
-_PRINTABLE = re.compile(rb"[\x20-\x7e\t\x80-\xff]+\Z")
-_MOSTLY_TEXT = re.compile(rb"[\x20-\x7e\t]{2,}")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_HIGH = re.compile(rb"[\x80-\xff]")
 
 Mode = Literal["lines", "held", "payload", "stream"]
 
@@ -57,13 +57,14 @@ Mode = Literal["lines", "held", "payload", "stream"]
 class _Payload:
     """Payload that a command announced and that the MCU sends after the prompt."""
 
-    __slots__ = ("deadline_ns", "entry", "finished_at", "length", "open")
+    __slots__ = ("deadline_ns", "entry", "finished", "length", "open", "taken")
 
     def __init__(self, entry: CommandLine, waiting: Open, length: int) -> None:
         self.entry = entry
         self.open = waiting
         self.length = length
-        self.finished_at: int | None = None
+        self.finished = False
+        self.taken = 0
         self.deadline_ns = _NEVER
 
 
@@ -294,7 +295,7 @@ class Session:
         begin = grammar.command_start(line)
         if begin < 0:
             span = wire.take(end)
-            if _PRINTABLE.match(line):
+            if _is_text(line):
                 self._message("text", "mcu", span, text=to_text(line))
                 self._finding(span, "mcu", "mcu.text", "note", f"the MCU sent text that is no command: {_short(line)}")
             else:
@@ -358,16 +359,17 @@ class Session:
         if wire.last_ns is not None:
             payload.deadline_ns = wire.last_ns + PAYLOAD_GAP_NS
             self._wake(payload.deadline_ns)
-        if payload.finished_at is not None:
-            rest = wire.waiting()[payload.finished_at :].lstrip(b"\r\n \0")
-            if rest.upper() in (b"A", b"AT"):
+        if payload.finished:
+            rest = wire.waiting().lstrip(b"\r\n \0")
+            if rest.upper() in (b"", b"A", b"AT"):
                 self._set_loose(wire, True)
                 return False
             if grammar.command_start(rest[:3]) == 0:
                 self._end_payload("the MCU sent a command instead")
                 return True
-        if payload.length and len(wire) >= payload.length:
-            self._take_payload(payload.length, payload.length)
+        left = payload.length - payload.taken
+        if payload.length and len(wire) >= left:
+            self._take_payload(left, left)
             return True
         if not payload.length and len(wire) > MAX_LINE:
             self._end_payload("no end of the payload was found")
@@ -381,38 +383,47 @@ class Session:
             return
         size = len(self._mcu)
         if payload.length:
-            if size >= payload.length:
-                self._take_payload(payload.length, payload.length)
+            left = payload.length - payload.taken
+            if size >= left:
+                self._take_payload(left, left)
                 self._pump(self._mcu)
         elif self._mcu.waiting()[-1:] in (b"\x1a", b"\x1b"):
             self._take_payload(size, size - 1)
 
     def _take_payload(self, size: int, meant: int) -> None:
-        """Take ``size`` bytes of the MCU as payload, of which the first ``meant`` count (no Ctrl-Z)."""
+        """Take the last ``size`` bytes of a payload, of which the first ``meant`` count (no Ctrl-Z)."""
+        payload = self._payload
+        assert payload is not None  # noqa: S101 - the mode says so
+        raw = self._take_piece(size, meant)
+        self._mode = "lines"
+        self._payload = None
+        if payload.entry.echoed:
+            self._payload_echo = (raw, payload.open.record)
+
+    def _take_piece(self, size: int, meant: int) -> bytes:
         wire, payload = self._mcu, self._payload
         assert payload is not None  # noqa: S101 - the mode says so
         span = wire.take(wire.position + size)
         record = payload.open.record
-        connect_id = _connect_id(record.params)
         meaning = span.raw[:meant]
-        data = Data(span.last_ns, "mcu", connect_id, record.name, "prompt", "raw", meant, meaning.hex())
+        data = Data(
+            span.last_ns, "mcu", _connect_id(record.params), record.name, "prompt", "raw", meant, meaning.hex()
+        )  # fmt: skip
         self._message("data", "mcu", span, owner=record, data=data)
         self._out.append(data)
-        self._mode = "lines"
-        self._payload = None
-        if payload.entry.echoed:
-            self._payload_echo = (span.raw, record)
+        payload.taken += size
+        return span.raw
 
     def _end_payload(self, why: str) -> None:
-        """Stop waiting for the rest of a payload: what has come is decoded as lines, unless it was payload."""
+        """Stop waiting for the rest of a payload; what has come of it is payload, unless the MCU went on."""
         payload = self._payload
         assert payload is not None  # noqa: S101 - only called while one is open
         if self._mode == "payload":
-            have = len(self._mcu) if payload.finished_at is None else payload.finished_at
+            have = 0 if payload.finished else len(self._mcu)
             if have:
-                self._take_payload(have, have)
+                self._take_piece(have, have)
             if payload.length:
-                text = f"{payload.open.record.raw}: {payload.length} bytes were announced, {have} came ({why})"
+                text = f"{payload.open.record.raw}: {payload.length} bytes were announced, {payload.taken} came ({why})"
                 self._finding(Span(b"", None, self._mcu.last_ns), "mcu", "send.short", "warning", text)
         self._mode = "lines"
         self._payload = None
@@ -427,16 +438,21 @@ class Session:
             self._payload = None
             self._pump(self._mcu)
         elif not payload.length:
-            size = len(self._mcu)
-            if size:
-                end = size - (self._mcu.waiting()[-1:] == b"\x1a")
-                self._take_payload(size, end)
             self._mode = "lines"
             self._payload = None
         elif good:
-            payload.finished_at = len(self._mcu)
+            if len(self._mcu):
+                self._take_piece(len(self._mcu), len(self._mcu))
+            payload.finished = True
         else:
             self._end_payload("the module ended it with an error")
+
+    def _take_endless_payload(self) -> None:
+        """A line of the module came: what the MCU sent before it, without an announced length, is payload."""
+        payload = self._payload
+        size = len(self._mcu)
+        if payload is not None and not payload.length and self._mode == "payload" and size:
+            self._take_piece(size, size - (self._mcu.waiting()[-1:] == b"\x1a"))
 
     # module wire
 
@@ -454,6 +470,7 @@ class Session:
             if self._payload_echo is not None:
                 self._set_loose(wire, True)
                 return False
+        self._take_endless_payload()
         inline = wire.match(self._catalog.inline_head) is not None
         if inline:
             taken = self._inline_step(settled)
@@ -524,7 +541,7 @@ class Session:
             else:
                 self._result(Result(numeric), text, span)
             return
-        if not _PRINTABLE.match(line) or not _MOSTLY_TEXT.search(line):
+        if not _is_text(line):
             self._message("noise", "module", span)
             shown = _short_hex(span.raw)
             why = f"{len(span.raw)} bytes from the module cannot be decoded (lost bytes or wrong line speed?): {shown}"
@@ -682,8 +699,7 @@ class Session:
 
     def _carries_payload(self, inline: Inline, match: re.Match[bytes]) -> bool:
         """Tell whether payload follows, and not a count as in the buffered modes."""
-        digits = match[_length_name(inline)].strip()
-        if not digits.isdigit() or len(digits) > 6:
+        if not _is_length(match[_length_name(inline)]):
             return False
         if not inline.cached:
             return True
@@ -717,19 +733,21 @@ class Session:
             raw = (length, "raw")
         waiting, limit = False, start
         for size, kind in (in_hex, raw) if encoding == "hex" else (raw, in_hex):
-            for quote in (0, 1):
-                end = start + size + 2 * quote
-                if quote and buffer[start : start + 1] != b'"':
+            for lead in (b"", b'"', b" ", b' "'):
+                quote = lead.endswith(b'"')
+                begin = start + len(lead)
+                end = begin + size + quote
+                if not buffer.startswith(lead, start):
                     continue
-                if kind == "hex" and (not size or (bad := _NOT_HEX.search(buffer, start + quote, end - quote))):
+                if kind == "hex" and (not size or (bad := _NOT_HEX.search(buffer, begin, begin + size))):
                     limit = max(limit, bad.end() if size and bad else start)
                     continue
                 if len(buffer) <= end:
                     waiting = True
                     continue
                 limit = max(limit, end + 1)
-                if buffer[end] in b"\r\n" and (not quote or buffer[end - 1 : end] == b'"'):
-                    return self._inline_line(inline, match, (start + quote, end - quote), end, kind, settled)
+                if _ends_line(buffer, end) and (not quote or buffer[end - 1 : end] == b'"'):
+                    return self._inline_line(inline, match, (begin, begin + size), end, kind, settled)
         if waiting:
             self._inline_wait = inline
             if wire.last_ns is not None:
@@ -776,12 +794,22 @@ class Session:
         self._answer(answer, line, span, data)
 
     def _stray_inline(self, line: bytes, span: Span) -> bool:
-        """Take a line whose payload is longer than announced: all of it up to the end of the line."""
+        """Take a line that announces payload but does not carry it as announced.
+
+        Either it gives counts, as in the buffered modes, or what follows up to the end of the line is payload.
+        """
         for inline in self._catalog.inline:
             match = inline.head.match(line)
-            if match is not None and self._carries_payload(inline, match):
+            if match is None or not _is_length(match[_length_name(inline)]):
+                continue
+            if self._carries_payload(inline, match):
                 self._inline_answer(inline, match["line"], line[match.end() :], line, span, "raw")
                 return True
+            urc = self._catalog.urcs[inline.name]
+            text = to_text(line).partition(":" if b":" in line else "=")[2].strip(grammar.BLANK)
+            arguments = best([syntax for syntax in urc.syntaxes if syntax.payload < 0], text)
+            self._answer(self._pairing.answer(line, arguments), line, span)
+            return True
         return False
 
     def _give_up_inline(self) -> None:
@@ -792,10 +820,9 @@ class Session:
         if inline is not None and match is not None:
             length = int(match[_length_name(inline)])
             end = len(wire.buffer)
-            if end - match.end() == length:
+            whole = end - match.end() == length
+            if whole or self._damaged_inline(inline, match, end, True) is None:
                 self._inline_line(inline, match, (match.end(), end), end, "raw", True)
-            elif self._damaged_inline(inline, match, end, True) is None:
-                self._noise(wire, wire.take_all(), "the line has no end")
         self._pump(wire)
 
     # payload and its encoding
@@ -897,7 +924,7 @@ class Session:
             self._run(wire, len(wire.buffer))
             return
         if stream.suspect:
-            stream.exchanges = stream.exchanges + 1 if _WHOLE_ANSWER.match(wire.waiting()) else 0
+            stream.exchanges = stream.exchanges + 1 if _is_answer(wire.waiting()) else 0
             stream.suspect = False
         self._run(wire, len(wire.buffer))
         if stream.exchanges >= 2:
@@ -984,8 +1011,34 @@ def _number(text: bytes | None) -> int | None:
     return int(text) if text is not None and text.strip().isdigit() else None
 
 
+def _is_length(text: bytes) -> bool:
+    return text.strip().isdigit() and len(text) <= 8
+
+
 def _length_name(inline: Inline) -> str:
     return inline.syntax.params[inline.syntax.payload].length
+
+
+def _ends_line(buffer: bytes, end: int) -> bool:
+    """Tell whether a line ends at ``end``. Between CR and LF it does not: then a byte of payload was lost."""
+    return buffer[end] == 0x0D or (buffer[end] == 0x0A and buffer[end - 1] != 0x0D)
+
+
+def _is_answer(run: bytes) -> bool:
+    return run.startswith(b"\r\n") and _ANSWER_END.search(run[-80:]) is not None
+
+
+def _is_text(line: bytes) -> bool:
+    """Tell text from noise: no control characters, and if it is not UTF-8, at least half of it ASCII (GBK logs)."""
+    if _CONTROL.search(line):
+        return False
+    if line.isascii():
+        return len(line) > 1
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return 2 * len(_HIGH.findall(line)) <= len(line)
+    return True
 
 
 def _short(line: bytes) -> str:

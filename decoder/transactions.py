@@ -29,6 +29,8 @@ _MAX_PENDING = 64
 _MAX_LATE = 1024
 _CACHE_SIZE = 4096
 _MAX_INFORMATION = 10_000
+_DAMAGED = re.compile(r"[+^]|[Aa][Tt][+^&]")
+"""A line without arguments that begins like this is the rest of a damaged line, not free text."""
 _SET_LINE = re.compile(rb"[Aa][Tt]\+([A-Za-z][A-Za-z0-9]*) ?=(?!\?)(.*)", re.DOTALL)
 
 Labels = dict[str, str]
@@ -144,7 +146,7 @@ class Pairing:
             return [whole]
         result = []
         for text in grammar.parse_command_line(to_text(line[2:])):
-            command = self._catalog.commands.get(_shown_name(text))
+            command = self._find_command(text)
             payload = None
             if command is None:
                 arguments = generic(grammar.split_arguments(text.arguments))
@@ -155,6 +157,9 @@ class Pairing:
                 arguments = generic([])
             result.append((text, command, arguments, payload))
         return result
+
+    def _find_command(self, text: grammar.CommandText) -> Command | None:
+        return self._catalog.commands.get("S" if text.form == "s-register" else _shown_name(text))
 
     def _parse_with_payload(self, line: bytes) -> tuple[grammar.CommandText, Command, Arguments, bytes] | None:
         """Read a line whose only command carries payload: what looks like syntax inside the payload is not."""
@@ -214,6 +219,8 @@ class Pairing:
         late = self._find_late(text.split(" ")[0], {})
         if late is not None:
             return Answer(text, late.record.dialect, empty, late, None, True)
+        if _DAMAGED.match(text):
+            return Answer(None, None, empty)
         for entry in self.pending:
             candidates = [
                 one for one in entry.opens if one.command is None or one.record.form in one.command.answers

@@ -15,6 +15,8 @@ from decoder.grammar import BLANK, unquote
 _ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|[0-7]{3}|.)", re.DOTALL)
 _SIMPLE_ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})*\Z")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
+_NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
 _INTEGER = re.compile(r"[+-]?\d{1,20}\Z", re.ASCII)
 
 
@@ -84,5 +86,11 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 
 def to_text(data: bytes) -> str:
-    """Show bytes as text: UTF-8 where valid, ``\\xNN`` where not."""
-    return data.decode("utf-8", "backslashreplace")
+    """Show bytes as text: UTF-8 where valid, ``\\xNN`` where not. NUL is escaped too: C programs stop at it."""
+    text = data.decode("utf-8", "backslashreplace")
+    return text.replace("\0", "\\x00") if "\0" in text else text
+
+
+def printable(text: str) -> str:
+    """Show control characters and direction overrides as escapes, for terminals and one-line texts."""
+    return _UNSAFE.sub(lambda match: _NAMED.get(match[0], f"\\x{ord(match[0]):02x}"), text)

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -112,5 +112,5 @@ def tshark(file: Path, *arguments: str, lua: bool = True) -> str:
     return text
 
 
-def sample_files() -> Iterator[Path]:
-    return iter(sorted(path for path in SAMPLES.iterdir() if path.suffix in (".pcapng", ".jsonl")))
+def sample_files() -> list[Path]:
+    return sorted(path for path in SAMPLES.iterdir() if path.suffix in (".pcapng", ".jsonl"))

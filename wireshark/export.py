@@ -17,7 +17,7 @@ from capture.errors import AtsharkError
 from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR
 from decoder.events import Event, Message, Transaction
 from decoder.session import Session
-from decoder.values import to_text
+from decoder.values import printable, to_text
 
 _MAX_COMMENT = 400
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
@@ -64,7 +64,7 @@ def export(chunks: Iterable[Chunk], session: Session, path: Path) -> int:
 
 def describe(message: Message) -> str:
     """Tell in one line what a message is."""
-    text = _DESCRIBERS.get(message.kind, _plain)(message)
+    text = printable(_DESCRIBERS.get(message.kind, _plain)(message))
     return text if len(text) <= _MAX_COMMENT else text[: _MAX_COMMENT - 1] + "…"
 
 

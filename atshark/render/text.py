@@ -1,28 +1,21 @@
 """Records as lines for people: who said what, what it means, how it ended, how long it took.
 
-All text from the wire passes through :func:`printable`, so that no control character reaches a terminal.
+All text from the wire passes through :func:`~decoder.values.printable`, so that no control character reaches a terminal.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Any
 
 import msgspec
 from rich.text import Text
 
 from decoder.events import Data, Finding, Information, Record, Transaction, Urc
+from decoder.values import printable
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _LONGEST = 120
 _INDENT = " " * 15
-_NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
-
-
-def printable(text: str) -> str:
-    """Show control characters and direction overrides as escapes."""
-    return _UNSAFE.sub(lambda match: _NAMED.get(match[0], f"\\x{ord(match[0]):02x}"), text)
 
 
 def shorten(text: str) -> str:

@@ -13,8 +13,8 @@ local catalog = {
   default_timeout = 10,
   order = {"onemo-tcpip","3gpp"},
   commands = {
-    ["&F"] = {name="&F",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={["&F"]=true}},
-    ["&W"] = {name="&W",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={["&W"]=true}},
+    ["&F"] = {name="&F",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={["&F"]=true}},
+    ["&W"] = {name="&W",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={["&W"]=true}},
     ["+++"] = {name="+++",dialect="onemo-tcpip",timeout=10,answers={read=true,test=true},answer_names={["+++"]=true}},
     ["AT"] = {name="AT",dialect="3gpp",timeout=10,answers={read=true,test=true},answer_names={AT=true}},
     ["CCLK"] = {name="CCLK",dialect="3gpp",timeout=10,set={{{n="time",t="time",m="~"},min=1,max=1,rest=true}},answer={{{n="time",t="time",m="~"},min=1,max=1,rest=true}},test_answer={{{n="time",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={CCLK=true}},
@@ -39,10 +39,10 @@ local catalog = {
     ["CPSMS"] = {name="CPSMS",dialect="3gpp",timeout=10,set={{{n="psm_mode",t="int",m="?",v={["0"]="off",["1"]="on",["2"]="off, parameters reset"}},{n="req_rau",t="string",m="?"},{n="req_gprs_ready",t="string",m="?"},{n="req_tau",t="string",m="?"},{n="req_active",t="string",m="?"},min=0,max=5}},answer={{{n="psm_mode",t="int",v={["0"]="off",["1"]="on",["2"]="off, parameters reset"}},{n="req_rau",t="string",m="?"},{n="req_gprs_ready",t="string",m="?"},{n="req_tau",t="string",m="?"},{n="req_active",t="string",m="?"},min=1,max=5}},test_answer={{{n="psm_mode",t="ranges",m="?"},{n="req_rau",t="ranges",m="?"},{n="req_gprs_ready",t="ranges",m="?"},{n="req_tau",t="ranges",m="?"},{n="req_active",t="ranges",m="?"},min=0,max=5}},answers={exec=true,read=true,test=true},answer_names={CPSMS=true}},
     ["CREG"] = {name="CREG",dialect="3gpp",timeout=10,set={{{n="n",t="int",m="?",v={["0"]="off",["1"]="registration state",["2"]="state and location",["3"]="state, location and cause",["4"]="state, location and PSM timers",["5"]="state, location, cause and PSM timers"}},min=0,max=1}},answer={{{n="n",t="int",v={["0"]="off",["1"]="registration state",["2"]="state and location",["3"]="state, location and cause",["4"]="state, location and PSM timers",["5"]="state, location, cause and PSM timers"}},{n="stat",t="int",v={["0"]="not registered",["1"]="registered, home network",["2"]="searching",["3"]="registration denied",["4"]="unknown",["5"]="registered, roaming",["6"]="registered for SMS only, home",["7"]="registered for SMS only, roaming",["8"]="emergency bearer only"}},min=2,max=2},{{n="n",t="int",v={["0"]="off",["1"]="registration state",["2"]="state and location",["3"]="state, location and cause",["4"]="state, location and PSM timers",["5"]="state, location, cause and PSM timers"}},{n="stat",t="int",v={["0"]="not registered",["1"]="registered, home network",["2"]="searching",["3"]="registration denied",["4"]="unknown",["5"]="registered, roaming",["6"]="registered for SMS only, home",["7"]="registered for SMS only, roaming",["8"]="emergency bearer only"}},{n="lac",t="string"},{n="ci",t="string"},{n="act",t="int",m="?",v={["0"]="GSM",["1"]="GSM Compact",["2"]="UTRAN",["3"]="GSM with EGPRS",["4"]="UTRAN with HSDPA",["5"]="UTRAN with HSUPA",["6"]="UTRAN with HSDPA and HSUPA",["7"]="E-UTRAN",["8"]="EC-GSM-IoT",["9"]="E-UTRAN NB-S1"}},min=4,max=5}},test_answer={{{n="n",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={CREG=true}},
     ["CSQ"] = {name="CSQ",dialect="3gpp",timeout=10,answer={{{n="rssi",t="int",v={["99"]="not known"}},{n="ber",t="int",v={["99"]="not known"}},min=2,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={CSQ=true}},
-    ["D"] = {name="D",dialect="3gpp",timeout=90,set={{{n="number",t="string",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={D=true},stream=true},
-    ["E"] = {name="E",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?",v={["0"]="off",["1"]="on"}},min=0,max=1}},answers={read=true,test=true},answer_names={E=true}},
-    ["H"] = {name="H",dialect="3gpp",timeout=30,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={H=true}},
-    ["I"] = {name="I",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={I=true}},
+    ["D"] = {name="D",dialect="3gpp",timeout=90,set={{{n="number",t="string",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={D=true},stream=true},
+    ["E"] = {name="E",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?",v={["0"]="off",["1"]="on"}},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={E=true}},
+    ["H"] = {name="H",dialect="3gpp",timeout=30,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={H=true}},
+    ["I"] = {name="I",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={I=true}},
     ["IPR"] = {name="IPR",dialect="3gpp",timeout=10,set={{{n="rate",t="int"},min=1,max=1}},answer={{{n="rate",t="int"},min=1,max=1}},test_answer={{{n="rate",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={IPR=true}},
     ["MDNSCFG"] = {name="MDNSCFG",dialect="onemo-tcpip",timeout=10,set={{{n="cmd",t="string",w={"ip"}},{n="address1",t="string",m="?"},{n="address2",t="string",m="?"},min=1,max=3},{{n="cmd",t="string",w={"ipv6"}},{n="address1",t="string",m="?"},{n="address2",t="string",m="?"},min=1,max=3},{{n="cmd",t="string",w={"priority"}},{n="priority",t="int",m="?",v={["0"]="IPv4 first",["1"]="IPv6 first"}},min=1,max=2},{{n="cmd",t="string",w={"cached"}},{n="cached_mode",t="int",m="?",v={["0"]="used",["1"]="not used"}},{n="cached_period",t="int",m="?"},min=1,max=3},{{n="cmd",t="string",w={"timeout"}},{n="time",t="int",m="?"},{n="retries",t="int",m="?"},min=1,max=3}},answer={{{n="cmd",t="string",w={"ip"}},{n="address1",t="string",m="?"},{n="address2",t="string",m="?"},min=1,max=3},{{n="cmd",t="string",w={"ipv6"}},{n="address1",t="string",m="?"},{n="address2",t="string",m="?"},min=1,max=3},{{n="cmd",t="string",w={"priority"}},{n="priority",t="int",v={["0"]="IPv4 first",["1"]="IPv6 first"}},min=2,max=2},{{n="cmd",t="string",w={"cached"}},{n="cached_mode",t="int",v={["0"]="used",["1"]="not used"}},{n="cached_period",t="int",m="?"},min=2,max=3},{{n="cmd",t="string",w={"timeout"}},{n="time",t="int"},{n="retries",t="int",m="?"},min=2,max=3}},test_answer={{{n="cmd",t="ranges",m="?",w={"ip"}},{n="address1",t="ranges",m="?"},{n="address2",t="ranges",m="?"},min=0,max=3},{{n="cmd",t="ranges",m="?",w={"ipv6"}},{n="address1",t="ranges",m="?"},{n="address2",t="ranges",m="?"},min=0,max=3},{{n="cmd",t="ranges",m="?",w={"priority"}},{n="list",t="ranges",m="?"},min=0,max=2},{{n="cmd",t="ranges",m="?",w={"cached"}},{n="cached_mode",t="ranges",m="?"},{n="cached_period",t="ranges",m="?"},min=0,max=3},{{n="cmd",t="ranges",m="?",w={"timeout"}},{n="time",t="ranges",m="?"},{n="retries",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={MDNSCFG=true,MIPCFG=true,MIPCFGDNSCFG=true}},
     ["MDNSGIP"] = {name="MDNSGIP",dialect="onemo-tcpip",timeout=10,set={{{n="domainname",t="string"},{n="cid",t="int",m="?"},min=1,max=2}},test_answer={{{n="domainname",t="ranges",m="?"},{n="cid",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MDNSGIP=true},late={{urc="MDNSGIP",match={"domainname"},within=90,default=60}}},
@@ -57,10 +57,11 @@ local catalog = {
     ["MIPTKA"] = {name="MIPTKA",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="keepalive",t="int",m="?",v={["0"]="off",["1"]="on"}},{n="keepidle",t="int",m="?"},{n="keepinterval",t="int",m="?"},{n="keepcount",t="int",m="?"},min=1,max=5}},answer={{{n="connect_id",t="int"},{n="keepalive",t="int",v={["0"]="off",["1"]="on"}},{n="keepidle",t="int",m="?"},{n="keepinterval",t="int",m="?"},{n="keepcount",t="int",m="?"},min=2,max=5}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="keepidle",t="ranges",m="?"},{n="keepinterval",t="ranges",m="?"},{n="keepcount",t="ranges",m="?"},min=0,max=5},{{n="connect_id",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="keepinterval",t="ranges",m="?"},{n="keepcount",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPTKA=true}},
     ["MNTP"] = {name="MNTP",dialect="onemo-tcpip",timeout=10,set={{{n="server",t="string",m="?"},{n="port",t="int",m="?"},{n="sync",t="int",m="?",v={["0"]="no",["1"]="yes"}},{n="timeout",t="int",m="?"},min=0,max=4}},test_answer={{{n="server",t="ranges",m="?"},{n="port",t="ranges",m="?"},{n="sync",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={MNTP=true},late={{urc="MNTP",within="timeout",default=60}}},
     ["MPING"] = {name="MPING",dialect="onemo-tcpip",timeout=10,set={{{n="host",t="string"},{n="timeout",t="int",m="?"},{n="ping_num",t="int",m="?"},{n="packet_len",t="int",m="?"},{n="cid",t="int",m="?"},min=1,max=5}},test_answer={{{n="host",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},{n="ping_num",t="ranges",m="?"},{n="packet_len",t="ranges",m="?"},{n="cid",t="ranges",m="?"},min=0,max=5}},answers={read=true,test=true},answer_names={MPING=true},late={{urc="MPING",within=300,default=60,["until"]={kind="statistics"},single={ping_num={1},["+result"]={1,2,3,5}}}}},
-    ["O"] = {name="O",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={O=true},stream=true},
-    ["Q"] = {name="Q",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?",v={["0"]="results are sent",["1"]="no results"}},min=0,max=1}},answers={read=true,test=true},answer_names={Q=true}},
-    ["V"] = {name="V",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?",v={["0"]="numeric",["1"]="text"}},min=0,max=1}},answers={read=true,test=true},answer_names={V=true}},
-    ["Z"] = {name="Z",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={Z=true}},
+    ["O"] = {name="O",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={O=true},stream=true},
+    ["Q"] = {name="Q",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?",v={["0"]="results are sent",["1"]="no results"}},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={Q=true}},
+    ["S"] = {name="S",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={S=true}},
+    ["V"] = {name="V",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?",v={["0"]="numeric",["1"]="text"}},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={V=true}},
+    ["Z"] = {name="Z",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={Z=true}},
   },
   urcs = {
     ["CEDRXP"] = {name="CEDRXP",dialect="3gpp",syntax={{{n="act_type",t="int",v={["0"]="no eDRX",["1"]="EC-GSM-IoT",["2"]="GSM",["3"]="UTRAN",["4"]="E-UTRAN (WB-S1)",["5"]="E-UTRAN (NB-S1)"}},{n="req_edrx",t="string",m="?"},{n="nw_edrx",t="string",m="?"},{n="ptw",t="string",m="?"},min=1,max=4}}},
@@ -269,6 +270,7 @@ local catalog = {
     {"MPING","ttl","int","time to live"},
     {"O","value","int",""},
     {"Q","value","int",""},
+    {"S","value","int",""},
     {"V","value","int",""},
     {"Z","value","int",""},
   },
@@ -306,11 +308,11 @@ local function utf8_length(text, i)
 end
 
 function engine.to_text(bytes)
-  if not bytes:find("[\128-\255]") then return bytes end
+  if not bytes:find("[\0\128-\255]") then return bytes end
   local parts, i = {}, 1
   while i <= #bytes do
     local size = utf8_length(bytes, i)
-    if size then
+    if size and bytes:byte(i) > 0 then
       parts[#parts + 1] = bytes:sub(i, i + size - 1)
       i = i + size
     else
@@ -453,7 +455,7 @@ function engine.parse_command_line(body)
           local value = ""
           local s_name_end = body:match("^[Ss]%d+()", i)
           if body:sub(value_at, value_at) == "?" then
-            value, i = "?", value_at + 1
+            i = value_at + 1
           elseif body:sub(value_at, value_at) == "=" then
             value, i = body:match("^=[ \t]*(%d*)()", value_at)
           else
@@ -659,6 +661,14 @@ local NUMERIC = {
 }
 local ERROR_TABLES = { ["CME ERROR"] = "cme", ["CMS ERROR"] = "cms", ["CIS ERROR"] = "cis" }
 
+function engine.is_text(line)
+  -- Tell text from noise: no control characters, and if it is not UTF-8, at least half of it ASCII.
+  if line:find("[\0\1-\8\11-\31\127]") then return false end
+  local _, high = line:gsub("[\128-\255]", "")
+  if high == 0 then return #line > 1 end
+  return 2 * high <= #line or engine.to_text(line) == line
+end
+
 local Session = {}
 Session.__index = Session
 
@@ -728,7 +738,7 @@ function Session:parse(line)
   local result = {}
   for _, one in ipairs(engine.parse_command_line(engine.to_text(line:sub(3)))) do
     local name, form, text = one[1], one[2], one[3]
-    local command = self.catalog.commands[name]
+    local command = self.catalog.commands[form == "s-register" and "S" or name]
     local arguments
     local payload = false
     if not command then
@@ -869,6 +879,7 @@ function Session:free_text(text)
   if late then
     return { name = text, dialect = late.command and late.command.dialect, arguments = empty, owner = late, late = true }
   end
+  if text:match("^[%+%^]") or text:match("^[Aa][Tt][%+%^&]") then return { arguments = empty } end
   for _, entry in ipairs(self.pending) do
     local chosen
     for _, open in ipairs(entry.opens) do
@@ -1082,15 +1093,16 @@ end
 
 local function inline_head(inline, bytes, start)
   -- Match the line up to its payload. Returns the offset of the payload and the arguments in front of it.
-  local position = bytes:match("^%+" .. inline.name .. "[ \t\r\n\f\v]*[:=][ \t]*()", start)
+  local position = bytes:match("^%+" .. inline.name .. "[ \t]*[:=][ \t]*()", start)
   if not position then return nil end
   local arguments = {}
   for i = 1, inline.syntax.payload - 1 do
     local value, stop
+    position = bytes:match("^[ \t]*()", position)
     if bytes:sub(position, position) == '"' then
-      value, stop = bytes:match('^("[^"\r\n]*")[ \t]*,[ \t]*()', position)
+      value, stop = bytes:match('^("[^"\r\n]*")[ \t]*,()', position)
     end
-    if not value then value, stop = bytes:match('^([^,"\r\n]*),[ \t]*()', position) end
+    if not value then value, stop = bytes:match('^([^,"\r\n]*),()', position) end
     if not value then return nil end
     local words = inline.syntax[i].w
     if words then
@@ -1106,12 +1118,20 @@ local function inline_head(inline, bytes, start)
   return position, arguments
 end
 
+function Session:counting(inline)
+  -- The syntaxes of a URC that carry no payload.
+  local urc, result = self.catalog.urcs[inline.name], {}
+  for _, syntax in ipairs(urc and urc.syntax or {}) do
+    if not syntax.payload then result[#result + 1] = syntax end
+  end
+  return result
+end
+
 function Session:counts_only(inline)
   -- Whether the URC may give a count where payload could stand, as in the buffered modes.
-  local urc = self.catalog.urcs[inline.name]
   local count = inline.syntax.payload
-  for _, syntax in ipairs(urc and urc.syntax or {}) do
-    if not syntax.payload and syntax.min <= count and count <= syntax.max then return true end
+  for _, syntax in ipairs(inline.cached and self:counting(inline) or {}) do
+    if syntax.min <= count and count <= syntax.max then return true end
   end
   return false
 end
@@ -1129,9 +1149,12 @@ function Session:inline_line(bytes, start)
         local value = self.states[state_key(state, to_int(by_name.connect_id or "") or nil)]
         if value and in_list(values, value) then cached = true end
       end
-      if digits and digits:match("^%d+$") and #digits <= 6 and not cached then
-        local body = self:inline_body(inline, bytes, at, tonumber(digits))
-        if body then
+      if digits and digits:match("^%d+$") and #digits <= 8 then
+        local body = not cached and self:inline_body(inline, bytes, at, tonumber(digits))
+        if not body then
+          local text = strip(bytes:match("^[^:=]*[:=]([^\r\n]*)", start))
+          return best(self:counting(inline), engine.to_text(text))
+        else
           local arguments = {}
           for i, text in ipairs(before) do arguments[i] = text end
           arguments[#arguments + 1] = engine.to_text(body)
@@ -1147,10 +1170,12 @@ function Session:inline_body(inline, bytes, at, length)
   local rest = bytes:sub(at)
   local bare = rest:gsub("\r?\n?$", "")
   for _, size in ipairs({ length, 2 * length }) do
-    if #bare == size and (size == length or bare:match("^%x*$")) then return bare end
-    if #bare == size + 2 and bare:sub(1, 1) == '"' and bare:sub(-1) == '"' then
-      local inner = bare:sub(2, -2)
-      if size == length or inner:match("^%x*$") then return inner end
+    for _, lead in ipairs({ "", '"', " ", ' "' }) do
+      local tail = lead:sub(-1) == '"' and '"' or ""
+      if #bare == #lead + size + #tail and bare:sub(1, #lead) == lead and bare:sub(#bare - #tail + 1) == tail then
+        local inner = bare:sub(#lead + 1, #lead + size)
+        if size == length or inner:match("^%x*$") then return inner end
+      end
     end
   end
   local first = rest:match("^[^\r\n]*")
@@ -1161,7 +1186,7 @@ end
 -- packets ---------------------------------------------------------------------------------------------------
 
 function Session:module_line(bytes, time_ns)
-  local start = bytes:find("[^\r\n %z]") or #bytes + 1
+  local start = bytes:find("[^\r\n \0]") or #bytes + 1
   if start > #bytes then return { kind = "blank" } end
   local arguments, inline, body = self:inline_line(bytes, start)
   if arguments then
@@ -1170,7 +1195,7 @@ function Session:module_line(bytes, time_ns)
     return out
   end
   local line, ending = bytes:match("^([^\r\n]*)([\r\n]*)", start)
-  if line == ">" and ending == "" or line == "> " then return { kind = "prompt" } end
+  if ending == "" then return { kind = (line == ">" or line == "> ") and "prompt" or "noise" } end
   local text = line:gsub(" +$", "")
   if FINAL[text] then return self:result(FINAL[text], nil, nil, time_ns) end
   local first = text:sub(1, 1)
@@ -1212,19 +1237,20 @@ function Session:module_line(bytes, time_ns)
     end
     return self:result(numeric, nil, nil, time_ns)
   end
-  if line:find("[^\32-\126\t\128-\255]") or not line:find("[\32-\126\t][\32-\126\t]") then return { kind = "noise" } end
+  if not engine.is_text(line) then return { kind = "noise" } end
   return self:take_answer(self:answer(text), text, time_ns)
 end
 
 function Session:mcu_line(bytes, time_ns, frame)
-  local line = bytes:gsub("^[\r\n %z]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")
+  local line = bytes:gsub("^[\r\n \0]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")
   if line == "" then return { kind = "blank" } end
-  if line == "+++" or line:match("^[Aa]/$") or engine.is_command(line) then
+  local whole = bytes:match("[\r\n]$")
+  if line == "+++" or line:match("^[Aa]/$") or (whole and engine.is_command(line)) then
     local entry = self:command(line, time_ns, frame)
     self.urc_ok = nil
     return { kind = "command", entry = entry }
   end
-  return { kind = line:find("[^\32-\126\t\128-\255]") and "noise" or "text" }
+  return { kind = whole and engine.is_text(line) and "text" or "noise" }
 end
 
 function Session:push(frame, time_ns, side, bytes)

@@ -42,11 +42,11 @@ local function utf8_length(text, i)
 end
 
 function engine.to_text(bytes)
-  if not bytes:find("[\128-\255]") then return bytes end
+  if not bytes:find("[\0\128-\255]") then return bytes end
   local parts, i = {}, 1
   while i <= #bytes do
     local size = utf8_length(bytes, i)
-    if size then
+    if size and bytes:byte(i) > 0 then
       parts[#parts + 1] = bytes:sub(i, i + size - 1)
       i = i + size
     else
@@ -189,7 +189,7 @@ function engine.parse_command_line(body)
           local value = ""
           local s_name_end = body:match("^[Ss]%d+()", i)
           if body:sub(value_at, value_at) == "?" then
-            value, i = "?", value_at + 1
+            i = value_at + 1
           elseif body:sub(value_at, value_at) == "=" then
             value, i = body:match("^=[ \t]*(%d*)()", value_at)
           else
@@ -395,6 +395,14 @@ local NUMERIC = {
 }
 local ERROR_TABLES = { ["CME ERROR"] = "cme", ["CMS ERROR"] = "cms", ["CIS ERROR"] = "cis" }
 
+function engine.is_text(line)
+  -- Tell text from noise: no control characters, and if it is not UTF-8, at least half of it ASCII.
+  if line:find("[\0\1-\8\11-\31\127]") then return false end
+  local _, high = line:gsub("[\128-\255]", "")
+  if high == 0 then return #line > 1 end
+  return 2 * high <= #line or engine.to_text(line) == line
+end
+
 local Session = {}
 Session.__index = Session
 
@@ -464,7 +472,7 @@ function Session:parse(line)
   local result = {}
   for _, one in ipairs(engine.parse_command_line(engine.to_text(line:sub(3)))) do
     local name, form, text = one[1], one[2], one[3]
-    local command = self.catalog.commands[name]
+    local command = self.catalog.commands[form == "s-register" and "S" or name]
     local arguments
     local payload = false
     if not command then
@@ -605,6 +613,7 @@ function Session:free_text(text)
   if late then
     return { name = text, dialect = late.command and late.command.dialect, arguments = empty, owner = late, late = true }
   end
+  if text:match("^[%+%^]") or text:match("^[Aa][Tt][%+%^&]") then return { arguments = empty } end
   for _, entry in ipairs(self.pending) do
     local chosen
     for _, open in ipairs(entry.opens) do
@@ -818,15 +827,16 @@ end
 
 local function inline_head(inline, bytes, start)
   -- Match the line up to its payload. Returns the offset of the payload and the arguments in front of it.
-  local position = bytes:match("^%+" .. inline.name .. "[ \t\r\n\f\v]*[:=][ \t]*()", start)
+  local position = bytes:match("^%+" .. inline.name .. "[ \t]*[:=][ \t]*()", start)
   if not position then return nil end
   local arguments = {}
   for i = 1, inline.syntax.payload - 1 do
     local value, stop
+    position = bytes:match("^[ \t]*()", position)
     if bytes:sub(position, position) == '"' then
-      value, stop = bytes:match('^("[^"\r\n]*")[ \t]*,[ \t]*()', position)
+      value, stop = bytes:match('^("[^"\r\n]*")[ \t]*,()', position)
     end
-    if not value then value, stop = bytes:match('^([^,"\r\n]*),[ \t]*()', position) end
+    if not value then value, stop = bytes:match('^([^,"\r\n]*),()', position) end
     if not value then return nil end
     local words = inline.syntax[i].w
     if words then
@@ -842,12 +852,20 @@ local function inline_head(inline, bytes, start)
   return position, arguments
 end
 
+function Session:counting(inline)
+  -- The syntaxes of a URC that carry no payload.
+  local urc, result = self.catalog.urcs[inline.name], {}
+  for _, syntax in ipairs(urc and urc.syntax or {}) do
+    if not syntax.payload then result[#result + 1] = syntax end
+  end
+  return result
+end
+
 function Session:counts_only(inline)
   -- Whether the URC may give a count where payload could stand, as in the buffered modes.
-  local urc = self.catalog.urcs[inline.name]
   local count = inline.syntax.payload
-  for _, syntax in ipairs(urc and urc.syntax or {}) do
-    if not syntax.payload and syntax.min <= count and count <= syntax.max then return true end
+  for _, syntax in ipairs(inline.cached and self:counting(inline) or {}) do
+    if syntax.min <= count and count <= syntax.max then return true end
   end
   return false
 end
@@ -865,9 +883,12 @@ function Session:inline_line(bytes, start)
         local value = self.states[state_key(state, to_int(by_name.connect_id or "") or nil)]
         if value and in_list(values, value) then cached = true end
       end
-      if digits and digits:match("^%d+$") and #digits <= 6 and not cached then
-        local body = self:inline_body(inline, bytes, at, tonumber(digits))
-        if body then
+      if digits and digits:match("^%d+$") and #digits <= 8 then
+        local body = not cached and self:inline_body(inline, bytes, at, tonumber(digits))
+        if not body then
+          local text = strip(bytes:match("^[^:=]*[:=]([^\r\n]*)", start))
+          return best(self:counting(inline), engine.to_text(text))
+        else
           local arguments = {}
           for i, text in ipairs(before) do arguments[i] = text end
           arguments[#arguments + 1] = engine.to_text(body)
@@ -883,10 +904,12 @@ function Session:inline_body(inline, bytes, at, length)
   local rest = bytes:sub(at)
   local bare = rest:gsub("\r?\n?$", "")
   for _, size in ipairs({ length, 2 * length }) do
-    if #bare == size and (size == length or bare:match("^%x*$")) then return bare end
-    if #bare == size + 2 and bare:sub(1, 1) == '"' and bare:sub(-1) == '"' then
-      local inner = bare:sub(2, -2)
-      if size == length or inner:match("^%x*$") then return inner end
+    for _, lead in ipairs({ "", '"', " ", ' "' }) do
+      local tail = lead:sub(-1) == '"' and '"' or ""
+      if #bare == #lead + size + #tail and bare:sub(1, #lead) == lead and bare:sub(#bare - #tail + 1) == tail then
+        local inner = bare:sub(#lead + 1, #lead + size)
+        if size == length or inner:match("^%x*$") then return inner end
+      end
     end
   end
   local first = rest:match("^[^\r\n]*")
@@ -897,7 +920,7 @@ end
 -- packets ---------------------------------------------------------------------------------------------------
 
 function Session:module_line(bytes, time_ns)
-  local start = bytes:find("[^\r\n %z]") or #bytes + 1
+  local start = bytes:find("[^\r\n \0]") or #bytes + 1
   if start > #bytes then return { kind = "blank" } end
   local arguments, inline, body = self:inline_line(bytes, start)
   if arguments then
@@ -906,7 +929,7 @@ function Session:module_line(bytes, time_ns)
     return out
   end
   local line, ending = bytes:match("^([^\r\n]*)([\r\n]*)", start)
-  if line == ">" and ending == "" or line == "> " then return { kind = "prompt" } end
+  if ending == "" then return { kind = (line == ">" or line == "> ") and "prompt" or "noise" } end
   local text = line:gsub(" +$", "")
   if FINAL[text] then return self:result(FINAL[text], nil, nil, time_ns) end
   local first = text:sub(1, 1)
@@ -948,19 +971,20 @@ function Session:module_line(bytes, time_ns)
     end
     return self:result(numeric, nil, nil, time_ns)
   end
-  if line:find("[^\32-\126\t\128-\255]") or not line:find("[\32-\126\t][\32-\126\t]") then return { kind = "noise" } end
+  if not engine.is_text(line) then return { kind = "noise" } end
   return self:take_answer(self:answer(text), text, time_ns)
 end
 
 function Session:mcu_line(bytes, time_ns, frame)
-  local line = bytes:gsub("^[\r\n %z]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")
+  local line = bytes:gsub("^[\r\n \0]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")
   if line == "" then return { kind = "blank" } end
-  if line == "+++" or line:match("^[Aa]/$") or engine.is_command(line) then
+  local whole = bytes:match("[\r\n]$")
+  if line == "+++" or line:match("^[Aa]/$") or (whole and engine.is_command(line)) then
     local entry = self:command(line, time_ns, frame)
     self.urc_ok = nil
     return { kind = "command", entry = entry }
   end
-  return { kind = line:find("[^\32-\126\t\128-\255]") and "noise" or "text" }
+  return { kind = whole and engine.is_text(line) and "text" or "noise" }
 end
 
 function Session:push(frame, time_ns, side, bytes)

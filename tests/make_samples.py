@@ -1,0 +1,142 @@
+"""Write the samples and the decode that each must give: ``make samples``. Review the difference by eye.
+
+A sample is a recording (.pcapng) or a chunk file (.jsonl); ``samples/golden/NAME.jsonl`` is its decode.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from capture import chunkfile, recording
+from capture.chunk import Chunk
+from capture.sources import open_source
+from capture.virtual import MS, Expect, Script, ScriptedMcu, Send, Wait, simulate
+from capture.virtual_module import VirtualModule, run, send_after_prompt, storm, tour_chunks, transparent
+from tests.helpers import SAMPLES, START, answer, command, records, talk
+
+GOLDEN = SAMPLES / "golden"
+CR = b"\r"
+
+
+def scripted(script: Script) -> list[Chunk]:
+    return list(simulate(ScriptedMcu(script), VirtualModule(), start_ns=START))
+
+
+def polling() -> Script:
+    """A meter: registers, opens a connection, reports ten times, with echo on all the time."""
+    yield from run("AT")
+    yield from run("AT+CEREG=1")
+    yield Expect(rb"\+CEREG: 1,")
+    yield from run('AT+MIPOPEN=2,"TCP","meter.example",7000', rb"\+MIPOPEN: 2,0\r\n")
+    for number in range(10):
+        yield from run("AT+CSQ")
+        yield from run(f'AT+MIPSEND=2,12,"reading {number:04d}"', rb'"rtcp",2,12,.{12}\r\n')
+        yield Wait(300 * MS)
+    yield from run("AT+MIPCLOSE=2", rb"\+MIPCLOSE: 2")
+
+
+def binary() -> Script:
+    """Payload that looks like everything else, after the prompt and in transparent mode."""
+    yield from run("ATE0")
+    yield from run('AT+MIPOPEN=0,"TCP","10.0.0.1",80', rb"\+MIPOPEN: 0,0\r\n")
+    for data in (b"+++", b"\r\nOK\r\n", b"AT+CSQ\r", b"\x1a", bytes(range(256)) * 4, b'\r\n+MIPURC: "disconn",0,1\r\n'):
+        yield from send_after_prompt(0, data)
+    yield from storm(0, 5)
+    yield from run("AT+MIPMODE=0,1", rb"CONNECT\r\n", 500 * MS)
+    yield from transparent((b"AT+CSQ\r", b"+++ not alone", b"\x00\xff" * 300, b"bye +++"))
+    yield Send(b"AT+MIPSTATE=0\r")
+    yield Expect(rb"OK\r\n")
+
+
+def no_answer() -> list[Chunk]:
+    """A module that sleeps: three tries, an answer to the last, a late result that never comes, an unasked OK."""
+    return [
+        *talk(
+            command("AT"), command("AT"), command("AT"), answer("OK"), command("AT+CPIN?"), answer("+CME ERROR: 10"),
+            command('AT+MDNSGIP="nowhere.example"'), answer("OK"), command("AT+COPS?"),
+        ),
+        *(Chunk(START + 200_000 * MS + i, side, data) for i, (side, data) in enumerate((
+            ("module", b"\r\nOK\r\n"), ("mcu", b"AT+CGATT=1\r"), ("module", b"\r\nERROR\r\n"),
+        ))),
+    ]  # type: ignore[list-item]  # fmt: skip
+
+
+def numeric() -> list[Chunk]:
+    """ATV0: results are digits; also echo, concatenated commands, lower case, A/, S-registers, basic syntax."""
+    return talk(
+        ("mcu", b"ATE1V0\r"), ("module", b"ATE1V0\r0\r"), ("mcu", b"AT+CSQ\r"), ("module", b"AT+CSQ\r\r\n+CSQ: 22,99\r\n0\r"),
+        ("mcu", b"A/"), ("module", b"A/\r\n+CSQ: 21,99\r\n0\r"), ("mcu", b"at+csq;+cereg?\r"),
+        ("module", b"at+csq;+cereg?\r\r\n+CSQ: 20,99\r\n\r\n+CEREG: 0,5\r\n0\r"), ("mcu", b"ATS0=2\r"), ("module", b"ATS0=2\r0\r"),
+        ("mcu", b"ATS0?\r"), ("module", b"ATS0?\r\r\n002\r\n0\r"), ("mcu", b"AT&F\r"), ("module", b"AT&F\r4\r"),
+        ("mcu", b"ATV1\r"), ("module", b"ATV1\r\r\nOK\r\n"), ("mcu", b"ATI\r"), ("module", b"ATI\r\r\nCMIOT\r\nML302A\r\nRev 1.0\r\n\r\nOK\r\n"),
+    )  # fmt: skip
+
+
+def damaged() -> list[Chunk]:
+    """Wrong baud at first, lost bytes in a line and in payload, a restart in the middle of a payload."""
+    noise = random.Random(7)
+    good = scripted(polling())
+    chunks = [Chunk(START - 3000 * MS + i * 20 * MS, "module", bytes(noise.choices(range(128, 256), k=14))) for i in range(3)]
+    for index, (time_ns, side, data) in enumerate(good):
+        if index % 37 == 20:
+            data = data[: len(data) // 2]  # noqa: PLW2901 - half of the chunk is lost
+        if data:
+            chunks.append(Chunk(time_ns, side, data))
+    end = chunks[-1].time_ns or 0
+    rest = talk(
+        command('AT+MIPOPEN=0,"TCP","10.0.0.1",80'), answer("OK"), answer("+MIPOPEN: 0,0"),
+        ("mcu", b"AT+MIPSEND=0,200\r"), ("module", b"\r\n> "), ("mcu", b"only a part of what was prom"),
+        ("module", b'\r\n+MIPURC: "rtcp",0,40,cut off he'), ("module", b"\x00\r\nMATREADY\r\n\r\n+MATREADY: 1\r\n", 1500),
+        command("AT"), answer("OK"), command("AT+CSQ"), answer("+CSQ: 18,99", "OK"),
+    )  # fmt: skip
+    return chunks + [Chunk((time_ns or 0) - START + end, side, data) for time_ns, side, data in rest]
+
+
+def pasted() -> list[Chunk]:
+    """What a text log gives: no times, a chunk a line, chatty text in between."""
+    lines = [
+        ("module", b"boot: ROM v1.2\r\n"), ("module", b"RDY\r\n"), ("mcu", b"AT+CGMM\r\n"), ("module", b"ML307R\r\n"), ("module", b"OK\r\n"),
+        ("mcu", b'AT+MPING="iot.10086.cn",10,2\r\n'), ("module", b"OK\r\n"), ("module", b'+MPING: 0,"183.230.40.127",16,88,50\r\n'),
+        ("module", b"+MPING: 4\r\n"), ("module", b'+MPING: "statistics",2,1,88,88,88\r\n'),
+        ("mcu", b"AT+MNTP\r\n"), ("module", b"OK\r\n"), ("module", b"+MNTP: 2\r\n"),
+        ("mcu", b"AT+QUNKNOWN=1,\"two\",(3)\r\n"), ("module", b"+QUNKNOWN: 5,\"six\"\r\n"), ("module", b"OK\r\n"),
+        ("mcu", b'AT+MIPOPEN=0,"UDP","10.0.0.1",5683,10,3\r\n'), ("module", b"OK\r\n"), ("module", b"+MIPOPEN: 0,0\r\n"),
+        ("module", b'+MIPURC: "rudp",0,1\r\n'), ("module", b'+MIPURC: "drop",0,512\r\n'), ("module", b"OK\r\n"),
+        ("mcu", b"AT+MIPRD=0,1\r\n"), ("module", b"+MIPRD: 0,0,5,hello\r\n"), ("module", b"OK\r\n"),
+        ("module", b'+MIPURC: "disconn",0,3\r\n'), ("mcu", b"AT+MIPSEND=0,2,\"hi\"\r\n"), ("module", b"+CME ERROR: 553\r\n"),
+    ]  # fmt: skip
+    return [Chunk(None, "mcu" if side == "mcu" else "module", data) for side, data in lines]
+
+
+RECORDINGS = {"tour": lambda: tour_chunks(START), "meter": lambda: scripted(polling()), "binary": lambda: scripted(binary()), "damaged": damaged}
+CHUNK_FILES = {"no-answer": no_answer, "numeric": numeric, "pasted": pasted}
+
+
+def golden_lines(path: Path) -> Iterator[bytes]:
+    with open_source(str(path)) as source:
+        yield from (msgspec.json.encode(record) + b"\n" for record in records(source))
+
+
+def write(chunks: Iterable[Chunk], path: Path) -> None:
+    if path.suffix == ".pcapng":
+        recording.record(chunks, path)
+    else:
+        with path.open("wb") as stream:
+            chunkfile.write(chunks, stream)
+
+
+def main() -> None:
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    for suffix, makers in ((".pcapng", RECORDINGS), (".jsonl", CHUNK_FILES)):
+        for name, make in makers.items():
+            path = SAMPLES / (name + suffix)
+            write(make(), path)
+            (GOLDEN / f"{name}.jsonl").write_bytes(b"".join(golden_lines(path)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The command as a user meets it: output, exit status, one clear line for bad input."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from capture import recording
+from tests.helpers import ROOT, SAMPLES, answer, command, run, sample_files, talk
+from tests.make_samples import GOLDEN, golden_lines
+
+SCHEMA = json.loads((ROOT / "docs" / "jsonl.schema.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", sample_files(), ids=lambda path: path.name)
+def test_samples_decode_to_their_golden_files(path: Path) -> None:
+    assert list(golden_lines(path)) == (GOLDEN / f"{path.stem}.jsonl").read_bytes().splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("path", sample_files(), ids=lambda path: path.name)
+def test_jsonl_keeps_to_its_schema(path: Path) -> None:
+    done = run("decode", path, "--format", "jsonl")
+    assert done.returncode in (0, 1)
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    lines = done.stdout.splitlines()
+    assert lines
+    for line in lines:
+        validator.validate(json.loads(line))
+
+
+def test_the_schema_can_refuse() -> None:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    assert not validator.is_valid({"kind": "transaction"})
+    assert not validator.is_valid({"kind": "finding", "time_ns": "now", "side": None, "rule": "x", "severity": "error", "message": "", "reference": None})
+
+
+@pytest.mark.parametrize("output", ["text", "jsonl", "csv"])
+def test_standard_input_works_in_every_format(output: str) -> None:
+    data = (SAMPLES / "meter.pcapng").read_bytes()
+    done = run("decode", "-", "--format", output, stdin=data)
+    assert done.returncode == 0, done.stderr
+    assert b"MIPOPEN" in done.stdout
+
+
+def test_csv_has_a_row_for_every_record() -> None:
+    rows = list(csv.DictReader(io.StringIO(run("decode", SAMPLES / "tour.pcapng", "--format", "csv").stdout.decode())))
+    lines = run("decode", SAMPLES / "tour.pcapng", "--format", "jsonl").stdout.splitlines()
+    assert [row["kind"] for row in rows] == [json.loads(line)["kind"] for line in lines]
+
+
+def test_exit_status_tells_findings_and_partial_input(tmp_path: Path) -> None:
+    good = tmp_path / "good.pcapng"
+    recording.record(talk(command("AT"), answer("OK")), good)
+    assert run("decode", good).returncode == 0
+    bad = tmp_path / "bad.pcapng"
+    recording.record(talk(command("AT"), answer("ERROR")), bad)
+    assert run("decode", bad).returncode == 1
+    cut = tmp_path / "cut.pcapng"
+    cut.write_bytes(good.read_bytes()[:-5])
+    done = run("decode", cut)
+    assert done.returncode == 1
+    assert b"ends inside the block" in done.stderr
+
+
+def unusable(tmp_path: Path) -> dict[str, list[str]]:
+    jpeg, empty, cut, chunks = (tmp_path / name for name in ("a.jpg", "empty", "cut.pcapng", "chunks.jsonl"))
+    jpeg.write_bytes(bytes.fromhex("ffd8ffe000104a464946"))
+    empty.write_bytes(b"")
+    cut.write_bytes((SAMPLES / "tour.pcapng").read_bytes()[:9])
+    chunks.write_bytes(b'{"side":"mcu","text":"AT"}\n{"side":"nobody","text":"x"}\n')
+    return {
+        "jpeg": ["decode", str(jpeg)],
+        "empty": ["decode", str(empty)],
+        "cut": ["decode", str(cut)],
+        "chunks": ["decode", str(chunks)],
+        "missing": ["decode", str(tmp_path / "nowhere")],
+        "folder": ["decode", str(tmp_path)],
+        "export jpeg": ["export", str(jpeg), "-w", str(tmp_path / "out.pcapng")],
+        "export to nowhere": ["export", str(SAMPLES / "tour.pcapng"), "-w", str(tmp_path / "no" / "such" / "out.pcapng")],
+        "no port": ["capture", "/dev/no-such-a", "/dev/no-such-b", "-w", str(tmp_path / "r.pcapng")],
+        "dialect": ["decode", str(SAMPLES / "tour.pcapng"), "--dialect", "nonesuch"],
+    }
+
+
+@pytest.mark.parametrize("case", ["jpeg", "empty", "cut", "chunks", "missing", "folder", "export jpeg", "export to nowhere", "no port", "dialect"])
+def test_bad_input_gives_one_clear_line(case: str, tmp_path: Path) -> None:
+    done = run(*unusable(tmp_path)[case])
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert len(lines) == 1
+    assert lines[0].startswith("atshark: ")
+    assert not (tmp_path / "out.pcapng").exists()
+
+
+def test_an_export_never_overwrites_its_input(tmp_path: Path) -> None:
+    path = tmp_path / "r.pcapng"
+    recording.record(talk(command("AT"), answer("OK")), path)
+    before = path.read_bytes()
+    assert run("export", path, "-w", path).returncode == 2
+    assert path.read_bytes() == before
+
+
+def test_wire_text_cannot_control_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "r.pcapng"
+    recording.record(talk(command("AT\x1b[31m+X=\"\x1b]0;title\x07\""), answer("OK\x1b[2J", "\u202eevil", "OK")), path)
+    output = run("decode", path).stdout
+    assert b"\x1b" not in output
+    assert b"\x07" not in output
+    assert "\u202e".encode() not in output
+
+
+def test_demo_records_everything_and_says_how_to_open_it(tmp_path: Path) -> None:
+    done = run("demo", "--out", tmp_path / "out", timeout=60)
+    notes = done.stderr.decode()
+    assert done.returncode == 0, notes
+    assert "AT+MIPOPEN" in done.stdout.decode()
+    assert "wireshark" in notes
+    again = run("decode", tmp_path / "out" / "demo.pcapng", "--format", "jsonl")
+    exported = run("decode", tmp_path / "out" / "demo-wireshark.pcapng", "--format", "jsonl")
+    assert again.stdout == exported.stdout
+    errors = [json.loads(line) for line in again.stdout.splitlines() if b'"severity":"error"' in line]
+    assert [one["rule"] for one in errors] == ["command.error"]
+
+
+def test_the_schema_file_is_up_to_date() -> None:
+    from atshark.schema import OUTPUT, text
+
+    assert OUTPUT.read_text("utf-8") == text(), "run python -m atshark.schema"

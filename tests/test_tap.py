@@ -1,0 +1,192 @@
+"""The tap on pseudo terminals: complete, passive, in order, and safe against being killed."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import termios
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import serial
+
+from capture import tap as tap_module
+from capture.chunk import Chunk, Side
+from capture.errors import AtsharkError
+from capture.sources import open_source
+from capture.tap import Tap, open_port
+from capture.virtual import VirtualLine
+from tests.helpers import ROOT
+
+FULL_SPEED_S = float(os.environ.get("ATSHARK_FULL_SPEED_SECONDS", "3"))
+SIDES: tuple[Side, Side] = ("mcu", "module")
+
+
+def read(path: Path) -> list[Chunk]:
+    with open_source(str(path)) as source:
+        return list(source)
+
+
+def start_capture(line: VirtualLine, out: Path, *more: str) -> subprocess.Popen[bytes]:
+    arguments = [sys.executable, "-m", "atshark", "capture", line.ports["mcu"], line.ports["module"], "-w", str(out), *more]
+    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 20
+    while not (out.exists() and out.stat().st_size > 100) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return process
+
+
+def test_no_byte_is_lost_at_full_speed_and_time_never_runs_backwards(tmp_path: Path) -> None:
+    out = tmp_path / "r.pcapng"
+    with VirtualLine() as line:
+        process = start_capture(line, out, "--quiet")
+        sent = {side: hashlib.sha256() for side in SIDES}
+        sizes = dict.fromkeys(SIDES, 0)
+        end = time.monotonic() + FULL_SPEED_S
+
+        def feed(side: Side) -> None:
+            block = os.urandom(16384) if side == "mcu" else bytes(range(256)) * 64
+            while time.monotonic() < end:
+                line.write(side, block)
+                sent[side].update(block)
+                sizes[side] += len(block)
+
+        threads = [threading.Thread(target=feed, args=(side,)) for side in SIDES]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    got = {side: hashlib.sha256() for side in SIDES}
+    last = 0
+    with open_source(str(out)) as source:
+        for chunk in source:
+            got[chunk.side].update(chunk.data)
+            assert chunk.time_ns is not None
+            assert chunk.time_ns >= last
+            last = chunk.time_ns
+    assert sizes["mcu"] > 100_000
+    assert {side: one.hexdigest() for side, one in got.items()} == {side: one.hexdigest() for side, one in sent.items()}
+
+
+def test_nothing_is_ever_written_to_a_port(tmp_path: Path) -> None:
+    with VirtualLine() as line:
+        process = start_capture(line, tmp_path / "r.pcapng", "--duration", "1.0")
+        line.write("mcu", b"AT\r")
+        line.write("module", b"\r\nOK\r\n")
+        output, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+        assert b"AT exec" in output
+        assert [line.read_back(side) for side in SIDES] == [b"", b""]
+    assert b"".join(chunk.data for chunk in read(tmp_path / "r.pcapng")) == b"AT\r\r\nOK\r\n"
+
+
+def test_no_control_line_moves_and_nothing_is_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[Any] = []
+    break_on, break_off = 0x5427, 0x5428
+    lines = {termios.TIOCMBIS, termios.TIOCMBIC, termios.TIOCMSET, termios.TIOCEXCL, break_on, break_off}
+    real = fcntl.ioctl
+
+    def watch(number: Any, request: int, *rest: Any) -> Any:
+        if request in lines:
+            moved.append(request)
+        return real(number, request, *rest)
+
+    monkeypatch.setattr(fcntl, "ioctl", watch)
+    monkeypatch.setattr(termios, "tcflush", lambda *arguments: moved.append(arguments))
+    with VirtualLine() as line:
+        port = open_port(line.ports["mcu"], 115200)
+        try:
+            assert (port.rtscts, port.dsrdtr, port.xonxoff) == (False, False, False)
+            assert not port.exclusive
+            assert not termios.tcgetattr(port.fileno())[2] & termios.HUPCL
+            with pytest.raises(RuntimeError, match="never writes"):
+                port.write(b"x")
+            with pytest.raises(RuntimeError, match="never writes"):
+                port.send_break()
+            port.dtr = True
+            port.rts = True
+        finally:
+            port.close()
+    assert moved == []
+
+
+def test_an_ordinary_serial_object_would_move_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above can fail: pyserial's own port does what the tap must not do."""
+    flushed: list[Any] = []
+    monkeypatch.setattr(termios, "tcflush", lambda *arguments: flushed.append(arguments))
+    with VirtualLine() as line:
+        serial.Serial(line.ports["mcu"]).close()
+    assert flushed
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.2, 0.5])
+def test_kill_9_loses_at_most_the_last_half_second(tmp_path: Path, after_s: float) -> None:
+    out = tmp_path / "r.pcapng"
+    with VirtualLine() as line:
+        process = start_capture(line, out, "--quiet")
+        sent = b""
+        for number in range(40):
+            data = f"+CSQ: {number},99\r\n".encode()
+            line.write("module", data)
+            sent += data
+            time.sleep(0.01)
+        time.sleep(after_s)
+        process.kill()
+        process.wait()
+    got = b"".join(chunk.data for chunk in read(out))
+    assert sent.startswith(got)
+    assert len(sent) - len(got) <= (0 if after_s else 25 * 17)
+
+
+def test_a_port_that_goes_away_ends_only_its_own_wire(tmp_path: Path) -> None:
+    with VirtualLine() as line:
+        tap = Tap(line.ports["mcu"], line.ports["module"], idle_s=0.01)
+        port = tap.ports["mcu"]
+
+        def gone(_size: int = 1) -> bytes:
+            raise serial.SerialException("device disconnected")
+
+        port.read = gone  # type: ignore[method-assign]
+        line.write("mcu", b"AT\r")
+        line.write("module", b"OK\r\n")
+        got = b""
+        for chunk in tap:
+            if chunk is not None:
+                got += chunk.data
+            if tap.lost and got:
+                break
+        tap.close()
+    assert got == b"OK\r\n"
+    assert "device disconnected" in tap.lost["mcu"]
+
+
+def test_wrong_ports_are_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(AtsharkError, match="no such port"):
+        Tap("/dev/does-not-exist", "/dev/neither")
+    with VirtualLine() as line:
+        with pytest.raises(AtsharkError, match="same port"):
+            Tap(line.ports["mcu"], line.ports["mcu"])
+        with pytest.raises(AtsharkError, match="no such port"):
+            Tap(line.ports["mcu"], "/dev/does-not-exist")
+    plain = tmp_path / "file"
+    plain.write_text("x")
+    with pytest.raises(AtsharkError, match="cannot be opened as a serial port"):
+        open_port(str(plain), 115200)
+
+
+def test_the_clock_does_not_step_with_the_system_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = tap_module.clock()
+    first = now()
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    assert now() >= first
