@@ -712,7 +712,8 @@ class Session:
     def _gives_count(self, inline: Inline, match: re.Match[bytes]) -> bool:
         rest = _REST_OF_LINE.match(match.string, match.end())
         urc = self._catalog.urcs.get(inline.name)
-        if rest is None or urc is None:
+        length = int(match[_length_name(inline)])
+        if rest is None or urc is None or len(rest[0]) in (length, 2 * length):
             return False
         count = inline.syntax.payload + 1
         return any(one.minimum <= count <= one.maximum for one in urc.syntaxes if one.payload < 0)
