@@ -28,7 +28,9 @@ TICK_S = 0.05
 class Live:
     """One run of the tap. ``records`` get to ``show`` as they are finished; ``bytes`` counts what was recorded."""
 
-    def __init__(self, tap: Tap, path: Path, baud: int, catalog: Catalog, show: Callable[[list[Record]], None] | None) -> None:
+    def __init__(
+        self, tap: Tap, path: Path, baud: int, catalog: Catalog, show: Callable[[list[Record]], None] | None
+    ) -> None:
         self._tap = tap
         self._path = path
         self._baud = baud
@@ -69,7 +71,7 @@ class Live:
                     self._queue.put_nowait(chunk)
                 except queue.Full:
                     self.not_shown += len(chunk.data)
-        except Exception as error:  # noqa: BLE001 - it is raised again where the user sees it
+        except Exception as error:
             self._failure = error
         while True:
             try:

@@ -45,7 +45,7 @@ def read(stream: BinaryIO, name: str) -> Iterator[Chunk]:
         try:
             parsed = _DECODER.decode(text)
             if (parsed.text is None) == (parsed.hex is None):
-                raise ValueError("exactly one of 'text' and 'hex' is needed")  # noqa: TRY301
+                raise ValueError("exactly one of 'text' and 'hex' is needed")
             data = parsed.text.encode("latin-1") if parsed.text is not None else bytes.fromhex(parsed.hex or "")
         except (msgspec.DecodeError, ValueError) as error:
             raise AtsharkError(f"{name}:{number}: not a line of a chunk file: {error}") from error

@@ -43,7 +43,7 @@ def _binary(path: str) -> Iterator[io.BufferedReader]:
         yield cast(io.BufferedReader, sys.stdin.buffer)
     else:
         with open(path, "rb", buffering=1 << 20) as stream:
-            yield stream
+            yield cast(io.BufferedReader, stream)
 
 
 def _detect(stream: io.BufferedReader, name: str) -> Source:

@@ -74,7 +74,7 @@ def _open_problem(name: str, error: Exception) -> str:
     if isinstance(error, ValueError):
         return f"cannot be opened: {error}"
     number = getattr(error, "errno", None)
-    if number == 13:  # noqa: SIM102 - EACCES, told apart because it has a remedy
+    if number == 13:
         return "no permission to open the port; add yourself to its group (often 'dialout') and log in again"
     known = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
     if number == 2 or not os.path.exists(name):

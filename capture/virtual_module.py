@@ -93,7 +93,7 @@ class VirtualModule:
 
     def _take_transparent(self, now_ns: int, quiet_ns: int) -> Iterator[Output]:
         connect_id = self._transparent
-        assert connect_id is not None  # noqa: S101 - checked by the caller
+        assert connect_id is not None
         data, self._buffer = self._buffer, b""
         if data == b"+++" and quiet_ns >= GUARD_NS:
             self._transparent = None
@@ -160,7 +160,7 @@ class VirtualModule:
         return [_ok(), (NETWORK_NS, _reply(f"+MIPOPEN: {connect_id},0"))]
 
     def _do_mipclose(self, _now_ns: int, arguments: str) -> Iterable[Output]:
-        connect_id = int(arguments.split(",")[0])
+        connect_id = int(arguments.split(",", maxsplit=1)[0])
         if self._connections.pop(connect_id, None) is None:
             return [_error(551)]
         return [_ok(), (NETWORK_NS, _reply(f"+MIPCLOSE: {connect_id},0"))]
@@ -248,7 +248,7 @@ class VirtualModule:
         return [(ANSWER_NS, _reply(text) + _reply("OK"))]
 
     def _do_mdnsgip(self, _now_ns: int, arguments: str) -> Iterable[Output]:
-        return [_ok(), (2 * NETWORK_NS, _reply(f'+MDNSGIP: {arguments.split(",")[0]},"183.230.40.127"'))]
+        return [_ok(), (2 * NETWORK_NS, _reply(f'+MDNSGIP: {arguments.split(",", maxsplit=1)[0]},"183.230.40.127"'))]
 
     def _do_mping(self, _now_ns: int, _arguments: str) -> Iterable[Output]:
         rows = [(NETWORK_NS * (i + 1), _reply(f'+MPING: 0,"183.230.40.127",16,{60 + 7 * i},52')) for i in range(4)]

@@ -20,7 +20,7 @@ import msgspec
 
 from capture.errors import AtsharkError
 from decoder import schema
-from decoder.events import Error, Form, Params
+from decoder.events import Error, Params
 from decoder.grammar import split_arguments, unquote
 from decoder.schema import LateSpec, Meaning, ParamSpec, PayloadSpec, SetsSpec, StreamSpec
 from decoder.values import CONVERTERS

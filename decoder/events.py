@@ -17,9 +17,7 @@ import msgspec
 from capture.chunk import Side
 
 Form = Literal["test", "read", "set", "exec", "basic", "s-register", "dial"]
-MessageKind = Literal[
-    "command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank"
-]
+MessageKind = Literal["command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank"]
 Severity = Literal["error", "warning", "note"]
 Params = dict[str, Any]
 
@@ -53,8 +51,8 @@ class Information(msgspec.Struct, omit_defaults=True):
     params: Params
     raw: str
     labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
-    time_ns: int | None | msgspec.UnsetType = msgspec.UNSET
-    latency_ns: int | None | msgspec.UnsetType = msgspec.UNSET
+    time_ns: int | msgspec.UnsetType | None = msgspec.UNSET
+    latency_ns: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Transaction(msgspec.Struct, tag_field="kind", tag="transaction"):

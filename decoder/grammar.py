@@ -28,7 +28,8 @@ _S_REGISTER = re.compile(r"[Ss](\d+)[ \t]*(?:(\?)|=[ \t]*(\d*))?", re.ASCII)
 _BASIC = re.compile(r"([&\\%]?[A-Za-z])[ \t]*(\d*)", re.ASCII)
 _UNTIL_SEMICOLON = re.compile(r"(?:[^;\"“”]|\"(?:[^\"\\]|\\.)*(?:\"|\Z)|[“”][^“”]*(?:[“”]|\Z))*")
 _ARGUMENT = re.compile(
-    r"[ \t]*((?:\"(?:[^\"\\]|\\.)*\"|[“”][^“”]*[“”]|\([^()]*(?:\([^()]*\)[^()]*)*\))(?=[ \t]*(?:,|\Z))|[^,]*)[ \t]*(,|\Z)",
+    r"[ \t]*((?:\"(?:[^\"\\]|\\.)*\"|[“”][^“”]*[“”]|\([^()]*(?:\([^()]*\)[^()]*)*\))(?=[ \t]*(?:,|\Z))|[^,]*)"
+    r"[ \t]*(,|\Z)",
     re.DOTALL,
 )
 _INFORMATION = re.compile(r"([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*[:=][ \t]*(.*)", re.ASCII | re.DOTALL)
@@ -102,7 +103,7 @@ def _one_command(body: str, position: int, end: int) -> tuple[CommandText, int]:
         prefix, name, operator = match[1][0], match[1][1:].upper(), match[2]
         if operator == "=":
             stop = _UNTIL_SEMICOLON.match(body, match.end(), end)
-            assert stop is not None  # noqa: S101 - the expression matches the empty string
+            assert stop is not None
             return CommandText(name, "set", body[match.end() : stop.end()], prefix), stop.end()
         form: Form = "test" if operator == "=?" else "read" if operator == "?" else "exec"
         return CommandText(name, form, "", prefix), match.end()
@@ -123,7 +124,7 @@ def split_arguments(text: str) -> list[str]:
     position, end = 0, len(text)
     while True:
         match = _ARGUMENT.match(text, position)
-        assert match is not None  # noqa: S101 - the expression matches the empty string
+        assert match is not None
         result.append(match[1].strip(BLANK))
         position = match.end()
         if position >= end:

@@ -41,9 +41,9 @@ class ParamSpec(msgspec.Struct, forbid_unknown_fields=True):
 class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A URC that completes a command after its OK.
 
-    ``where`` fixes parameters of the URC ("a|b": either), ``match`` names parameters that must be equal in command and URC,
-    ``when`` says for which commands it is expected. It is awaited ``within`` seconds (a number, or the name of a
-    parameter of the command that holds it, else ``default``). With ``until``, lines are collected up to the one
+    ``where`` fixes parameters of the URC ("a|b": either), ``match`` names parameters that must be equal in command
+    and URC, ``when`` says for which commands it is expected. It is awaited ``within`` seconds (a number, or the name
+    of a parameter of the command that holds it, else ``default``). With ``until``, lines are collected up to the one
     with these parameters, unless the command's parameters are as in ``single``: then one line is all.
     """
 

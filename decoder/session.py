@@ -101,6 +101,8 @@ class Session:
         self._urc_ok: str | None = None
         self._urc_ok_learned: set[str] = set()
         self._verbose: bool | None = None
+        self._bare_cr = False
+        self._now_ns = -_NEVER
         self._wake_ns = _NEVER
 
     # the outside
@@ -116,6 +118,10 @@ class Session:
             return []
         if self._loose[other.side]:
             self._settle(other)
+        if time_ns is not None:
+            if time_ns < self._now_ns and self._loose[side]:
+                self._settle(wire)
+            self._now_ns = time_ns
         if time_ns is not None and (time_ns >= self._wake_ns or time_ns >= self._pairing.wake_ns):
             self._pass_time(time_ns)
         wire.append(time_ns, data)
@@ -170,7 +176,7 @@ class Session:
         if self._payload is not None:
             if self._payload.deadline_ns <= now_ns:
                 self._end_payload("the MCU stopped sending")
-                self._pump(self._mcu)
+                self._resume_mcu()
             else:
                 self._wake(self._payload.deadline_ns)
         stream = self._stream
@@ -206,7 +212,7 @@ class Session:
             self._refute_escape(answered=False)
         if self._payload is not None:
             self._end_payload("the input ended")
-            self._pump(self._mcu)
+            self._resume_mcu()
 
     # bytes to spans
 
@@ -271,8 +277,18 @@ class Session:
                 return False
             self._set_loose(wire, True)
             return False
-        self._mcu_line(match[1], match.start(1), match.end())
+        end = match.end()
+        if match[2] == b"\r\n" and self._bare_cr and self._announces_payload(match[1]):
+            end -= 1
+        self._mcu_line(match[1], match.start(1), end)
         return True
+
+    def _announces_payload(self, line: bytes) -> bool:
+        """Tell whether payload may follow the line at once. An MCU that ends lines with CR alone sends no LF."""
+        return any(
+            one.command is not None and one.command.payload is not None and one.payload is None
+            for one in self._pairing.read(line)
+        )
 
     def _settle_mcu(self) -> None:
         wire = self._mcu
@@ -285,10 +301,16 @@ class Session:
             return
         match = wire.match(grammar.SETTLED_LINE)
         if match:
+            self._bare_cr = match[2] == b"\r"
             self._mcu_line(match[1], match.start(1), match.end())
             self._pump(wire)
         elif wire.waiting().strip(b"\r\n \0") == b"+++":
             self._command(b"+++", wire.take_all())
+
+    def _resume_mcu(self) -> None:
+        """Read what was held back as lines. The other wire spoke, or time passed: a CR at the end ends a line."""
+        self._pump(self._mcu)
+        self._settle_mcu()
 
     def _mcu_line(self, line: bytes, start: int, end: int) -> None:
         wire = self._mcu
@@ -331,7 +353,8 @@ class Session:
     def _command_payload(self, waiting: Open, span: Span) -> None:
         record = waiting.record
         payload = waiting.payload
-        assert payload is not None and waiting.command is not None  # noqa: PT018,S101 - checked by the caller
+        assert payload is not None
+        assert waiting.command is not None
         syntax = next(one for one in waiting.command.syntaxes if one.payload >= 0)
         announced = record.params.get(syntax.params[syntax.payload].length)
         connect_id = _connect_id(record.params)
@@ -355,7 +378,7 @@ class Session:
 
     def _payload_step(self) -> bool:
         wire, payload = self._mcu, self._payload
-        assert payload is not None  # noqa: S101 - the mode says so
+        assert payload is not None
         if wire.last_ns is not None:
             payload.deadline_ns = wire.last_ns + PAYLOAD_GAP_NS
             self._wake(payload.deadline_ns)
@@ -393,7 +416,7 @@ class Session:
     def _take_payload(self, size: int, meant: int) -> None:
         """Take the last ``size`` bytes of a payload, of which the first ``meant`` count (no Ctrl-Z)."""
         payload = self._payload
-        assert payload is not None  # noqa: S101 - the mode says so
+        assert payload is not None
         raw = self._take_piece(size, meant)
         self._mode = "lines"
         self._payload = None
@@ -402,7 +425,7 @@ class Session:
 
     def _take_piece(self, size: int, meant: int) -> bytes:
         wire, payload = self._mcu, self._payload
-        assert payload is not None  # noqa: S101 - the mode says so
+        assert payload is not None
         span = wire.take(wire.position + size)
         record = payload.open.record
         meaning = span.raw[:meant]
@@ -417,7 +440,7 @@ class Session:
     def _end_payload(self, why: str) -> None:
         """Stop waiting for the rest of a payload; what has come of it is payload, unless the MCU went on."""
         payload = self._payload
-        assert payload is not None  # noqa: S101 - only called while one is open
+        assert payload is not None
         if self._mode == "payload":
             have = 0 if payload.finished else len(self._mcu)
             if have:
@@ -436,7 +459,7 @@ class Session:
         if self._mode == "held":
             self._mode = "lines"
             self._payload = None
-            self._pump(self._mcu)
+            self._resume_mcu()
         elif not payload.length:
             self._mode = "lines"
             self._payload = None
@@ -501,7 +524,7 @@ class Session:
         return False
 
     def _take_payload_echo(self, settled: bool) -> bool:
-        assert self._payload_echo is not None  # noqa: S101 - checked by the caller
+        assert self._payload_echo is not None
         payload, record = self._payload_echo
         raw = self._module.waiting()
         blank = len(raw) - len(raw.lstrip(b" "))
@@ -586,13 +609,15 @@ class Session:
     def _reboot(self, span: Span, answer: Answer) -> None:
         if self._pairing.pending or self._pairing.late or self._states:
             name = answer.name or "?"
-            self._finding(span, "module", "module.rebooted", "warning", f"the module restarted ({name}); what was open is lost")
+            self._finding(
+                span, "module", "module.rebooted", "warning", f"the module restarted ({name}); what was open is lost"
+            )
         self._pairing.abandon_all()
         self._states.clear()
         self._verbose = None
         if self._payload is not None:
             self._end_payload("the module restarted")
-            self._pump(self._mcu)
+            self._resume_mcu()
 
     # results
 
@@ -845,7 +870,9 @@ class Session:
     ) -> Data:
         meant = decode_payload(body, encoding)
         if meant is None:
-            text = f"{name}: the payload is not pairs of hex digits, though the encoding of connection {connect_id} is hex"
+            text = (
+                f"{name}: the payload is not pairs of hex digits, though the encoding of connection {connect_id} is hex"
+            )
             self._finding(span, side, "payload.hex", "warning", text)
             encoding, meant = "raw", body
         kind: Any = encoding
@@ -892,7 +919,7 @@ class Session:
 
     def _stream_step(self, wire: Wire) -> bool:
         stream = self._stream
-        assert stream is not None  # noqa: S101 - checked by the caller
+        assert stream is not None
         if not len(wire):
             return False
         if wire is self._mcu:
@@ -909,7 +936,7 @@ class Session:
 
     def _settle_stream(self, wire: Wire) -> None:
         stream = self._stream
-        assert stream is not None  # noqa: S101 - checked by the caller
+        assert stream is not None
         if not len(wire):
             return
         if wire is self._mcu:
@@ -947,7 +974,7 @@ class Session:
     def _refute_escape(self, answered: bool) -> None:
         """The "+++" was data after all: more bytes followed it, or nothing confirmed it."""
         stream = self._stream
-        assert stream is not None  # noqa: S101 - checked by the caller
+        assert stream is not None
         stream.escape = False
         wire = self._mcu
         match = _ESCAPE.match(wire.waiting())
@@ -993,7 +1020,7 @@ class Session:
 
     def _run(self, wire: Wire, end: int) -> None:
         stream = self._stream
-        assert stream is not None  # noqa: S101 - checked by the caller
+        assert stream is not None
         span = wire.take(end)
         raw = span.raw
         data = Data(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,15 @@ _DAMAGED = re.compile(r"[+^]|[Aa][Tt][+^&]")
 _SET_LINE = re.compile(rb"[Aa][Tt]\+([A-Za-z][A-Za-z0-9]*) ?=(?!\?)(.*)", re.DOTALL)
 
 Labels = dict[str, str]
+
+
+class Parsed(NamedTuple):
+    """One command of a command line: its text, what the catalog says of it, its arguments, payload inside."""
+
+    text: grammar.CommandText
+    command: Command | None
+    arguments: Arguments
+    payload: bytes | None
 
 
 class Open:
@@ -100,7 +109,7 @@ class Pairing:
         self.pending: deque[CommandLine] = deque()
         self.late: list[Open] = []
         self.wake_ns = _NEVER
-        self._lines: dict[bytes, list[tuple[grammar.CommandText, Command | None, Arguments, bytes | None]]] = {}
+        self._lines: dict[bytes, list[Parsed]] = {}
         self._informations: dict[tuple[str, str, int], Arguments] = {}
         self._last_line = b""
 
@@ -112,12 +121,7 @@ class Pairing:
             parsed_from = self._last_line
         else:
             parsed_from = self._last_line = line
-        parsed = self._lines.get(parsed_from)
-        if parsed is None:
-            parsed = self._parse(parsed_from)
-            if len(self._lines) >= _CACHE_SIZE:
-                self._lines.clear()
-            self._lines[parsed_from] = parsed
+        parsed = self.read(parsed_from)
         raw = to_text(line)
         opens = []
         timeout_s = 0
@@ -137,10 +141,20 @@ class Pairing:
             self._abandon(self.pending.popleft())
         return entry
 
-    def _parse(self, line: bytes) -> list[tuple[grammar.CommandText, Command | None, Arguments, bytes | None]]:
+    def read(self, line: bytes) -> list[Parsed]:
+        """Read a command line (without its CR) and remember the result: command lines repeat."""
+        parsed = self._lines.get(line)
+        if parsed is None:
+            parsed = self._parse(line)
+            if len(self._lines) >= _CACHE_SIZE:
+                self._lines.clear()
+            self._lines[line] = parsed
+        return parsed
+
+    def _parse(self, line: bytes) -> list[Parsed]:
         if line == b"+++":
             text = grammar.CommandText("+++", "exec", "", "")
-            return [(text, self._catalog.commands.get("+++"), generic([]), None)]
+            return [Parsed(text, self._catalog.commands.get("+++"), generic([]), None)]
         whole = self._parse_with_payload(line)
         if whole is not None:
             return [whole]
@@ -155,13 +169,13 @@ class Pairing:
                 payload = _unsliced_payload(arguments)
             else:
                 arguments = generic([])
-            result.append((text, command, arguments, payload))
+            result.append(Parsed(text, command, arguments, payload))
         return result
 
     def _find_command(self, text: grammar.CommandText) -> Command | None:
         return self._catalog.commands.get("S" if text.form == "s-register" else _shown_name(text))
 
-    def _parse_with_payload(self, line: bytes) -> tuple[grammar.CommandText, Command, Arguments, bytes] | None:
+    def _parse_with_payload(self, line: bytes) -> Parsed | None:
         """Read a line whose only command carries payload: what looks like syntax inside the payload is not."""
         match = _SET_LINE.match(line)
         if not match:
@@ -177,7 +191,7 @@ class Pairing:
                 shown = [to_text(part.encode("latin-1")) for part in parts]
                 arguments = syntax.read(shown)
                 text = to_text(match[2])
-                return grammar.CommandText(name, "set", text), command, arguments, payload
+                return Parsed(grammar.CommandText(name, "set", text), command, arguments, payload)
         return None
 
     # module lines
@@ -216,15 +230,13 @@ class Pairing:
         if urc is not None:
             late = self._find_late(text, {})
             return Answer(urc.name, urc.dialect, empty, late, urc, late is not None)
-        late = self._find_late(text.split(" ")[0], {})
+        late = self._find_late(text.split(" ", maxsplit=1)[0], {})
         if late is not None:
             return Answer(text, late.record.dialect, empty, late, None, True)
         if _DAMAGED.match(text):
             return Answer(None, None, empty)
         for entry in self.pending:
-            candidates = [
-                one for one in entry.opens if one.command is None or one.record.form in one.command.answers
-            ]
+            candidates = [one for one in entry.opens if one.command is None or one.record.form in one.command.answers]
             if candidates:
                 entry.answered = True
                 silent = [one for one in candidates if not one.record.information]
@@ -246,9 +258,7 @@ class Pairing:
                 return self._unsolicited(name, text, other)
         return self._owned(entry, waiting, name, command.dialect, given)
 
-    def _owned(
-        self, entry: CommandLine, waiting: Open, name: str, dialect: str | None, arguments: Arguments
-    ) -> Answer:
+    def _owned(self, entry: CommandLine, waiting: Open, name: str, dialect: str | None, arguments: Arguments) -> Answer:
         entry.answered = True
         while self.pending[0] is not entry:
             self._abandon(self.pending.popleft())
@@ -294,7 +304,7 @@ class Pairing:
     def attach(self, answer: Answer, line: bytes, time_ns: int | None) -> None:
         """Put an answer into the record of its owner, and finish the owner if that was the last it waited for."""
         owner = answer.owner
-        assert owner is not None  # noqa: S101 - only called with an owner
+        assert owner is not None
         record = owner.record
         labels = answer.arguments.labels or msgspec.UNSET
         if not answer.late:
@@ -386,7 +396,8 @@ class Pairing:
         for waiting in expired:
             self.late.remove(waiting)
             self._expire_late(waiting)
-        deadlines = [one.deadline_ns for one in (*self.pending, *self.late) if one.deadline_ns is not None]
+        deadlines = [one.deadline_ns for one in self.pending if one.deadline_ns is not None]
+        deadlines += [one.deadline_ns for one in self.late if one.deadline_ns is not None]
         self.wake_ns = min(deadlines, default=_NEVER)
 
     def abandon_all(self) -> None:

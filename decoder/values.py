@@ -13,7 +13,16 @@ from collections.abc import Callable
 from decoder.grammar import BLANK, unquote
 
 _ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|[0-7]{3}|.)", re.DOTALL)
-_SIMPLE_ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
+_SIMPLE_ESCAPES = {
+    b"r": b"\r",
+    b"n": b"\n",
+    b"t": b"\t",
+    b"0": b"\0",
+    b"a": b"\a",
+    b"b": b"\b",
+    b"f": b"\f",
+    b"v": b"\v",
+}
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})*\Z")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}

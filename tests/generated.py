@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hypothesis import strategies as st
 
 from capture.chunk import Chunk, Side
 from tests.helpers import MS, START
 
-NASTY = [b"\r\n", b"OK", b"\r\nOK\r\n", b"+++", b'+MIPURC: "rtcp",0,5,', b"\r\nERROR\r\n", b">", b"\r\n> ", b"AT+CSQ\r", b'"', b",", b"\x1a", b"\0"]
+NASTY = [
+    b"\r\n",
+    b"OK",
+    b"\r\nOK\r\n",
+    b"+++",
+    b'+MIPURC: "rtcp",0,5,',
+    b"\r\nERROR\r\n",
+    b">",
+    b"\r\n> ",
+    b"AT+CSQ\r",
+    b'"',
+    b",",
+    b"\x1a",
+    b"\0",
+]
 
 
 @st.composite
 def payloads(draw: st.DrawFn, max_size: int = 80) -> bytes:
-    pieces = draw(st.lists(st.one_of(st.sampled_from(NASTY), st.binary(min_size=1, max_size=12)), min_size=1, max_size=6))
+    pieces = draw(
+        st.lists(st.one_of(st.sampled_from(NASTY), st.binary(min_size=1, max_size=12)), min_size=1, max_size=6)
+    )
     if draw(st.integers(0, 40)) == 0:
         pieces.append(bytes(range(256)))
     return b"".join(pieces)
@@ -68,7 +85,7 @@ def _poll(draw: st.DrawFn, built: Built, echo: bool) -> None:
 
 
 def _error(draw: st.DrawFn, built: Built, echo: bool) -> None:
-    built.command("AT+MIPSEND=4,1,\"x\"", f"+CME ERROR: {draw(st.integers(550, 590))}", echo=echo)
+    built.command('AT+MIPSEND=4,1,"x"', f"+CME ERROR: {draw(st.integers(550, 590))}", echo=echo)
     built.payloads.append(("mcu", 4, b"x"))
 
 
@@ -84,14 +101,21 @@ def _unknown(draw: st.DrawFn, built: Built, echo: bool) -> None:
 def _send_hex(draw: st.DrawFn, built: Built, echo: bool) -> None:
     connection, data = _connection(draw), draw(payloads())
     built.command(f'AT+MIPCFG="encoding",{connection},1,0', "OK", echo=echo)
-    built.command(f'AT+MIPSEND={connection},{len(data)},"{data.hex().upper()}"', f"+MIPSEND: {connection},{len(data)}", "OK", echo=echo)
+    built.command(
+        f'AT+MIPSEND={connection},{len(data)},"{data.hex().upper()}"',
+        f"+MIPSEND: {connection},{len(data)}",
+        "OK",
+        echo=echo,
+    )
     built.command(f'AT+MIPCFG="encoding",{connection},0,0', "OK", echo=echo)
     built.payloads.append(("mcu", connection, data))
 
 
 def _send_ascii(draw: st.DrawFn, built: Built, echo: bool) -> None:
     connection, text = _connection(draw), draw(st.text('abc,";+ATOK>0123 ', min_size=1, max_size=30))
-    built.command(f'AT+MIPSEND={connection},{len(text)},"{text}"', f"+MIPSEND: {connection},{len(text)}", "OK", echo=echo)
+    built.command(
+        f'AT+MIPSEND={connection},{len(text)},"{text}"', f"+MIPSEND: {connection},{len(text)}", "OK", echo=echo
+    )
     built.payloads.append(("mcu", connection, text.encode()))
 
 
@@ -183,5 +207,5 @@ def recut(draw: st.DrawFn, chunks: list[Chunk]) -> list[Chunk]:
     for time_ns, side, data in chunks:
         cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=4)))
         ends = [0, *cuts, len(data)]
-        out.extend(Chunk(time_ns, side, data[a:b]) for a, b in zip(ends, ends[1:], strict=False) if a < b)
+        out.extend(Chunk(time_ns, side, data[a:b]) for a, b in pairwise(ends) if a < b)
     return out

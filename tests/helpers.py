@@ -17,7 +17,7 @@ import msgspec
 from capture.chunk import Chunk, Side
 from decoder import catalog
 from decoder.catalog import Catalog
-from decoder.events import Event, Message, Record, Transaction, Urc
+from decoder.events import Event, Finding, Message, Record, Transaction, Urc
 from decoder.session import Session
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +57,7 @@ def urcs(found: Iterable[Event]) -> list[Urc]:
 
 
 def rules(found: Iterable[Event]) -> list[str]:
-    return [event.rule for event in found if event.__class__.__name__ == "Finding"]
+    return [event.rule for event in found if isinstance(event, Finding)]
 
 
 def as_json(found: Iterable[Record]) -> list[dict[str, Any]]:
@@ -106,7 +106,9 @@ def tshark(file: Path, *arguments: str, lua: bool = True) -> str:
         [tool("tshark"), "-r", str(file), *script, *arguments], capture_output=True, timeout=300, check=False
     )
     text = done.stdout.decode("utf-8", "replace")
-    problems = done.stderr.decode("utf-8", "replace").replace('Running as user "root" and group "root". This could be dangerous.', "")
+    problems = done.stderr.decode("utf-8", "replace").replace(
+        'Running as user "root" and group "root". This could be dangerous.', ""
+    )
     assert "Lua" not in problems, problems
     assert done.returncode == 0, problems
     return text

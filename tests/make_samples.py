@@ -54,15 +54,12 @@ def binary() -> Script:
 
 def no_answer() -> list[Chunk]:
     """A module that sleeps: three tries, an answer to the last, a late result that never comes, an unasked OK."""
-    return [
-        *talk(
-            command("AT"), command("AT"), command("AT"), answer("OK"), command("AT+CPIN?"), answer("+CME ERROR: 10"),
-            command('AT+MDNSGIP="nowhere.example"'), answer("OK"), command("AT+COPS?"),
-        ),
-        *(Chunk(START + 200_000 * MS + i, side, data) for i, (side, data) in enumerate((
-            ("module", b"\r\nOK\r\n"), ("mcu", b"AT+CGATT=1\r"), ("module", b"\r\nERROR\r\n"),
-        ))),
-    ]  # type: ignore[list-item]  # fmt: skip
+    first = talk(
+        command("AT"), command("AT"), command("AT"), answer("OK"), command("AT+CPIN?"), answer("+CME ERROR: 10"),
+        command('AT+MDNSGIP="nowhere.example"'), answer("OK"), command("AT+COPS?"),
+    )  # fmt: skip
+    later = talk(("module", b"\r\nOK\r\n", 200_000), command("AT+CGATT=1"), answer("ERROR"))
+    return first + later
 
 
 def numeric() -> list[Chunk]:
@@ -80,7 +77,9 @@ def damaged() -> list[Chunk]:
     """Wrong baud at first, lost bytes in a line and in payload, a restart in the middle of a payload."""
     noise = random.Random(7)
     good = scripted(polling())
-    chunks = [Chunk(START - 3000 * MS + i * 20 * MS, "module", bytes(noise.choices(range(128, 256), k=14))) for i in range(3)]
+    chunks = [
+        Chunk(START - 3000 * MS + i * 20 * MS, "module", bytes(noise.choices(range(128, 256), k=14))) for i in range(3)
+    ]
     for index, (time_ns, side, data) in enumerate(good):
         if index % 37 == 20:
             data = data[: len(data) // 2]  # noqa: PLW2901 - half of the chunk is lost
@@ -112,7 +111,12 @@ def pasted() -> list[Chunk]:
     return [Chunk(None, "mcu" if side == "mcu" else "module", data) for side, data in lines]
 
 
-RECORDINGS = {"tour": lambda: tour_chunks(START), "meter": lambda: scripted(polling()), "binary": lambda: scripted(binary()), "damaged": damaged}
+RECORDINGS = {
+    "tour": lambda: tour_chunks(START),
+    "meter": lambda: scripted(polling()),
+    "binary": lambda: scripted(binary()),
+    "damaged": damaged,
+}
 CHUNK_FILES = {"no-answer": no_answer, "numeric": numeric, "pasted": pasted}
 
 

@@ -20,13 +20,26 @@ HEAD = '[dialect]\nid = "mine"\ntitle = "t"\nsource = "s"\nbase = "3gpp"\n'
         ("[dialect\n", 1, "not valid TOML"),
         (HEAD + "x = = 1\n", 6, "not valid TOML"),
         ('[dialect]\nid = "a"\n', 1, "title"),
-        (HEAD + '[[command]]\nname = "A"\nsection = "1"\nen = "a"\n[[command]]\nname = "B"\nsection = 3\nen = "b"\n', 12, "Expected `str`"),
+        (
+            HEAD + '[[command]]\nname = "A"\nsection = "1"\nen = "a"\n[[command]]\nname = "B"\nsection = 3\nen = "b"\n',
+            12,
+            "Expected `str`",
+        ),
         (HEAD + '[[command]]\nname = "A"\nsection = "1"\nen = "a"\ncolour = "red"\n', 10, "colour"),
         (HEAD + '[[urc]]\nname = "A"\nsection = "1"\nen = "a"\nsyntax = ["nobody"]\n', 6, "nobody"),
         (HEAD + '[param]\nx = { type = "number" }\n', 7, "number"),
         (HEAD + '[param]\nx = {}\n[[command]]\nname = "A"\nsection = "1"\nen = "a"\nset = ["x* x"]\n', 8, "last word"),
-        (HEAD + '[param]\nx = {}\n[[command]]\nname = "A"\nsection = "1"\nen = "a"\nset = ["x:y"]\n', 8, "counted by 'y'"),
-        (HEAD + '[[command]]\nname = "A"\nsection = "1"\nen = "a"\n\n[[command]]\nname = "A"\nsection = "1"\nen = "a"\n', 11, "defined twice"),
+        (
+            HEAD + '[param]\nx = {}\n[[command]]\nname = "A"\nsection = "1"\nen = "a"\nset = ["x:y"]\n',
+            8,
+            "counted by 'y'",
+        ),
+        (
+            HEAD
+            + '[[command]]\nname = "A"\nsection = "1"\nen = "a"\n\n[[command]]\nname = "A"\nsection = "1"\nen = "a"\n',
+            11,
+            "defined twice",
+        ),
     ],
 )
 def test_mistakes_are_told_with_file_and_line(text: str, line: int, says: str) -> None:
@@ -62,7 +75,10 @@ def test_the_dialects_that_come_along_are_valid_and_explain_themselves(name: str
 
 def test_a_dialect_of_ones_own_decodes(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
-    own.write_text(HEAD + '[param]\nspeed = { type = "int", values = { 3 = ["fast", "快"] } }\n[[command]]\nname = "QUNKNOWN"\nsection = "1"\nen = "x"\nset = ["speed name? list?"]\nanswer = ["speed name"]\nparam.name = {}\nparam.list = {}\n')
+    own.write_text(
+        HEAD
+        + '[param]\nspeed = { type = "int", values = { 3 = ["fast", "快"] } }\n[[command]]\nname = "QUNKNOWN"\nsection = "1"\nen = "x"\nset = ["speed name? list?"]\nanswer = ["speed name"]\nparam.name = {}\nparam.list = {}\n'
+    )
     done = run("decode", "samples/pasted.jsonl", "--dialect", own, "--dialect", "onemo-tcpip", "--format", "jsonl")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     (one,) = [record for record in found if record.get("name") == "QUNKNOWN"]

@@ -36,7 +36,17 @@ def test_jsonl_keeps_to_its_schema(path: Path) -> None:
 def test_the_schema_can_refuse() -> None:
     validator = jsonschema.Draft202012Validator(SCHEMA)
     assert not validator.is_valid({"kind": "transaction"})
-    assert not validator.is_valid({"kind": "finding", "time_ns": "now", "side": None, "rule": "x", "severity": "error", "message": "", "reference": None})
+    assert not validator.is_valid(
+        {
+            "kind": "finding",
+            "time_ns": "now",
+            "side": None,
+            "rule": "x",
+            "severity": "error",
+            "message": "",
+            "reference": None,
+        }
+    )
 
 
 @pytest.mark.parametrize("output", ["text", "jsonl", "csv"])
@@ -81,13 +91,21 @@ def unusable(tmp_path: Path) -> dict[str, list[str]]:
         "missing": ["decode", str(tmp_path / "nowhere")],
         "folder": ["decode", str(tmp_path)],
         "export jpeg": ["export", str(jpeg), "-w", str(tmp_path / "out.pcapng")],
-        "export to nowhere": ["export", str(SAMPLES / "tour.pcapng"), "-w", str(tmp_path / "no" / "such" / "out.pcapng")],
+        "export to nowhere": [
+            "export",
+            str(SAMPLES / "tour.pcapng"),
+            "-w",
+            str(tmp_path / "no" / "such" / "out.pcapng"),
+        ],
         "no port": ["capture", "/dev/no-such-a", "/dev/no-such-b", "-w", str(tmp_path / "r.pcapng")],
         "dialect": ["decode", str(SAMPLES / "tour.pcapng"), "--dialect", "nonesuch"],
     }
 
 
-@pytest.mark.parametrize("case", ["jpeg", "empty", "cut", "chunks", "missing", "folder", "export jpeg", "export to nowhere", "no port", "dialect"])
+@pytest.mark.parametrize(
+    "case",
+    ["jpeg", "empty", "cut", "chunks", "missing", "folder", "export jpeg", "export to nowhere", "no port", "dialect"],
+)
 def test_bad_input_gives_one_clear_line(case: str, tmp_path: Path) -> None:
     done = run(*unusable(tmp_path)[case])
     lines = done.stderr.decode().splitlines()
@@ -107,7 +125,7 @@ def test_an_export_never_overwrites_its_input(tmp_path: Path) -> None:
 
 def test_wire_text_cannot_control_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "r.pcapng"
-    recording.record(talk(command("AT\x1b[31m+X=\"\x1b]0;title\x07\""), answer("OK\x1b[2J", "\u202eevil", "OK")), path)
+    recording.record(talk(command('AT\x1b[31m+X="\x1b]0;title\x07"'), answer("OK\x1b[2J", "\u202eevil", "OK")), path)
     output = run("decode", path).stdout
     assert b"\x1b" not in output
     assert b"\x07" not in output

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from capture.chunk import Chunk
 from decoder.events import Data, Event, Finding, Transaction
 from decoder.session import Session
-from tests.helpers import MS, START, answer, command, events, messages, records, rules, standard, talk, transactions, urcs
+from tests.helpers import (
+    MS,
+    START,
+    answer,
+    command,
+    events,
+    messages,
+    records,
+    rules,
+    standard,
+    talk,
+    transactions,
+    urcs,
+)
 
 
-def only(found: list[Event]) -> Transaction:
+def only(found: Sequence[Event]) -> Transaction:
     (one,) = transactions(found)
     return one
 
 
-def codes(found: list[Event]) -> list[tuple[str, str]]:
+def codes(found: Sequence[Event]) -> list[tuple[str, str]]:
     return [(one.name, one.result.code if one.result else "") for one in transactions(found)]
 
 
-def payloads(found: list[Event]) -> list[tuple[str, bytes]]:
+def payloads(found: Sequence[Event]) -> list[tuple[str, bytes]]:
     return [(one.side, bytes.fromhex(one.data)) for one in found if isinstance(one, Data)]
 
 
@@ -63,9 +78,13 @@ def test_information_before_the_ok_and_latency_to_its_last_byte() -> None:
 
 
 def test_information_after_the_ok_is_late_and_has_its_own_latency() -> None:
-    one = only(records(talk(command('AT+MIPOPEN=3,"TCP","h",1'), answer("OK"), ("module", b"\r\n+MIPOPEN: 3,0\r\n", 900))))
+    one = only(
+        records(talk(command('AT+MIPOPEN=3,"TCP","h",1'), answer("OK"), ("module", b"\r\n+MIPOPEN: 3,0\r\n", 900)))
+    )
     assert one.latency_ns == 20 * MS
-    assert [(u.name, u.params, u.latency_ns) for u in one.urcs] == [("MIPOPEN", {"connect_id": 3, "result": 0}, 920 * MS)]
+    assert [(u.name, u.params, u.latency_ns) for u in one.urcs] == [
+        ("MIPOPEN", {"connect_id": 3, "result": 0}, 920 * MS)
+    ]
 
 
 def test_a_late_urc_in_front_of_the_ok_belongs_to_the_command_too() -> None:
@@ -78,7 +97,10 @@ def test_late_urcs_go_to_the_connection_they_name() -> None:
         command('AT+MIPOPEN=0,"TCP","a",1'), answer("OK"), command('AT+MIPOPEN=1,"TCP","b",2'), answer("OK"),
         answer("+MIPOPEN: 1,0"), answer("+MIPOPEN: 0,558"),
     ))  # fmt: skip
-    assert [(one.params["address"], one.urcs[0].params["result"]) for one in transactions(found)] == [("b", 0), ("a", 558)]
+    assert [(one.params["address"], one.urcs[0].params["result"]) for one in transactions(found)] == [
+        ("b", 0),
+        ("a", 558),
+    ]
     assert transactions(found)[1].urcs[0].labels == {"result": "connecting timed out"}
 
 
@@ -89,7 +111,9 @@ def test_urcs_in_between_are_not_information() -> None:
 
 
 def test_the_same_name_as_answer_and_as_urc_is_told_by_its_parameters() -> None:
-    found = records(talk(command("AT+CEREG?"), answer('+CEREG: 5,"5A1F","0C6E9D10",9'), answer("+CEREG: 2,1"), answer("OK")))
+    found = records(
+        talk(command("AT+CEREG?"), answer('+CEREG: 5,"5A1F","0C6E9D10",9'), answer("+CEREG: 2,1"), answer("OK"))
+    )
     assert [one.params["stat"] for one in urcs(found)] == [5]
     assert only(found).information[0].params == {"n": 2, "stat": 1}
 
@@ -138,7 +162,16 @@ def test_payload_echo_is_not_taken_for_lines() -> None:
 
 
 def test_numeric_results_after_atv0() -> None:
-    found = records(talk(command("ATV0"), ("module", b"0\r"), command("AT+CSQ"), ("module", b"\r\n+CSQ: 22,99\r\n0\r"), command("AT+X"), ("module", b"4\r")))
+    found = records(
+        talk(
+            command("ATV0"),
+            ("module", b"0\r"),
+            command("AT+CSQ"),
+            ("module", b"\r\n+CSQ: 22,99\r\n0\r"),
+            command("AT+X"),
+            ("module", b"4\r"),
+        )
+    )
     assert codes(found) == [("V", "OK"), ("CSQ", "OK"), ("X", "ERROR")]
 
 
@@ -186,31 +219,67 @@ def test_the_ok_of_a_urc_does_not_complete_a_command_that_waits_for_information(
 
 
 def test_an_mcu_that_does_not_wait_for_the_prompt() -> None:
-    found = records(talk(command("AT+MIPSEND=0,7"), ("mcu", b"AT+CSQ\r", 1), ("module", b"\r\n> "), answer("+MIPSEND: 0,7", "OK")))
+    found = records(
+        talk(command("AT+MIPSEND=0,7"), ("mcu", b"AT+CSQ\r", 1), ("module", b"\r\n> "), answer("+MIPSEND: 0,7", "OK"))
+    )
     assert payloads(found) == [("mcu", b"AT+CSQ\r")]
     assert codes(found) == [("MIPSEND", "OK")]
 
 
 def test_held_bytes_are_a_command_if_the_module_refuses_to_prompt() -> None:
-    found = records(talk(command("AT+MIPSEND=0,7"), ("module", b"\r\n+CME ERROR: 553\r\n"), command("AT+CSQ"), answer("+CSQ: 1,99", "OK")))
+    found = records(
+        talk(
+            command("AT+MIPSEND=0,7"),
+            ("module", b"\r\n+CME ERROR: 553\r\n"),
+            command("AT+CSQ"),
+            answer("+CSQ: 1,99", "OK"),
+        )
+    )
     assert payloads(found) == []
     assert codes(found) == [("MIPSEND", "CME ERROR"), ("CSQ", "OK")]
 
 
 def test_payload_without_length_ends_with_ctrl_z() -> None:
-    found = records(talk(command("AT+MIPSEND=0"), ("module", b"\r\n> "), ("mcu", b"hello\r\nOK\r\n\x1a"), answer("+MIPSEND: 0,11", "OK"), command("AT"), answer("OK")))
+    found = records(
+        talk(
+            command("AT+MIPSEND=0"),
+            ("module", b"\r\n> "),
+            ("mcu", b"hello\r\nOK\r\n\x1a"),
+            answer("+MIPSEND: 0,11", "OK"),
+            command("AT"),
+            answer("OK"),
+        )
+    )
     assert payloads(found) == [("mcu", b"hello\r\nOK\r\n")]
     assert codes(found) == [("MIPSEND", "OK"), ("AT", "OK")]
 
 
 def test_a_prompt_of_an_unknown_command_is_understood() -> None:
-    found = records(talk(command("AT+QISEND=0,5"), ("module", b"\r\n> "), ("mcu", b"AT+X\r"), ("module", b"\r\nSEND OK\r\n"), command("AT"), answer("OK")))
+    found = records(
+        talk(
+            command("AT+QISEND=0,5"),
+            ("module", b"\r\n> "),
+            ("mcu", b"AT+X\r"),
+            ("module", b"\r\nSEND OK\r\n"),
+            command("AT"),
+            answer("OK"),
+        )
+    )
     assert payloads(found) == [("mcu", b"AT+X\r")]
     assert codes(found) == [("QISEND", "SEND OK"), ("AT", "OK")]
 
 
 def test_short_payload_and_the_session_goes_on() -> None:
-    found = records(talk(command("AT+MIPSEND=0,100"), ("module", b"\r\n> "), ("mcu", b"only this"), answer("ERROR"), command("AT"), answer("OK")))
+    found = records(
+        talk(
+            command("AT+MIPSEND=0,100"),
+            ("module", b"\r\n> "),
+            ("mcu", b"only this"),
+            answer("ERROR"),
+            command("AT"),
+            answer("OK"),
+        )
+    )
     assert payloads(found) == [("mcu", b"only this")]
     assert "send.short" in rules(found)
     assert codes(found) == [("MIPSEND", "ERROR"), ("AT", "OK")]
@@ -219,7 +288,16 @@ def test_short_payload_and_the_session_goes_on() -> None:
 @pytest.mark.parametrize("lost", [1, 5, 30])
 def test_lost_bytes_in_received_payload_do_not_swallow_the_next_lines(lost: int) -> None:
     line = b'\r\n+MIPURC: "rtcp",0,60,' + b"x" * (60 - lost) + b"\r\n"
-    found = records(talk(command('AT+MIPOPEN=0,"TCP","a",1'), answer("OK", "+MIPOPEN: 0,0"), ("module", line), command("AT+CSQ"), answer("+CSQ: 9,99", "OK"), answer("+CEREG: 1")))
+    found = records(
+        talk(
+            command('AT+MIPOPEN=0,"TCP","a",1'),
+            answer("OK", "+MIPOPEN: 0,0"),
+            ("module", line),
+            command("AT+CSQ"),
+            answer("+CSQ: 9,99", "OK"),
+            answer("+CEREG: 1"),
+        )
+    )
     assert payloads(found) == [("module", b"x" * (60 - lost))]
     assert "payload.length" in rules(found)
     assert codes(found) == [("MIPOPEN", "OK"), ("CSQ", "OK")]
@@ -227,14 +305,27 @@ def test_lost_bytes_in_received_payload_do_not_swallow_the_next_lines(lost: int)
 
 
 def test_hex_payload_by_configuration_and_by_what_fits() -> None:
-    configured = talk(command('AT+MIPCFG="encoding",1,1,1'), answer("OK"), ("module", b'\r\n+MIPURC: "rudp",1,3,4F4B0D\r\n'))
+    configured = talk(
+        command('AT+MIPCFG="encoding",1,1,1'), answer("OK"), ("module", b'\r\n+MIPURC: "rudp",1,3,4F4B0D\r\n')
+    )
     assert payloads(records(configured)) == [("module", b"OK\r")]
-    unknown = talk(("module", b'\r\n+MIPURC: "rudp",1,3,4F4B0D\r\n'), command('AT+MIPSEND=1,3,"4f4b0d"'), answer("+MIPSEND: 1,3", "OK"))
+    unknown = talk(
+        ("module", b'\r\n+MIPURC: "rudp",1,3,4F4B0D\r\n'),
+        command('AT+MIPSEND=1,3,"4f4b0d"'),
+        answer("+MIPSEND: 1,3", "OK"),
+    )
     assert payloads(records(unknown)) == [("module", b"OK\r"), ("mcu", b"OK\r")]
 
 
 def test_escaped_payload() -> None:
-    found = records(talk(command('AT+MIPCFG="encoding",0,2,0'), answer("OK"), command(r'AT+MIPSEND=0,12,"\r\n\x41\\\"\t"'), answer("+MIPSEND: 0,12", "OK")))
+    found = records(
+        talk(
+            command('AT+MIPCFG="encoding",0,2,0'),
+            answer("OK"),
+            command(r'AT+MIPSEND=0,12,"\r\n\x41\\\"\t"'),
+            answer("+MIPSEND: 0,12", "OK"),
+        )
+    )
     assert payloads(found) == [("mcu", b'\r\nA\\"\t')]
 
 
@@ -244,12 +335,20 @@ def test_send_length_that_differs_is_an_error() -> None:
 
 
 def test_buffered_mode_counts_are_not_payload() -> None:
-    found = records(talk(command("AT+MIPMODE=0,2"), answer("OK"), answer('+MIPURC: "rtcp",0,2,20'), command("AT+MIPRD=0"), answer("+MIPRD: 0,20", "OK")))
+    found = records(
+        talk(
+            command("AT+MIPMODE=0,2"),
+            answer("OK"),
+            answer('+MIPURC: "rtcp",0,2,20'),
+            command("AT+MIPRD=0"),
+            answer("+MIPRD: 0,20", "OK"),
+        )
+    )
     assert urcs(found)[0].params == {"kind": "rtcp", "connect_id": 0, "recv_length": 2, "total_length": 20}
     assert payloads(found) == []
 
 
-def stream(*rest: tuple[str, bytes, int]) -> list[Event]:
+def stream(*rest: tuple[str, bytes, int]) -> Sequence[Event]:
     return records(talk(command("AT+MIPMODE=0,1"), answer("OK"), answer("CONNECT"), *rest))
 
 
@@ -286,13 +385,31 @@ def test_transparent_mode_that_was_left_unseen_is_noticed() -> None:
 
 
 def test_dialling_goes_to_data_mode_and_comes_back() -> None:
-    found = records(talk(command("ATD*99#"), answer("CONNECT 115200"), ("mcu", b"~\xff}#\xc0!~", 100), ("module", b"\r\nNO CARRIER\r\n", 900), command("AT"), answer("OK")))
+    found = records(
+        talk(
+            command("ATD*99#"),
+            answer("CONNECT 115200"),
+            ("mcu", b"~\xff}#\xc0!~", 100),
+            ("module", b"\r\nNO CARRIER\r\n", 900),
+            command("AT"),
+            answer("OK"),
+        )
+    )
     assert payloads(found) == [("mcu", b"~\xff}#\xc0!~")]
     assert codes(found) == [("D", "CONNECT"), ("AT", "OK")]
 
 
 def test_a_restart_ends_what_was_open() -> None:
-    found = records(talk(command('AT+MIPOPEN=0,"TCP","a",1'), answer("OK"), command("AT+COPS?"), answer("RDY"), command("AT"), answer("OK")))
+    found = records(
+        talk(
+            command('AT+MIPOPEN=0,"TCP","a",1'),
+            answer("OK"),
+            command("AT+COPS?"),
+            answer("RDY"),
+            command("AT"),
+            answer("OK"),
+        )
+    )
     assert ("COPS", "unanswered") in codes(found)
     assert "module.rebooted" in rules(found)
     assert codes(found)[-1] == ("AT", "OK")

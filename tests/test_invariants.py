@@ -18,7 +18,9 @@ from tests.generated import Built, damaged, recut, sessions
 from tests.helpers import as_json, events, messages, records, standard
 from wireshark.export import export
 
-common = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+common = settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def sent(chunks: Iterable[Chunk], side: Side) -> bytes:
@@ -68,7 +70,13 @@ def test_3_damage_never_raises_and_loses_no_byte(chunks: list[Chunk]) -> None:
 
 
 @common
-@given(st.lists(st.tuples(st.sampled_from(["mcu", "module"]), st.binary(min_size=1, max_size=60), st.none() | st.integers(0, 10**10))))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["mcu", "module"]), st.binary(min_size=1, max_size=60), st.none() | st.integers(0, 10**10)
+        )
+    )
+)
 def test_3_any_bytes_never_raise_and_are_conserved(pieces: list[tuple[Side, bytes, int | None]]) -> None:
     chunks = [Chunk(time_ns, side, data) for side, data, time_ns in pieces]
     conserved(chunks, events(chunks))

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from capture.chunk import Chunk, Side
+from decoder.events import Data
 from tests.helpers import MS, START, events, records, rules, transactions, urcs
 
 P = dict[str, Any]
 
 
-def t(name: str, form: str, params: P, information: list[P] | None = None, late: list[P] | None = None, result: str = "OK") -> tuple[Any, ...]:
+def t(
+    name: str, form: str, params: P, information: list[P] | None = None, late: list[P] | None = None, result: str = "OK"
+) -> tuple[Any, ...]:
     return (name, form, params, information or [], late or [], result)
 
 
@@ -34,15 +37,28 @@ def chunks(lines: list[str]) -> list[Chunk]:
     return out
 
 
-OPEN_TCP = t("MIPOPEN", "set", {"connect_id": 0, "proto_type": "TCP", "address": "120.27.12.119", "remote_port": 2040},
-             late=[{"connect_id": 0, "result": 0}])
+OPEN_TCP = t(
+    "MIPOPEN",
+    "set",
+    {"connect_id": 0, "proto_type": "TCP", "address": "120.27.12.119", "remote_port": 2040},
+    late=[{"connect_id": 0, "result": 0}],
+)
 OPEN_TCP_LINES = ['> AT+MIPOPEN=0,"TCP","120.27.12.119",2040', "< OK", "< +MIPOPEN: 0,0"]
 CLOSE = t("MIPCLOSE", "set", {"connect_id": 0}, late=[{"connect_id": 0}])
 CLOSE_LINES = ["> AT+MIPCLOSE=0", "< OK", "< +MIPCLOSE: 0"]
 SEND_LINES = ['> AT+MIPSEND=0,11,"12345678900"', "< +MIPSEND: 0,11", "< OK"]
-SEND = t("MIPSEND", "set", {"connect_id": 0, "send_length": 11, "data": "12345678900"}, [{"connect_id": 0, "send_length": 11}])
-STATE = t("MIPSTATE", "set", {"connect_id": 0},
-          [{"connect_id": 0, "service_type": "TCP", "address": "120.27.12.119", "remote_port": 2040, "state": "CONNECTED"}])
+SEND = t(
+    "MIPSEND",
+    "set",
+    {"connect_id": 0, "send_length": 11, "data": "12345678900"},
+    [{"connect_id": 0, "send_length": 11}],
+)
+STATE = t(
+    "MIPSTATE",
+    "set",
+    {"connect_id": 0},
+    [{"connect_id": 0, "service_type": "TCP", "address": "120.27.12.119", "remote_port": 2040, "state": "CONNECTED"}],
+)
 STATE_LINES = ["> AT+MIPSTATE=0", '< +MIPSTATE: 0,"TCP","120.27.12.119",2040,"CONNECTED"', "< OK"]
 V6 = "2001:DA8:8000:1::80"
 
@@ -58,12 +74,25 @@ def rows(ip: str, times: list[int], ttl: int, statistics: str) -> list[str]:
 
 
 V4_TIMES, V6_TIMES = [607, 334, 347, 320], [548, 187, 178, 156]
-NTP_LINES = ['> AT+MNTP="cn.ntp.org.cn",,0', "< OK", '< +MNTP: 0,"19/02/21,07:29:20+32"',
-             '> AT+MNTP="cn.ntp.org.cn",123,1,30', "< OK", '< +MNTP: 0,"19/02/21,07:35:02+32"', "> AT+CCLK?"]
-NTP = [t("MNTP", "set", {"server": "cn.ntp.org.cn", "sync": 0}, late=[{"result": 0, "time": "19/02/21,07:29:20+32"}]),
-       t("MNTP", "set", {"server": "cn.ntp.org.cn", "port": 123, "sync": 1, "timeout": 30},
-         late=[{"result": 0, "time": "19/02/21,07:35:02+32"}]),
-       t("CCLK", "read", {}, [{"time": "19/02/21,07:35:03+32"}])]
+NTP_LINES = [
+    '> AT+MNTP="cn.ntp.org.cn",,0',
+    "< OK",
+    '< +MNTP: 0,"19/02/21,07:29:20+32"',
+    '> AT+MNTP="cn.ntp.org.cn",123,1,30',
+    "< OK",
+    '< +MNTP: 0,"19/02/21,07:35:02+32"',
+    "> AT+CCLK?",
+]
+NTP = [
+    t("MNTP", "set", {"server": "cn.ntp.org.cn", "sync": 0}, late=[{"result": 0, "time": "19/02/21,07:29:20+32"}]),
+    t(
+        "MNTP",
+        "set",
+        {"server": "cn.ntp.org.cn", "port": 123, "sync": 1, "timeout": 30},
+        late=[{"result": 0, "time": "19/02/21,07:35:02+32"}],
+    ),
+    t("CCLK", "read", {}, [{"time": "19/02/21,07:35:03+32"}]),
+]
 DNS_CFG_LINES = ['> AT+MDNSCFG="ip","114.114.114.114","8.8.8.8"', "< OK"]
 DNS_CFG = t("MDNSCFG", "set", {"cmd": "ip", "address1": "114.114.114.114", "address2": "8.8.8.8"})
 
@@ -275,7 +304,14 @@ def test_example(name: str) -> None:
 
 
 def test_urcs_of_chapter_3_14_keep_their_own_ok() -> None:
-    lines = ['< +MIPURC: "rtcp",0,10,0123456789', "< OK", '< +MIPURC: "rtcp",0,10,10', "< OK", '< +MIPURC: "drop",0,10', "< OK"]
+    lines = [
+        '< +MIPURC: "rtcp",0,10,0123456789',
+        "< OK",
+        '< +MIPURC: "rtcp",0,10,10',
+        "< OK",
+        '< +MIPURC: "drop",0,10',
+        "< OK",
+    ]
     found = records(chunks(lines))
     assert [one.params for one in urcs(found)] == [
         {"kind": "rtcp", "connect_id": 0, "recv_length": 10, "data": "0123456789"},
@@ -290,9 +326,11 @@ def test_transparent_example_of_chapter_4_3_carries_its_data() -> None:
     opening = chunks(lines)
     now = opening[-1].time_ns or 0
     more = [("mcu", b"12345678900", 1), ("module", b"ABCDE12345", 2), ("mcu", b"+++", 4), ("module", b"\r\nOK\r\n", 5)]
-    found = events([*opening, *(Chunk(now + s * 1000 * MS, "mcu" if side == "mcu" else "module", data) for side, data, s in more)])
-    data = [event for event in found if event.__class__.__name__ == "Data"]
-    assert [(one.side, one.connect_id, bytes.fromhex(one.data)) for one in data] == [  # type: ignore[union-attr]
+    found = events(
+        [*opening, *(Chunk(now + s * 1000 * MS, "mcu" if side == "mcu" else "module", data) for side, data, s in more)]
+    )
+    data = [event for event in found if isinstance(event, Data)]
+    assert [(one.side, one.connect_id, bytes.fromhex(one.data)) for one in data] == [
         ("mcu", 0, b"12345678900"), ("module", 0, b"ABCDE12345"),
     ]  # fmt: skip
     assert transactions(found)[-1].name == "+++"

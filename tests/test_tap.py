@@ -35,7 +35,17 @@ def read(path: Path) -> list[Chunk]:
 
 
 def start_capture(line: VirtualLine, out: Path, *more: str) -> subprocess.Popen[bytes]:
-    arguments = [sys.executable, "-m", "atshark", "capture", line.ports["mcu"], line.ports["module"], "-w", str(out), *more]
+    arguments = [
+        sys.executable,
+        "-m",
+        "atshark",
+        "capture",
+        line.ports["mcu"],
+        line.ports["module"],
+        "-w",
+        str(out),
+        *more,
+    ]
     process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 20
     while not (out.exists() and out.stat().st_size > 100) and time.monotonic() < deadline:
@@ -149,15 +159,14 @@ def test_kill_9_loses_at_most_the_last_half_second(tmp_path: Path, after_s: floa
     assert len(sent) - len(got) <= (0 if after_s else 25 * 17)
 
 
-def test_a_port_that_goes_away_ends_only_its_own_wire(tmp_path: Path) -> None:
+def test_a_port_that_goes_away_ends_only_its_own_wire(monkeypatch: pytest.MonkeyPatch) -> None:
     with VirtualLine() as line:
         tap = Tap(line.ports["mcu"], line.ports["module"], idle_s=0.01)
-        port = tap.ports["mcu"]
 
         def gone(_size: int = 1) -> bytes:
             raise serial.SerialException("device disconnected")
 
-        port.read = gone  # type: ignore[method-assign]
+        monkeypatch.setattr(tap.ports["mcu"], "read", gone)
         line.write("mcu", b"AT\r")
         line.write("module", b"OK\r\n")
         got = b""

@@ -28,13 +28,17 @@ Row = dict[str, list[str]]
 
 
 def packets(exported: Path, *more: str) -> list[Row]:
-    text = tshark(exported, "-T", "json", "-J", "atshark frame", *(part for name in FIELDS for part in ("-e", name)), *more)
-    return [{key: list(map(str, value)) for key, value in entry["_source"]["layers"].items()} for entry in json.loads(text)]
+    text = tshark(
+        exported, "-T", "json", "-J", "atshark frame", *(part for name in FIELDS for part in ("-e", name)), *more
+    )
+    return [
+        {key: list(map(str, value)) for key, value in entry["_source"]["layers"].items()} for entry in json.loads(text)
+    ]
 
 
 def shown(params: dict[str, Any]) -> list[str]:
     """Parameters as the dissector writes them into atshark.param."""
-    out = []
+    out: list[str] = []
     for name, value in params.items():
         out.extend(f"{name}={one}" for one in (value if isinstance(value, list) else [value]))
     return out
@@ -97,7 +101,7 @@ def from_python(found: list[dict[str, Any]]) -> list[Any]:
         answered = result["code"] not in ("timeout", "unanswered")
         code = None if error.get("code") is None else str(error["code"])
         lines.append({
-            "names": [(one["name"], one["form"]) for one in sorted(group, key=lambda one: _place(one))],
+            "names": _in_order([(one["name"], one["form"]) for one in group], group[0]["raw"]),
             "params": sorted(text for one in group for text in shown(one["params"])),
             "result": [result["code"], code, error.get("text")] if answered else None,
             "latency": group[-1]["latency_ns"],
@@ -113,11 +117,18 @@ def _commands_on(raw: str) -> int:
     return 1 if raw == "+++" or raw.upper().startswith("AT+MIPSEND") else len(parse_command_line(raw[2:]))
 
 
-def _place(record: dict[str, Any]) -> int:
+def _in_order(names: list[tuple[str, str]], raw: str) -> list[tuple[str, str]]:
+    """Bring the commands of a line, which finish in any order, into the order of the line."""
     from decoder.grammar import parse_command_line
 
-    names = [text.name for text in parse_command_line(record["raw"][2:])]
-    return names.index(record["name"]) if record["name"] in names else 0
+    left = list(names)
+    out = []
+    for text in parse_command_line(raw[2:]):
+        found = next((name for name in left if name[0].lstrip("^$%*#!") == text.name), None)
+        if found is not None:
+            left.remove(found)
+            out.append(found)
+    return out + left
 
 
 def compare(exported: Path, found: list[dict[str, Any]]) -> None:
@@ -181,7 +192,7 @@ def test_typed_fields_filter(tmp_path: Path) -> None:
     assert len(tshark(exported, "-Y", "atshark.mipopen.remote_port == 5683").splitlines()) == 1
     assert len(tshark(exported, "-Y", "atshark.mipopen.access_mode > 1").splitlines()) == 1
     assert len(tshark(exported, "-Y", "_ws.expert.severity == error").splitlines()) == 1
-    assert len(tshark(exported, "-Y", "atshark.latency > 350 && atshark.kind == \"result\"").splitlines()) == 1
+    assert len(tshark(exported, "-Y", 'atshark.latency > 350 && atshark.kind == "result"').splitlines()) == 1
 
 
 def test_the_generated_plugin_is_up_to_date() -> None:

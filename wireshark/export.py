@@ -7,7 +7,7 @@ payload. Each carries its decode as a comment, for people without the plugin.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,7 +78,7 @@ def _params(record: Transaction) -> str:
 
 
 def _result(message: Message) -> str:
-    assert message.result is not None  # noqa: S101 - every result message has one
+    assert message.result is not None
     error = message.result.error
     text = message.result.code
     if error is not None:
@@ -120,7 +120,7 @@ def _plain(message: Message) -> str:
     return f"{message.kind}: {message.text}" if message.text else message.kind
 
 
-_DESCRIBERS = {
+_DESCRIBERS: dict[str, Callable[[Message], str]] = {
     "command": _command,
     "result": _result,
     "information": _line,

@@ -18,8 +18,17 @@ from decoder import catalog
 @click.command("capture")
 @click.argument("mcu_port")
 @click.argument("module_port")
-@click.option("-w", "--write", "out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The recording to write (pcapng).")
-@click.option("-b", "--baud", default=115200, show_default=True, type=click.IntRange(50, 12_000_000), help="Line speed, bit/s.")
+@click.option(
+    "-w",
+    "--write",
+    "out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The recording to write (pcapng).",
+)
+@click.option(
+    "-b", "--baud", default=115200, show_default=True, type=click.IntRange(50, 12_000_000), help="Line speed, bit/s."
+)
 @click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
 @click.option("--quiet", is_flag=True, help="Record only; show nothing.")
 def command(mcu_port: str, module_port: str, out: Path, baud: int, duration: float | None, quiet: bool) -> int:
@@ -32,12 +41,17 @@ def command(mcu_port: str, module_port: str, out: Path, baud: int, duration: flo
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: tap.stop())
     if not quiet:
-        click.echo(f"recording {mcu_port} (MCU) and {module_port} (module) at {baud} bit/s to {out}; stop with Ctrl-C", err=True)
+        click.echo(
+            f"recording {mcu_port} (MCU) and {module_port} (module) at {baud} bit/s to {out}; stop with Ctrl-C",
+            err=True,
+        )
     live.run(duration)
     for problem in tap.lost.values():
         click.echo(f"atshark: {problem}", err=True)
     if live.not_shown:
-        click.echo(f"atshark: the display could not follow: {live.not_shown} bytes were recorded but not shown", err=True)
+        click.echo(
+            f"atshark: the display could not follow: {live.not_shown} bytes were recorded but not shown", err=True
+        )
     counts = f"{live.bytes['mcu']} bytes from the MCU, {live.bytes['module']} from the module"
     click.echo(f"{out}: {counts}", err=True)
     return FINDINGS if tap.lost else DONE

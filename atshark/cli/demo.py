@@ -46,7 +46,9 @@ def command(out: Path) -> int:
     with open_source(str(recording)) as source:
         packets = export(source, Session(catalog.load()), exported)
     got = recording_size(recording)
-    click.echo(f"\nrecorded {got} of {sent} bytes to {recording}; {packets} messages exported to {exported}\n", err=True)
+    click.echo(
+        f"\nrecorded {got} of {sent} bytes to {recording}; {packets} messages exported to {exported}\n", err=True
+    )
     click.echo(f"decode it again:    atshark decode {recording}", err=True)
     click.echo(f"as JSON lines:      atshark decode {recording} --format jsonl", err=True)
     click.echo(f"open in Wireshark:  wireshark -X lua_script:{DISSECTOR} {exported}", err=True)
@@ -60,8 +62,8 @@ def _talk(recording: Path) -> int:
     with VirtualLine() as line:
         tap = Tap(line.ports["mcu"], line.ports["module"], BAUD)
         live = Live(tap, recording, BAUD, catalog.load(), printer(utf8_output()))
-        player = threading.Thread(target=line.play, args=(chunks, lambda: stopped.is_set()), daemon=True)
         stopped = threading.Event()
+        player = threading.Thread(target=line.play, args=(chunks, stopped.is_set), daemon=True)
         ended: list[float] = []
 
         def finished() -> bool:

@@ -15,7 +15,9 @@ from wireshark.export import export
 
 @click.command("export")
 @click.argument("file")
-@click.option("-w", "--write", "out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@click.option(
+    "-w", "--write", "out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write."
+)
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
 def command(file: str, out: Path, dialects: tuple[str, ...]) -> int:
     """Export FILE (a recording, an export, a chunk file; "-" is standard input) for Wireshark."""

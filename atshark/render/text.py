@@ -1,6 +1,6 @@
 """Records as lines for people: who said what, what it means, how it ended, how long it took.
 
-All text from the wire passes through :func:`~decoder.values.printable`, so that no control character reaches a terminal.
+All text from the wire passes through :func:`~decoder.values.printable`: no control character reaches a terminal.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def _answer(text: Text, information: Information, style: str) -> None:
 
 
 def _urc(record: Urc) -> Text:
-    text = _head(record.time_ns, "←", "bold blue").append(printable(shorten(record.raw)), "blue" if record.name else "white")
+    text = _head(record.time_ns, "←", "bold blue").append(
+        printable(shorten(record.raw)), "blue" if record.name else "white"
+    )
     meaning = parameters(record.params, record.labels)
     if meaning:
         text.append(f"\n{_INDENT}{record.name} urc: {meaning}", "dim" if record.dialect else "yellow")

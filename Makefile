@@ -1,0 +1,56 @@
+# Everything starts from here: `make demo` and `make test` set up what they need on a fresh Debian machine.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
+
+.PHONY: demo test lint bench samples golden plugin clean
+
+demo: $(VENV)/.run
+	$(BIN)/atshark demo --out out
+
+test: $(VENV)/.dev tshark
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev tshark
+	$(BIN)/python -m benchmarks.decode
+
+# Write the samples and their golden decodes again; review the difference before you commit it.
+samples golden: $(VENV)/.dev
+	$(BIN)/python -m tests.make_samples
+
+# Write what is generated: the Lua dissector from the dialect files, the JSON Schema from the record types.
+plugin: $(VENV)/.dev
+	$(BIN)/python -m wireshark.lua_catalog
+	$(BIN)/python -m atshark.schema
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); $(APT) update && $(APT) install -y python3-venv && $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+.PHONY: tshark
+tshark:
+	@command -v tshark capinfos editcap >/dev/null || { \
+	  echo "wireshark-common wireshark-common/install-setuid boolean false" | $(SUDO) debconf-set-selections; \
+	  $(APT) update && $(APT) install -y --no-install-recommends tshark; }
+
+clean:
+	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
