@@ -86,6 +86,22 @@ class Answer(msgspec.Struct):
     late: bool = False
 
 
+def _overtaken(first: CommandLine, second: CommandLine) -> bool:
+    """Tell whether the MCU had given up on ``first``, so that an answer that fits both belongs to ``second``."""
+    if first.echoed or first.answered:
+        return False
+    if first.time_ns is not None and second.time_ns is not None:
+        return second.time_ns - first.time_ns > PIPELINE_NS
+    return first.text == second.text or (first.time_ns is None) != (second.time_ns is None)
+
+
+def _answered_by(waiting: Open, name: str) -> bool:
+    command = waiting.command
+    if command is None:
+        return waiting.record.name == name
+    return name in command.answer_names and waiting.record.form in command.answers
+
+
 def _applies(when: dict[str, list[int | str]], record: Transaction) -> bool:
     if record.form not in ("set", "exec"):
         return False
@@ -213,16 +229,25 @@ class Pairing:
         if parts is None:
             return self._free_text(text)
         name = parts[0][1:] if parts[0][0] == "+" else parts[0]
+        found = self._waiting_for(name)
+        if found is None:
+            return self._unsolicited(name, parts[1], arguments)
+        entry, waiting = found
+        if waiting.command is None:
+            return self._owned(entry, waiting, name, None, arguments or self._generic(parts[1]))
+        return self._information(entry, waiting, waiting.command, name, parts[1], arguments)
+
+    def _waiting_for(self, name: str) -> tuple[CommandLine, Open] | None:
+        """Find the command that an information response with this name answers."""
+        found: tuple[CommandLine, Open] | None = None
         for entry in self.pending:
             for waiting in entry.opens:
-                command = waiting.command
-                record = waiting.record
-                if command is None:
-                    if record.name == name:
-                        return self._owned(entry, waiting, name, None, arguments or self._generic(parts[1]))
-                elif name in command.answer_names and record.form in command.answers:
-                    return self._information(entry, waiting, command, name, parts[1], arguments)
-        return self._unsolicited(name, parts[1], arguments)
+                if _answered_by(waiting, name):
+                    if found is not None and not _overtaken(found[0], entry):
+                        return found
+                    found = entry, waiting
+                    break
+        return found
 
     def _free_text(self, text: str) -> Answer:
         urc = self._catalog.urcs.get(text)
@@ -362,15 +387,7 @@ class Pairing:
     def _drop_overtaken(self) -> None:
         """Leave the command line that a result without other evidence completes at the head of the queue."""
         pending = self.pending
-        while len(pending) > 1:
-            first, second = pending[0], pending[1]
-            if first.echoed or first.answered:
-                return
-            if first.time_ns is not None and second.time_ns is not None:
-                if second.time_ns - first.time_ns <= PIPELINE_NS:
-                    return
-            elif first.text != second.text:
-                return
+        while len(pending) > 1 and _overtaken(pending[0], pending[1]):
             self._abandon(pending.popleft())
 
     def _await_late(self, waiting: Open) -> None:

@@ -837,22 +837,43 @@ function Session:unsolicited(name, text, given)
   return { name = name, dialect = dialect, arguments = given, owner = owner, urc = urc, late = owner ~= nil }
 end
 
+local function overtaken(first, second)
+  -- Whether the MCU had given up on the first, so that an answer that fits both belongs to the second.
+  if first.echoed or first.answered then return false end
+  if first.time_ns and second.time_ns then return second.time_ns - first.time_ns > PIPELINE_NS end
+  return first.text == second.text or (first.time_ns == nil) ~= (second.time_ns == nil)
+end
+
+local function answered_by(open, name)
+  local command = open.command
+  if not command then return open.name == name end
+  return command.answer_names and command.answer_names[name] and command.answers[open.form]
+end
+
+function Session:waiting_for(name)
+  local found_entry, found_open
+  for _, entry in ipairs(self.pending) do
+    for _, open in ipairs(entry.opens) do
+      if answered_by(open, name) then
+        if found_entry and not overtaken(found_entry, entry) then return found_entry, found_open end
+        found_entry, found_open = entry, open
+        break
+      end
+    end
+  end
+  return found_entry, found_open
+end
+
 function Session:answer(line, given)
   local text = engine.to_text(line)
   local prefix, bare, rest = text:match("^([%+%^%$%%%*#!])([A-Za-z][%w_%-%./]*)[ \t]*[:=][ \t]*(.*)$")
   if not prefix then return self:free_text(text) end
   local name = (prefix == "+" and "" or prefix) .. bare
-  for _, entry in ipairs(self.pending) do
-    for _, open in ipairs(entry.opens) do
-      local command = open.command
-      if not command then
-        if open.name == name then
-          return self:owned(entry, open, name, nil, given or generic(engine.split_arguments(rest)))
-        end
-      elseif command.answer_names and command.answer_names[name] and command.answers[open.form] then
-        return self:information(entry, open, command, name, rest, given)
-      end
-    end
+  local entry, open = self:waiting_for(name)
+  if entry and not open.command then
+    return self:owned(entry, open, name, nil, given or generic(engine.split_arguments(rest)))
+  elseif entry then
+    return self:information(entry, open, open.command, name, rest, given)
   end
   return self:unsolicited(name, rest, given)
 end
@@ -928,17 +949,8 @@ function Session:attach(answer)
 end
 
 function Session:drop_overtaken()
-  local pending = self.pending
-  while #pending > 1 do
-    local first, second = pending[1], pending[2]
-    local echoed = first.echoed or first.answered
-    if echoed then return end
-    if first.time_ns and second.time_ns then
-      if second.time_ns - first.time_ns <= PIPELINE_NS then return end
-    elseif first.text ~= second.text then
-      return
-    end
-    self:abandon(table.remove(pending, 1), "unanswered")
+  while #self.pending > 1 and overtaken(self.pending[1], self.pending[2]) do
+    self:abandon(table.remove(self.pending, 1), "unanswered")
   end
 end
 
