@@ -1,0 +1,1 @@
+"""How fast, measured against floors in the same run."""
