@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -44,6 +45,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command and exit: 0 done, 1 findings or partial, 2 unusable input or arguments."""
+    gc.set_threshold(100_000, 50, 50)  # records hold no cycles; collecting seldom saves a fifth of the time
     try:
         code = cli.main(standalone_mode=False, prog_name="atshark")
         sys.stdout.flush()
