@@ -1,0 +1,142 @@
+"""What the parts of a session share: wires, open commands, connection states, the events so far, the next wake-up."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from capture.chunk import Side
+from decoder.catalog import Catalog
+from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
+from decoder.framing import Span, Wire
+from decoder.schema import SetsSpec
+from decoder.transactions import Pairing
+from decoder.values import decode_payload, to_text
+
+SETTLE_NS = 50_000_000
+"""Silence after which a CR at the end needs no LF, a run of transparent data is complete, "> " is a prompt."""
+MAX_LINE = 65536
+"""A line, or payload without a length, that grows beyond this many bytes is given up."""
+MAX_STATES = 256
+NEVER = 1 << 80
+
+Via = Literal["command", "prompt", "urc", "answer", "transparent"]
+ConnectId = int | str | None
+_ENCODINGS: dict[int, Literal["raw", "hex", "escaped"]] = {0: "raw", 1: "hex", 2: "escaped"}
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_HIGH = re.compile(rb"[\x80-\xff]")
+_SHOWN_BYTES = 32
+_SHOWN_TEXT = 80
+
+
+class States:
+    """What was configured for each connection: encodings, access modes. Bounded; ``None`` is the whole module."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, object], int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def clear(self) -> None:
+        """Forget everything: the module restarted."""
+        self._values.clear()
+
+    def get(self, state: str, key: object) -> int | None:
+        """Return a state of a connection, or that of the whole module, or None."""
+        return self._values.get((state, key), self._values.get((state, None)))
+
+    def apply(self, rules: list[SetsSpec], params: Params, *, defaults: bool) -> None:
+        """Change states as ``rules`` say for a command with ``params``; absent parameters may have defaults."""
+        for rule in rules:
+            key = params.get(rule.key) if rule.key else None
+            for state, name in rule.values.items():
+                value = params.get(name, rule.defaults.get(state) if defaults else None)
+                if isinstance(value, int):
+                    if len(self._values) >= MAX_STATES:
+                        self._values.clear()
+                    self._values[state, key] = value
+
+    def encoding(self, state: str, key: object) -> Literal["raw", "hex", "escaped"] | None:
+        """Return how payload is written by the state ``state``, None if that was never said."""
+        value = self.get(state, key)
+        return None if value is None else _ENCODINGS.get(value)
+
+
+class Context:
+    """The common ground of the readers of a session."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.out: list[Event] = []
+        self.pairing = Pairing(catalog, self.out)
+        self.mcu = Wire("mcu")
+        self.module = Wire("module")
+        self.states = States()
+        self.loose: dict[Side, bool] = {"mcu": False, "module": False}
+        self.expected_ok: str | None = None
+        """The URC that an OK line directly behind it may belong to."""
+        self.wake_ns = NEVER
+
+    def wake(self, time_ns: int) -> None:
+        """Ask to be called when time reaches ``time_ns``."""
+        self.wake_ns = min(self.wake_ns, time_ns)
+
+    def set_loose(self, wire: Wire, loose: bool) -> None:
+        """Note that what waits on ``wire`` is decided by its next byte, or by silence."""
+        self.loose[wire.side] = loose
+        if loose and wire.last_ns is not None:
+            self.wake(wire.last_ns + SETTLE_NS)
+
+    def message(self, kind: MessageKind, side: Side, span: Span, **fields: Any) -> None:
+        """Emit a message for ``span``."""
+        self.out.append(Message(kind, side, span[1], span[2], span[0], **fields))
+
+    def finding(
+        self, time_ns: int | None, side: Side, rule: str, severity: Severity, text: str, reference: str | None = None
+    ) -> None:
+        """Emit a finding."""
+        self.out.append(Finding(time_ns, side, rule, severity, text, reference))
+
+    def noise(self, side: Side, span: Span, why: str) -> None:
+        """Emit bytes that cannot be decoded, as a message and as a finding that shows them."""
+        self.message("noise", side, span)
+        shown = span.raw[:_SHOWN_BYTES].hex(" ") + ("…" if len(span.raw) > _SHOWN_BYTES else "")
+        text = f"{len(span.raw)} bytes from the {side} cannot be decoded ({why}): {shown}"
+        self.finding(span.last_ns, side, "noise", "warning", text)
+
+    def decode(
+        self, span: Span, side: Side, connect_id: ConnectId, name: str, *, via: Via, encoding: str, body: bytes
+    ) -> Data:
+        """Make the record of payload that stands as ``body`` in a line; hex that is none stays as it is."""
+        meant = decode_payload(body, encoding)
+        if meant is None:
+            text = f"{name}: the payload is not pairs of hex digits, as the encoding of connection {connect_id} demands"
+            self.finding(span.last_ns, side, "payload.hex", "warning", text)
+            encoding, meant = "raw", body
+        kind: Any = encoding
+        return Data(span.last_ns, side, connect_id, name, via, kind, len(meant), meant.hex())
+
+
+def connection(params: Params) -> ConnectId:
+    """Return the connection that parameters name, if any."""
+    value = params.get("connect_id")
+    return value if isinstance(value, int | str) else None
+
+
+def is_text(line: bytes) -> bool:
+    """Tell text from noise: no control characters, and if it is not UTF-8, at least half of it ASCII."""
+    if _CONTROL.search(line):
+        return False
+    if line.isascii():
+        return len(line) > 1
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return 2 * len(_HIGH.findall(line)) <= len(line)
+    return True
+
+
+def short(line: bytes) -> str:
+    """Show a line, cut if it is long."""
+    return to_text(line if len(line) <= _SHOWN_TEXT else line[:_SHOWN_TEXT] + b"...")

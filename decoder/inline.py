@@ -1,0 +1,203 @@
+"""Lines of the module with payload inside: ``+MIPURC: "rtcp",0,5,`` and then five bytes that may be anything.
+
+Strategy: the catalog gives a regular expression for what stands in front of the payload. A length is believed only
+if a line end stands where the payload ends: as many bytes as announced, or twice as many hex digits, in quotes or
+not, after a blank or not. What cannot end a line is excluded byte by byte, so the decision does not depend on how
+much has arrived beyond it. If everything is excluded, the payload ends at the next plausible line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from decoder import grammar
+from decoder.catalog import Inline, best
+from decoder.context import Context, connection
+from decoder.events import Data
+from decoder.framing import Span
+from decoder.transactions import SECOND, Answer
+from decoder.values import to_text
+
+GAP_NS = 1 * SECOND
+"""Silence after which the rest of an announced payload is not expected any more."""
+_PLAUSIBLE_LINE = re.compile(rb"\r\n(?:\r\n)?(?:\+[A-Z]+[:=]|OK\r|ERROR\r|\^[A-Z]+|AT[+^])")
+_LINE_END = re.compile(rb"[\r\n]")
+_REST_OF_LINE = re.compile(rb"[ \t]*\d+[ \t]*(?=[\r\n]|\Z)")
+_NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
+_LEADS = (b"", b'"', b" ", b' "')
+
+Take = Callable[[Answer, bytes, Span, Data | None], None]
+
+
+class InlineReader:
+    """Takes lines with payload inside from the module's wire and hands them to ``take``."""
+
+    def __init__(self, context: Context, take: Take) -> None:
+        self._context = context
+        self._wire = context.module
+        self._take = take
+        self._awaited: Inline | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the rest of an announced payload is awaited."""
+        return self._awaited is not None
+
+    def step(self, settled: bool) -> bool | None:
+        """Try to take a line with payload inside. True: taken; False: wait for more; None: an ordinary line."""
+        self._awaited = None
+        for inline in self._context.catalog.inline:
+            match = self._wire.match(inline.head)
+            if match is not None and self._carries_payload(inline, match):
+                return self._find_payload(inline, match, settled)
+        return None
+
+    def whole_line(self, line: bytes, span: Span) -> bool:
+        """Take an ordinary line that announces payload but does not carry it as announced.
+
+        Either it gives counts, as in the buffered modes, or what follows up to the end of the line is payload.
+        """
+        for inline in self._context.catalog.inline:
+            match = inline.head.match(line)
+            if match is None or not _is_length(match[_counter(inline)]):
+                continue
+            if self._carries_payload(inline, match):
+                self._emit(inline, match["line"], line[match.end() :], line, span, "raw")
+                return True
+            text = to_text(line).partition(":" if b":" in line else "=")[2].strip(grammar.BLANK)
+            syntaxes = self._context.catalog.urcs[inline.name].syntaxes
+            arguments = best([syntax for syntax in syntaxes if syntax.payload < 0], text)
+            self._take(self._context.pairing.answer(line, arguments), line, span, None)
+            return True
+        return False
+
+    def pass_time(self, now_ns: int) -> bool:
+        """Give up on a payload whose rest has not come by ``now_ns``. True if it was given up."""
+        if self._awaited is None or self._wire.last_ns is None:
+            return False
+        deadline = self._wire.last_ns + GAP_NS
+        if deadline > now_ns:
+            self._context.wake(deadline)
+            return False
+        self.give_up()
+        return True
+
+    def give_up(self) -> None:
+        """Take what there is of a payload whose rest did not come."""
+        inline, self._awaited = self._awaited, None
+        match = self._wire.match(inline.head) if inline is not None else None
+        if inline is None or match is None:
+            return
+        end = len(self._wire.buffer)
+        whole = end - match.end() == int(match[_counter(inline)])
+        if whole or self._resume(inline, match, end, True) is None:
+            self._line(inline, match, (match.end(), end), end, "raw", True)
+
+    def _carries_payload(self, inline: Inline, match: re.Match[bytes]) -> bool:
+        """Tell whether payload follows, and not a count as in the buffered modes."""
+        if not _is_length(match[_counter(inline)]):
+            return False
+        if not inline.cached:
+            return True
+        connect_id = _number(match.groupdict().get("connect_id"))
+        modes = [self._context.states.get(name, connect_id) for name in inline.cached]
+        if any(mode in values for mode, values in zip(modes, inline.cached.values(), strict=True)):
+            return False
+        return any(mode is not None for mode in modes) or not self._gives_count(inline, match)
+
+    def _gives_count(self, inline: Inline, match: re.Match[bytes]) -> bool:
+        rest = _REST_OF_LINE.match(match.string, match.end())
+        urc = self._context.catalog.urcs.get(inline.name)
+        length = int(match[_counter(inline)])
+        if rest is None or urc is None or len(rest[0]) in (length, 2 * length):
+            return False
+        count = inline.syntax.payload + 1
+        return any(one.minimum <= count <= one.maximum for one in urc.syntaxes if one.payload < 0)
+
+    def _find_payload(self, inline: Inline, match: re.Match[bytes], settled: bool) -> bool | None:
+        """Find where the payload ends.
+
+        ``limit`` is how far one has to read to exclude what is excluded: only bytes up to there take part.
+        """
+        buffer, start = self._wire.buffer, match.end()
+        length = int(match[_counter(inline)])
+        encoding = self._context.states.encoding(inline.encoding, _number(match.groupdict().get("connect_id")))
+        raw, in_hex = (length, encoding or "raw"), (2 * length, "hex")
+        candidates = (in_hex, (length, "raw")) if encoding == "hex" else (raw, in_hex)
+        waiting, limit = False, start
+        for size, kind in candidates:
+            for lead in _LEADS:
+                if not buffer.startswith(lead, start):
+                    continue
+                quote = lead[-1:] == b'"'
+                begin = start + len(lead)
+                end = begin + size + quote
+                if kind == "hex" and (not size or (bad := _NOT_HEX.search(buffer, begin, begin + size))):
+                    limit = max(limit, bad.end() if size and bad else start)
+                    continue
+                if len(buffer) <= end:
+                    waiting = True
+                    continue
+                limit = max(limit, end + 1)
+                if _ends_line(buffer, end) and (not quote or buffer[end - 1 : end] == b'"'):
+                    return self._line(inline, match, (begin, begin + size), end, kind, settled)
+        if not waiting:
+            return self._resume(inline, match, limit, settled)
+        self._awaited = inline
+        if self._wire.last_ns is not None:
+            self._context.wake(self._wire.last_ns + GAP_NS)
+        return False
+
+    def _resume(self, inline: Inline, match: re.Match[bytes], limit: int, settled: bool) -> bool | None:
+        """The length leads to no line end: bytes were lost, or it is wrong. Go on with the next line before limit."""
+        buffer, start = self._wire.buffer, match.end()
+        stop = _PLAUSIBLE_LINE.search(buffer, start, limit) or _LINE_END.search(buffer, start, limit)
+        if stop is None:
+            return None
+        return self._line(inline, match, (start, stop.start()), stop.start(), "raw", settled)
+
+    def _line(
+        self, inline: Inline, match: re.Match[bytes], body: tuple[int, int], end: int, encoding: str, settled: bool
+    ) -> bool:
+        wire, buffer = self._wire, self._wire.buffer
+        if not settled and buffer[end:] == b"\r":
+            self._context.set_loose(wire, True)
+            return False
+        stop = end + (buffer[end : end + 1] == b"\r")
+        stop += buffer[stop : stop + 1] == b"\n"
+        line = buffer[match.start("line") : end]
+        self._emit(inline, match["line"], buffer[slice(*body)], line, wire.take(stop), encoding)
+        return True
+
+    def _emit(self, inline: Inline, head: bytes, body: bytes, line: bytes, span: Span, encoding: str) -> None:
+        parts = grammar.parse_information(to_text(head))
+        before = grammar.split_arguments(parts[1])[: inline.syntax.payload] if parts else []
+        arguments = inline.syntax.read([*before, to_text(body)])
+        announced = arguments.params.get(_counter(inline))
+        if isinstance(announced, int) and len(body) != announced and (encoding != "hex" or len(body) != 2 * announced):
+            text = f"{inline.name}: {announced} bytes of payload were announced, {len(body)} came"
+            self._context.finding(span.last_ns, "module", "payload.length", "warning", text)
+        answer = self._context.pairing.answer(line, arguments)
+        data = self._context.decode(
+            span, "module", connection(arguments.params), inline.name,
+            via="urc" if answer.owner is None else "answer", encoding=encoding, body=body,
+        )  # fmt: skip
+        self._take(answer, line, span, data)
+
+
+def _counter(inline: Inline) -> str:
+    return inline.syntax.params[inline.syntax.payload].length
+
+
+def _is_length(text: bytes) -> bool:
+    return text.strip().isdigit() and len(text) <= 8
+
+
+def _number(text: bytes | None) -> int | None:
+    return int(text) if text is not None and text.strip().isdigit() else None
+
+
+def _ends_line(buffer: bytes, end: int) -> bool:
+    """Tell whether a line ends at ``end``. Between CR and LF it does not: then a byte of payload was lost."""
+    return buffer[end] == 0x0D or (buffer[end] == 0x0A and buffer[end - 1] != 0x0D)

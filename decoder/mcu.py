@@ -1,0 +1,305 @@
+"""What the MCU sends: command lines, and payload after a prompt.
+
+Strategy: three modes. In ``lines`` a command line ends at its CR. A command that announces payload leads to
+``held``: whether the next bytes are payload or a line is for the module to say, so they wait. Its prompt leads to
+``payload``: as many bytes as announced, or, without a length, what comes until Ctrl-Z or the module's answer. Then
+it is lines again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from decoder import grammar
+from decoder.context import MAX_LINE, NEVER, Context, connection, is_text, short
+from decoder.events import Data, Transaction
+from decoder.framing import Span
+from decoder.transactions import SECOND, CommandLine, Open
+from decoder.values import to_text
+
+HOLD_NS = 10 * SECOND
+PAYLOAD_GAP_NS = 30 * SECOND
+_NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
+_BLANKS = b"\r\n \0"
+
+
+class _Payload:
+    """Payload that a command announced. ``length`` 0: without a length. ``finished``: the module has answered."""
+
+    __slots__ = ("deadline_ns", "entry", "finished", "length", "open", "taken")
+
+    def __init__(self, entry: CommandLine, waiting: Open, length: int) -> None:
+        self.entry = entry
+        self.open = waiting
+        self.length = length
+        self.finished = False
+        self.taken = 0
+        self.deadline_ns = NEVER
+
+
+class McuReader:
+    """Takes spans from the MCU's wire. ``echo`` is payload whose echo may come back on the module's wire."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._wire = context.mcu
+        self._mode: Literal["lines", "held", "payload"] = "lines"
+        self._payload: _Payload | None = None
+        self._bare_cr = False
+        self.echo: tuple[bytes, Transaction] | None = None
+
+    # the other parts
+
+    @property
+    def awaits_prompt(self) -> bool:
+        """Whether a command waits for the module's prompt."""
+        return self._mode == "held"
+
+    def reset(self) -> None:
+        """Forget any announced payload: transparent mode begins."""
+        self._become_lines()
+
+    def pump(self) -> None:
+        """Take whatever can be taken."""
+        while self.step():
+            pass
+
+    def resume(self) -> None:
+        """Read what was held back as lines. The other wire spoke, or time passed: a CR at the end ends a line."""
+        self.pump()
+        self.settle()
+
+    def prompt(self, span: Span, waiting: Open | None) -> None:
+        """Take the module's prompt; ``waiting`` is the command that it answers if none announced payload."""
+        payload = self._payload
+        if payload is None and waiting is not None:
+            payload = self._payload = _Payload(self._context.pairing.pending[0], waiting, 0)
+        owner = payload.open.record if payload else None
+        self._context.message("prompt", "module", span, text=">", owner=owner)
+        if payload is not None:
+            self._mode = "payload"
+            self._postpone(span.last_ns, PAYLOAD_GAP_NS)
+            self.pump()
+
+    def module_speaks(self) -> None:
+        """A line of the module came: what the MCU sent before it, without an announced length, is payload."""
+        payload, size = self._payload, len(self._wire)
+        if payload is not None and not payload.length and self._mode == "payload" and size:
+            self._take(payload, size, size - (self._wire.waiting()[-1:] == b"\x1a"))
+
+    def result(self, good: bool) -> None:
+        """A final result came while payload was awaited or incomplete."""
+        payload = self._payload
+        if payload is None:
+            return
+        if self._mode == "held":
+            self._become_lines()
+            self.resume()
+        elif not payload.length:
+            self._become_lines()
+        elif good:
+            if len(self._wire):
+                self._take(payload, len(self._wire), len(self._wire))
+            payload.finished = True
+        else:
+            self._give_up("the module ended it with an error")
+
+    def end(self, why: str) -> None:
+        """Stop waiting for payload and go on with lines."""
+        if self._payload is not None:
+            self._give_up(why)
+            self.resume()
+
+    def pass_time(self, now_ns: int) -> None:
+        """Give up on payload that has not come by ``now_ns``."""
+        if self._payload is not None:
+            if self._payload.deadline_ns <= now_ns:
+                self.end("the MCU stopped sending")
+            else:
+                self._context.wake(self._payload.deadline_ns)
+
+    # lines
+
+    def step(self) -> bool:
+        """Take the next span; False if more bytes, time or the module must decide first."""
+        wire = self._wire
+        if not len(wire):
+            return False
+        if self._payload is not None and self._mode != "lines":
+            return self._payload_step(self._payload)
+        match = wire.match(grammar.LINE)
+        if match is None:
+            return self._no_line()
+        end = match.end()
+        if match[2] == b"\r\n" and self._bare_cr and self._announces_payload(match[1]):
+            end -= 1
+        self._line(match[1], match.start(1), end)
+        return True
+
+    def _no_line(self) -> bool:
+        wire = self._wire
+        repeat = wire.match(grammar.REPEAT)
+        if repeat:
+            self.command(b"A/", wire.take(repeat.end()))
+            return True
+        if len(wire) > MAX_LINE:
+            self._context.noise("mcu", wire.take_all(), "a line without end")
+            return False
+        self._context.set_loose(wire, True)
+        return False
+
+    def settle(self) -> None:
+        """Decide what only the next byte could have told: no such byte came."""
+        wire = self._wire
+        if not len(wire) or self._mode == "held":
+            return
+        if self._payload is not None:
+            self._settle_payload(self._payload)
+            return
+        match = wire.match(grammar.SETTLED_LINE)
+        if match:
+            self._bare_cr = match[2] == b"\r"
+            self._line(match[1], match.start(1), match.end())
+            self.pump()
+        elif wire.waiting().strip(_BLANKS) == b"+++":
+            self.command(b"+++", wire.take_all())
+
+    def _announces_payload(self, line: bytes) -> bool:
+        """Tell whether payload may follow the line at once. An MCU that ends lines with CR alone sends no LF."""
+        return any(
+            one.command is not None and one.command.payload is not None and one.payload is None
+            for one in self._context.pairing.read(line)
+        )
+
+    def _line(self, line: bytes, start: int, end: int) -> None:
+        context, wire = self._context, self._wire
+        begin = grammar.command_start(line)
+        if begin < 0:
+            span = wire.take(end)
+            if is_text(line):
+                context.message("text", "mcu", span, text=to_text(line))
+                text = f"the MCU sent text that is no command: {short(line)}"
+                context.finding(span.last_ns, "mcu", "mcu.text", "note", text)
+            else:
+                context.noise("mcu", span, "not a command line; wrong line speed?")
+            return
+        if begin > 0:
+            context.noise("mcu", wire.take(start + begin), "in front of a command line")
+            line = line[begin:]
+        self.command(line.rstrip(b" "), wire.take(end))
+
+    def command(self, line: bytes, span: Span) -> None:
+        """Open the commands of a command line; note what payload it carries or announces."""
+        context = self._context
+        entry = context.pairing.command(line, span.last_ns)
+        context.expected_ok = None
+        opens = entry.opens
+        context.message("command", "mcu", span, text=to_text(line), commands=tuple([one.record for one in opens]))
+        for waiting in opens:
+            command = waiting.command
+            if command is None:
+                continue
+            if waiting.payload is not None:
+                self._carried(waiting, span)
+            elif command.payload is not None and waiting.record.form == "set":
+                length = waiting.record.params.get(command.payload.length)
+                self._payload = _Payload(entry, waiting, length if isinstance(length, int) else 0)
+                self._mode = "held"
+                self._postpone(span.last_ns, HOLD_NS)
+
+    def _carried(self, waiting: Open, span: Span) -> None:
+        """Emit the payload that stands in a command."""
+        context, record, body, command = self._context, waiting.record, waiting.payload, waiting.command
+        if body is None or command is None:
+            return
+        syntax = next(one for one in command.syntaxes if one.payload >= 0)
+        announced = record.params.get(syntax.params[syntax.payload].length)
+        number = announced if isinstance(announced, int) else 0
+        connect_id = connection(record.params)
+        looks_hex = number and len(body) == 2 * number and not _NOT_HEX.search(body)
+        encoding = context.states.encoding(command.encoding, connect_id) or ("hex" if looks_hex else "raw")
+        data = context.decode(span, "mcu", connect_id, record.name, via="command", encoding=encoding, body=body)
+        context.out.append(data)
+        counted = len(body) // 2 if encoding == "hex" else len(body)
+        if number not in (0, counted):
+            text = f"{record.name}: the command announces {number} bytes but carries {counted}"
+            context.finding(span.last_ns, "mcu", "send.length", "error", text)
+
+    # payload
+
+    def _become_lines(self) -> None:
+        self._mode = "lines"
+        self._payload = None
+
+    def _postpone(self, time_ns: int | None, gap_ns: int) -> None:
+        if self._payload is not None:
+            self._payload.deadline_ns = NEVER if time_ns is None else time_ns + gap_ns
+            self._context.wake(self._payload.deadline_ns)
+
+    def _payload_step(self, payload: _Payload) -> bool:
+        wire = self._wire
+        if self._mode == "held":
+            if len(wire) <= MAX_LINE:
+                return False
+            self._give_up("more bytes than any payload")
+            return True
+        self._postpone(wire.last_ns, PAYLOAD_GAP_NS)
+        if payload.finished:
+            rest = wire.waiting().lstrip(_BLANKS)
+            if rest.upper() in (b"", b"A", b"AT"):
+                self._context.set_loose(wire, True)
+                return False
+            if grammar.command_start(rest[:3]) == 0:
+                self._give_up("the MCU sent a command instead")
+                return True
+        left = payload.length - payload.taken
+        if payload.length and len(wire) >= left:
+            self._complete(payload, left, left)
+            return True
+        if not payload.length and len(wire) > MAX_LINE:
+            self._give_up("no end of the payload was found")
+            return True
+        self._context.set_loose(wire, not payload.length)
+        return False
+
+    def _settle_payload(self, payload: _Payload) -> None:
+        size = len(self._wire)
+        if payload.length:
+            left = payload.length - payload.taken
+            if size >= left:
+                self._complete(payload, left, left)
+                self.pump()
+        elif self._wire.waiting()[-1:] in (b"\x1a", b"\x1b"):
+            self._complete(payload, size, size - 1)
+
+    def _complete(self, payload: _Payload, size: int, meant: int) -> None:
+        """Take the last ``size`` bytes of a payload, of which the first ``meant`` count (no Ctrl-Z)."""
+        raw = self._take(payload, size, meant)
+        self._become_lines()
+        if payload.entry.echoed:
+            self.echo = (raw, payload.open.record)
+
+    def _take(self, payload: _Payload, size: int, meant: int) -> bytes:
+        wire = self._wire
+        span = wire.take(wire.position + size)
+        record = payload.open.record
+        body = span.raw[:meant]
+        connect_id = connection(record.params)
+        data = Data(span.last_ns, "mcu", connect_id, record.name, "prompt", "raw", meant, body.hex())
+        self._context.message("data", "mcu", span, owner=record, data=data)
+        self._context.out.append(data)
+        payload.taken += size
+        return span.raw
+
+    def _give_up(self, why: str) -> None:
+        """Stop waiting for the rest of a payload; what has come of it is payload, unless the MCU went on."""
+        payload = self._payload
+        if payload is not None and self._mode == "payload":
+            have = 0 if payload.finished else len(self._wire)
+            if have:
+                self._take(payload, have, have)
+            if payload.length:
+                text = f"{payload.open.record.raw}: {payload.length} bytes were announced, {payload.taken} came ({why})"
+                self._context.finding(self._wire.last_ns, "mcu", "send.short", "warning", text)
+        self._become_lines()

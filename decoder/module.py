@@ -1,0 +1,259 @@
+"""What the module sends: echoes, prompts, information responses, results, URCs.
+
+Strategy: take a line, look at what it begins with, and ask the pairing whose it is. A prompt has no line end and is
+recognised only where one is expected, or when nothing follows it. Whether an OK right behind a URC is the URC's own
+or a command's is decided by the dialect and by what this session has shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from decoder import grammar
+from decoder.catalog import UNFIT
+from decoder.context import MAX_LINE, Context, is_text, short
+from decoder.events import Data, MessageKind, Result
+from decoder.framing import Span
+from decoder.inline import InlineReader
+from decoder.mcu import McuReader
+from decoder.transactions import Answer, CommandLine, Open, urc_record
+from decoder.transparent import Transparent
+from decoder.values import to_text
+
+
+class ModuleReader:
+    """Takes lines from the module's wire."""
+
+    def __init__(self, context: Context, mcu: McuReader, transparent: Transparent) -> None:
+        self._context = context
+        self._wire = context.module
+        self._mcu = mcu
+        self._transparent = transparent
+        self.inline = InlineReader(context, self._answer)
+        self._own_ok_seen: set[str] = set()
+        self._verbose: bool | None = None
+
+    # lines
+
+    def step(self, settled: bool = False) -> bool:
+        """Take the next line; False if more bytes or time must decide first. ``settled``: no more bytes come."""
+        wire = self._wire
+        if not len(wire) or self._transparent.active:
+            return False
+        if self._mcu.awaits_prompt and (match := wire.match(grammar.PROMPT)):
+            self._mcu.prompt(wire.take(match.end()), None)
+            return True
+        if self._mcu.echo is not None and (decided := self._payload_echo(*self._mcu.echo, settled)) is not None:
+            return decided
+        self._mcu.module_speaks()
+        inline = wire.match(self._context.catalog.inline_head) is not None
+        if inline:
+            taken = self.inline.step(settled)
+            if taken is not None:
+                return taken
+        match = wire.match(grammar.SETTLED_LINE if settled else grammar.LINE)
+        if match is None:
+            return self._no_line(settled)
+        span = wire.take(match.end())
+        if not inline or not self.inline.whole_line(match[1], span):
+            self._line(match[1], span, match[2] == b"\r")
+        return True
+
+    def settle(self) -> None:
+        """Decide what only the next byte could have told: no such byte came."""
+        while self.step(settled=True):
+            pass
+
+    def _no_line(self, settled: bool) -> bool:
+        wire = self._wire
+        if len(wire) > MAX_LINE:
+            self._context.noise("module", wire.take_all(), "a line without end")
+            return False
+        pending = self._context.pairing.pending
+        if pending and (match := wire.match(grammar.LONE_PROMPT)):
+            if settled:
+                self._mcu.prompt(wire.take(match.end()), pending[0].opens[-1])
+                return True
+            self._context.set_loose(wire, True)
+        elif wire.buffer.endswith(b"\r"):
+            self._context.set_loose(wire, not settled)
+        return False
+
+    def _payload_echo(self, payload: bytes, record: Any, settled: bool) -> bool | None:
+        """Take the echo of payload. False: wait for the rest of it; None: it is not echoed."""
+        raw = self._wire.waiting()
+        rest = raw.lstrip(b" ")
+        if rest.startswith(payload):
+            self._mcu.echo = None
+            end = self._wire.position + len(raw) - len(rest) + len(payload)
+            self._context.message("echo", "module", self._wire.take(end), owner=record)
+            return True
+        if settled or not payload.startswith(rest):
+            self._mcu.echo = None
+            return None
+        self._context.set_loose(self._wire, True)
+        return False
+
+    def _line(self, line: bytes, span: Span, bare_cr: bool) -> None:
+        text = line.rstrip(b" ")
+        pairing = self._context.pairing
+        code = grammar.FINAL_CODES.get(text)
+        if code is not None:
+            self._result(Result(code), text, span)
+        elif text[:1] in (b"+", b"^"):
+            error = grammar.parse_error(to_text(text)) if text[:2] == b"+C" else None
+            if error:
+                self._error(error, text, span)
+            else:
+                self._answer(pairing.answer(text), text, span)
+        elif text[:2] in (b"AT", b"at", b"At", b"A/", b"a/") and (entry := pairing.echo(text)):
+            self._context.message("echo", "module", span, text=to_text(text), owner=entry.opens[0].record)
+        elif text[:7] == b"CONNECT" and self._connect(text, span):
+            return
+        elif bare_cr and pairing.pending and self._verbose is not True and text in grammar.NUMERIC_CODES:
+            self._numeric(grammar.NUMERIC_CODES[text], text, span)
+        elif not is_text(line):
+            self._context.noise("module", span, "lost bytes or wrong line speed?")
+        else:
+            self._answer(pairing.answer(text), text, span)
+
+    def _numeric(self, code: str, text: bytes, span: Span) -> None:
+        if code == "CONNECT":
+            self._connect(b"CONNECT", span)
+        else:
+            self._result(Result(code), text, span)
+
+    # answers
+
+    def _answer(self, answer: Answer, line: bytes, span: Span, data: Data | None = None) -> None:
+        context, arguments = self._context, answer.arguments
+        context.expected_ok = None
+        fields: dict[str, Any] = {
+            "text": to_text(line), "name": answer.name, "params": arguments.params, "labels": arguments.labels,
+            "data": data,
+        }  # fmt: skip
+        if answer.owner is None:
+            context.message("urc" if answer.name else "text", "module", span, **fields)
+            context.out.append(urc_record(answer, line, span.last_ns))
+        else:
+            record = answer.owner.record
+            kind: MessageKind = "urc" if answer.late else "information"
+            if answer.late and record.time_ns is not None and span.last_ns is not None:
+                fields["latency_ns"] = span.last_ns - record.time_ns
+            context.message(kind, "module", span, owner=record, **fields)
+            command = answer.owner.command
+            if command is not None and command.sets and record.form != "test":
+                context.states.apply(command.sets, arguments.params, defaults=False)
+            context.pairing.attach(answer, line, span.last_ns)
+        if arguments.fit >= UNFIT and answer.dialect is not None:
+            text = f"{short(line)}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
+            context.finding(span.last_ns, "module", "parameters", "note", text)
+        if data is not None:
+            context.out.append(data)
+        if answer.urc is not None and (answer.owner is None or answer.late):
+            if answer.urc.ok != "never":
+                context.expected_ok = answer.urc.name
+            if answer.urc.spec.reboot:
+                self._reboot(span, answer)
+
+    def _reboot(self, span: Span, answer: Answer) -> None:
+        context = self._context
+        if context.pairing.pending or context.pairing.late or context.states:
+            text = f"the module restarted ({answer.name}); what was open is lost"
+            context.finding(span.last_ns, "module", "module.rebooted", "warning", text)
+        context.pairing.abandon_all()
+        context.states.clear()
+        self._verbose = None
+        self._mcu.end("the module restarted")
+
+    # results
+
+    def _result(self, result: Result, text: bytes, span: Span) -> None:
+        context, pairing = self._context, self._context.pairing
+        if context.expected_ok is not None and result.code == "OK" and self._is_own_ok(context.expected_ok):
+            self._own_ok_seen.add(context.expected_ok)
+            context.expected_ok = None
+            context.message("urc", "module", span, text="OK")
+            return
+        context.expected_ok = None
+        good = result.error is None and result.code in ("OK", "CONNECT", "SEND OK")
+        self._mcu.result(good)
+        marker = len(context.out)
+        entry = pairing.result(result, span.last_ns)
+        records = context.out[marker:]
+        del context.out[marker:]
+        if entry is None:
+            self._unexpected(result, text, span)
+            return
+        record = entry.opens[-1].record
+        context.message(
+            "result", "module", span, text=to_text(text), owner=record, result=result, latency_ns=record.latency_ns
+        )
+        context.out.extend(records)
+        if good:
+            for waiting in entry.opens:
+                self._succeeded(waiting, result)
+        else:
+            self._failed(entry, result, to_text(text), span)
+
+    def _unexpected(self, result: Result, text: bytes, span: Span) -> None:
+        kind: MessageKind = "urc" if result.code == "NO CARRIER" else "result"
+        self._context.message(kind, "module", span, text=to_text(text), result=result)
+        if kind == "result":
+            why = f"{to_text(text)}: a result that no command waits for"
+            self._context.finding(span.last_ns, "module", "result.unexpected", "note", why)
+
+    def _is_own_ok(self, name: str) -> bool:
+        """Decide whether an OK right behind a URC is the URC's own (ica, onemo-tcpip) or a command's."""
+        urc, pending = self._context.catalog.urcs[name], self._context.pairing.pending
+        if urc.ok == "always" or not pending:
+            return True
+        waiting = pending[0].opens[-1]
+        needs_answer = waiting.command is not None and waiting.record.form in waiting.command.answers
+        return name in self._own_ok_seen and needs_answer and not pending[0].answered
+
+    def _error(self, error: tuple[str, str], text: bytes, span: Span) -> None:
+        pending = self._context.pairing.pending
+        dialect = pending[0].opens[-1].record.dialect if pending else None
+        self._result(Result(error[0], self._context.catalog.error(error[0], error[1], dialect)), text, span)
+
+    def _failed(self, entry: CommandLine, result: Result, text: str, span: Span) -> None:
+        waiting = entry.opens[-1]
+        meaning = f" ({result.error.text})" if result.error and result.error.text else ""
+        spec = waiting.command.spec if waiting.command else None
+        reference = f"{waiting.record.dialect} {spec.section}" if spec else None
+        message = f"{to_text(entry.text)}: the module answered {text}{meaning}"
+        self._context.finding(span.last_ns, "module", "command.error", "error", message, reference)
+
+    def _succeeded(self, waiting: Open, result: Result) -> None:
+        record, command = waiting.record, waiting.command
+        if record.form == "basic":
+            if record.name == "V":
+                self._verbose = record.params.get("value") == 1
+            elif record.name in ("Z", "&F"):
+                self._verbose = None
+        if command is None:
+            return
+        if record.form == "set" and command.sets:
+            self._context.states.apply(command.sets, record.params, defaults=True)
+        if result.code == "CONNECT" and command.stream is not None:
+            self._transparent.enter(record)
+
+    def _connect(self, text: bytes, span: Span) -> bool:
+        """Handle CONNECT: the final result of a waiting command, or the late result of an earlier one."""
+        pending = self._context.pairing.pending
+        for entry in pending:
+            command = entry.opens[-1].command
+            if command is None or (command.stream is not None and not command.late):
+                self._result(Result("CONNECT"), text, span)
+                return True
+        answer = self._context.pairing.answer(text)
+        owner = answer.owner
+        if owner is None or not answer.late:
+            if pending:
+                self._result(Result("CONNECT"), text, span)
+            return bool(pending)
+        self._answer(answer, text, span)
+        if owner.command is not None and owner.command.stream is not None:
+            self._transparent.enter(owner.record)
+        return True
