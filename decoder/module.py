@@ -45,7 +45,6 @@ class ModuleReader:
             return True
         if self._mcu.echo is not None and (decided := self._payload_echo(*self._mcu.echo, settled)) is not None:
             return decided
-        self._mcu.module_speaks()
         inline = wire.match(self._context.catalog.inline_head) is not None
         if inline:
             taken = self.inline.step(settled)
@@ -127,6 +126,7 @@ class ModuleReader:
 
     def _answer(self, answer: Answer, line: bytes, span: Span, data: Data | None = None) -> None:
         context, arguments = self._context, answer.arguments
+        self._mcu.module_speaks()
         context.expected_ok = None
         fields: dict[str, Any] = {
             "text": to_text(line), "name": answer.name, "params": arguments.params, "labels": arguments.labels,
@@ -170,6 +170,7 @@ class ModuleReader:
 
     def _result(self, result: Result, text: bytes, span: Span) -> None:
         context, pairing = self._context, self._context.pairing
+        self._mcu.module_speaks()
         if context.expected_ok is not None and result.code == "OK" and self._is_own_ok(context.expected_ok):
             self._own_ok_seen.add(context.expected_ok)
             context.expected_ok = None
