@@ -50,6 +50,8 @@ class Session:
             return []
         if context.loose[other.side]:
             self._settle(other)
+        if context.loose[side] and (time_ns is None) != (wire.last_ns is None):
+            self._settle(wire)
         if time_ns is not None:
             if time_ns < self._now_ns and context.loose[side]:
                 self._settle(wire)
