@@ -30,6 +30,8 @@ _IF_NAME, _IF_DESCRIPTION, _IF_SPEED, _IF_TSRESOL, _IF_TSOFFSET = 2, 3, 8, 9, 14
 _EPB_FLAGS = 2
 _NS = 1_000_000_000
 _EPB_HEAD = struct.Struct("<IIIIIII")
+_BLOCK_START = {order: struct.Struct(order + "II") for order in "<>"}
+_EPB_START = {order: struct.Struct(order + "IIII") for order in "<>"}
 _EPB_FLAGS_OPT = struct.Struct("<HHI")
 
 
@@ -103,13 +105,32 @@ class Interface:
 
 @dataclass(slots=True)
 class Packet:
-    """One packet: its interface, time in ns since the epoch (None in a simple packet block), bytes, notes."""
+    """One packet: its interface, time in ns since the epoch (None in a simple packet block), and its bytes.
+
+    ``options`` are kept as they stand in the file and read only when somebody asks for them.
+    """
 
     interface: Interface
     time_ns: int | None
     data: bytes
-    direction: int = 0
-    comment: str = ""
+    options: bytes = b""
+    order: str = "<"
+
+    @property
+    def direction(self) -> int:
+        """INBOUND, OUTBOUND, or 0 if the file does not tell."""
+        for code, value in _options(self.order, self.options, 0):
+            if code == _EPB_FLAGS and len(value) == 4:
+                return int(struct.unpack(self.order + "I", value)[0]) & 3
+        return 0
+
+    @property
+    def comment(self) -> str:
+        """The packet's comment, or ""."""
+        for code, value in _options(self.order, self.options, 0):
+            if code == _OPT_COMMENT:
+                return value.decode("utf-8", "replace")
+        return ""
 
 
 @dataclass(slots=True)
@@ -154,7 +175,7 @@ class Reader:
             if section is None:
                 raise AtsharkError(f"{self._name}: not a pcapng file (it does not begin with a section header)")
             order = section.order
-            kind, total = struct.unpack(order + "II", head[:8])
+            kind, total = _BLOCK_START[order].unpack_from(head)
             if total < 12 or total % 4 or total > _MAX_BLOCK:
                 self.truncated = f"the block at byte {position} has an impossible length of {total} bytes"
                 break
@@ -174,17 +195,14 @@ class Reader:
     def _block(self, section: _Section, kind: int, body: bytes) -> Packet | None:
         order = section.order
         if kind == _EPB:
-            number, high, low, captured = struct.unpack_from(order + "IIII", body)
+            number, high, low, captured = _EPB_START[order].unpack_from(body)
             interface = section.interfaces[number]
             if captured > len(body) - 20:
                 raise IndexError
-            packet = Packet(interface, interface.to_ns(high << 32 | low), body[20 : 20 + captured])
-            for code, value in _options(order, body, 20 + captured + (-captured % 4)):
-                if code == _OPT_COMMENT:
-                    packet.comment = value.decode("utf-8", "replace")
-                elif code == _EPB_FLAGS and len(value) == 4:
-                    packet.direction = struct.unpack(order + "I", value)[0] & 3
-            return packet
+            end = 20 + captured
+            return Packet(
+                interface, interface.to_ns(high << 32 | low), body[20:end], body[end + (-captured % 4) :], order
+            )
         if kind == _SPB:
             size = min(struct.unpack_from(order + "I", body)[0], len(body) - 4)
             return Packet(section.interfaces[0], None, body[4 : 4 + size])

@@ -12,11 +12,11 @@ from typing import Any
 from decoder import grammar
 from decoder.catalog import UNFIT
 from decoder.context import MAX_LINE, Context, is_text, short
-from decoder.events import Data, MessageKind, Result
+from decoder.events import Data, Message, MessageKind, Result
 from decoder.framing import Span
 from decoder.inline import InlineReader
 from decoder.mcu import McuReader
-from decoder.transactions import Answer, CommandLine, Open, urc_record
+from decoder.transactions import Answer, CommandLine, Open, goes_transparent, urc_record
 from decoder.transparent import Transparent
 from decoder.values import to_text
 
@@ -128,26 +128,32 @@ class ModuleReader:
         context, arguments = self._context, answer.arguments
         self._mcu.module_speaks()
         context.expected_ok = None
-        fields: dict[str, Any] = {
-            "text": to_text(line), "name": answer.name, "params": arguments.params, "labels": arguments.labels,
-            "data": data,
-        }  # fmt: skip
-        if answer.owner is None:
-            context.message("urc" if answer.name else "text", "module", span, **fields)
-            context.out.append(urc_record(answer, line, span.last_ns))
+        raw, first_ns, time_ns = span
+        params, labels, owner = arguments.params, arguments.labels, answer.owner
+        text = to_text(line)
+        record, latency_ns = None, None
+        kind: MessageKind = "urc" if answer.name else "text"
+        if owner is not None:
+            record = owner.record
+            kind = "urc" if answer.late else "information"
+            if answer.late and record.time_ns is not None and time_ns is not None:
+                latency_ns = time_ns - record.time_ns
+        context.out.append(
+            Message(
+                kind, "module", first_ns, time_ns, raw, text, answer.name, params, labels,
+                owner=record, latency_ns=latency_ns, data=data,
+            )
+        )  # fmt: skip
+        if owner is None:
+            context.out.append(urc_record(answer, text, time_ns))
         else:
-            record = answer.owner.record
-            kind: MessageKind = "urc" if answer.late else "information"
-            if answer.late and record.time_ns is not None and span.last_ns is not None:
-                fields["latency_ns"] = span.last_ns - record.time_ns
-            context.message(kind, "module", span, owner=record, **fields)
-            command = answer.owner.command
-            if command is not None and command.sets and record.form != "test":
-                context.states.apply(command.sets, arguments.params, defaults=False)
-            context.pairing.attach(answer, line, span.last_ns)
+            command = owner.command
+            if command is not None and command.sets and owner.record.form != "test":
+                context.states.apply(command.sets, params, defaults=False)
+            context.pairing.attach(answer, text, time_ns)
         if arguments.fit >= UNFIT and answer.dialect is not None:
-            text = f"{short(line)}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
-            context.finding(span.last_ns, "module", "parameters", "note", text)
+            why = f"{short(line)}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
+            context.finding(time_ns, "module", "parameters", "note", why)
         if data is not None:
             context.out.append(data)
         if answer.urc is not None and (answer.owner is None or answer.late):
@@ -237,7 +243,7 @@ class ModuleReader:
             return
         if record.form == "set" and command.sets:
             self._context.states.apply(command.sets, record.params, defaults=True)
-        if result.code == "CONNECT" and command.stream is not None:
+        if result.code == "CONNECT" and goes_transparent(waiting):
             self._transparent.enter(record)
 
     def _connect(self, text: bytes, span: Span) -> bool:
@@ -255,6 +261,6 @@ class ModuleReader:
                 self._result(Result("CONNECT"), text, span)
             return bool(pending)
         self._answer(answer, text, span)
-        if owner.command is not None and owner.command.stream is not None:
+        if goes_transparent(owner):
             self._transparent.enter(owner.record)
         return True

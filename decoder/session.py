@@ -88,9 +88,12 @@ class Session:
         return self._drain()
 
     def _drain(self) -> list[Event]:
-        out = self._context.out[:]
-        self._context.out.clear()
-        return out
+        out = self._context.out
+        if not out:
+            return []
+        events = out[:]
+        out.clear()
+        return events
 
     def _pass_time(self, now_ns: int) -> None:
         context = self._context

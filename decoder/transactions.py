@@ -102,9 +102,17 @@ def _answered_by(waiting: Open, name: str) -> bool:
     return name in command.answer_names and waiting.record.form in command.answers
 
 
+def goes_transparent(waiting: Open) -> bool:
+    """Tell whether transparent mode follows when this command is answered with CONNECT."""
+    command = waiting.command
+    return command is not None and command.stream is not None and _has(command.stream.when, waiting.record)
+
+
 def _applies(when: dict[str, list[int | str]], record: Transaction) -> bool:
-    if record.form not in ("set", "exec"):
-        return False
+    return record.form in ("set", "exec") and _has(when, record)
+
+
+def _has(when: dict[str, list[int | str]], record: Transaction) -> bool:
     for name, values in when.items():
         value = record.params.get(name)
         if value not in values and not ("*" in values and value is not None):
@@ -326,7 +334,7 @@ class Pairing:
     def _generic(text: str) -> Arguments:
         return generic(grammar.split_arguments(text))
 
-    def attach(self, answer: Answer, line: bytes, time_ns: int | None) -> None:
+    def attach(self, answer: Answer, text: str, time_ns: int | None) -> None:
         """Put an answer into the record of its owner, and finish the owner if that was the last it waited for."""
         owner = answer.owner
         assert owner is not None
@@ -334,11 +342,11 @@ class Pairing:
         labels = answer.arguments.labels or msgspec.UNSET
         if not answer.late:
             if len(record.information) < _MAX_INFORMATION:
-                record.information.append(Information(answer.name, answer.arguments.params, to_text(line), labels))
+                record.information.append(Information(answer.name, answer.arguments.params, text, labels))
             return
         latency = None if time_ns is None or record.time_ns is None else time_ns - record.time_ns
         information = Information(
-            answer.name, answer.arguments.params, to_text(line), labels, time_ns=time_ns, latency_ns=latency
+            answer.name, answer.arguments.params, text, labels, time_ns=time_ns, latency_ns=latency
         )
         if len(record.urcs) < _MAX_INFORMATION:
             record.urcs.append(information)
@@ -508,8 +516,8 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
     return None
 
 
-def urc_record(answer: Answer, line: bytes, time_ns: int | None) -> Urc:
+def urc_record(answer: Answer, text: str, time_ns: int | None) -> Urc:
     """Make the record of a line that nobody waited for."""
     arguments = answer.arguments
     labels = arguments.labels or msgspec.UNSET
-    return Urc(time_ns, "module", answer.name, answer.dialect, arguments.params, to_text(line), labels=labels)
+    return Urc(time_ns, "module", answer.name, answer.dialect, arguments.params, text, labels=labels)

@@ -173,13 +173,13 @@ def _transparent(draw: st.DrawFn, built: Built, echo: bool) -> None:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> list[Chunk]:
-    """A session with bytes lost, changed, added, or chunks swapped."""
+    """A session with bytes lost, changed, added, chunks swapped or missing; perhaps without any times."""
     chunks = list(draw(sessions()).chunks)
     for _ in range(draw(st.integers(1, 4))):
         index = draw(st.integers(0, len(chunks) - 1))
         time_ns, side, data = chunks[index]
         at = draw(st.integers(0, max(0, len(data) - 1)))
-        action = draw(st.sampled_from(["lose", "change", "add", "swap", "cut", "untimed", "back"]))
+        action = draw(st.sampled_from(["lose", "change", "add", "swap", "cut", "untimed"]))
         if action == "lose":
             data = data[:at] + data[at + draw(st.integers(1, 10)) :]
         elif action == "change":
@@ -188,16 +188,27 @@ def damaged(draw: st.DrawFn) -> list[Chunk]:
             data = data[:at] + draw(st.one_of(st.binary(max_size=20), st.sampled_from(NASTY))) + data[at:]
         elif action == "swap":
             other = draw(st.integers(0, len(chunks) - 1))
-            chunks[index], chunks[other] = chunks[other], chunks[index]
-            continue
+            chunks[other], (side, data) = Chunk(chunks[other].time_ns, side, data), chunks[other][1:]
         elif action == "cut":
             chunks = chunks[: index + 1]
-        elif action == "untimed":
-            time_ns = None
         else:
-            time_ns = None if time_ns is None else time_ns - draw(st.integers(0, 10)) * 1000 * MS
+            chunks = [Chunk(None, one.side, one.data) for one in chunks]
+            time_ns = None
         chunks[index] = Chunk(time_ns, side, data)
     return [chunk for chunk in chunks if chunk.data]
+
+
+@st.composite
+def disordered(draw: st.DrawFn) -> list[Chunk]:
+    """A damaged session whose times run backwards here and there, or are partly unknown."""
+    chunks = draw(damaged())
+    for _ in range(draw(st.integers(1, 3))):
+        if chunks:
+            index = draw(st.integers(0, len(chunks) - 1))
+            time_ns, side, data = chunks[index]
+            earlier = None if time_ns is None else time_ns - draw(st.integers(0, 10)) * 1000 * MS
+            chunks[index] = Chunk(draw(st.sampled_from([None, earlier])), side, data)
+    return chunks
 
 
 @st.composite

@@ -14,7 +14,7 @@ from capture.chunk import Chunk, Side
 from capture.sources import open_source
 from decoder.events import Data, Event
 from decoder.session import Session
-from tests.generated import Built, damaged, recut, sessions
+from tests.generated import Built, damaged, disordered, recut, sessions
 from tests.helpers import as_json, events, messages, records, standard
 from wireshark.export import export
 
@@ -52,7 +52,7 @@ def test_1_bytes_are_conserved(built: Built) -> None:
 @common
 @given(st.data())
 def test_2_cutting_into_other_chunks_changes_nothing(data: st.DataObject) -> None:
-    chunks = data.draw(st.one_of(sessions().map(lambda built: built.chunks), damaged()))
+    chunks = data.draw(st.one_of(sessions().map(lambda built: built.chunks), damaged(), disordered()))
     assert as_json(records(data.draw(recut(chunks)))) == as_json(records(chunks))
 
 
@@ -64,7 +64,7 @@ def test_2_byte_by_byte_is_the_same(built: Built) -> None:
 
 
 @common
-@given(damaged())
+@given(st.one_of(damaged(), disordered()))
 def test_3_damage_never_raises_and_loses_no_byte(chunks: list[Chunk]) -> None:
     conserved(chunks, events(chunks))
 
@@ -83,7 +83,7 @@ def test_3_any_bytes_never_raise_and_are_conserved(pieces: list[tuple[Side, byte
 
 
 @common
-@given(damaged())
+@given(st.one_of(damaged(), disordered()))
 def test_3_decoding_recovers(chunks: list[Chunk]) -> None:
     """After any damage and some silence, plain commands are understood again within a few lines."""
     now = max((chunk.time_ns or 0 for chunk in chunks), default=0) + 400_000_000_000
