@@ -257,9 +257,10 @@ class ModuleReader:
         answer = self._context.pairing.answer(text)
         owner = answer.owner
         if owner is None or not answer.late:
-            if pending:
-                self._result(Result("CONNECT"), text, span)
-            return bool(pending)
+            if not pending:
+                return False
+            self._result(Result("CONNECT"), text, span)
+            return True
         self._answer(answer, text, span)
         if goes_transparent(owner):
             self._transparent.enter(owner.record)
