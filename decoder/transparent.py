@@ -146,10 +146,10 @@ class Transparent:
         wire = self._context.module
         waiting = wire.waiting()
         if stream.escape and (match := _ESCAPE_OK.match(waiting)):
+            self._mcu.command(b"+++", self._context.mcu.take_all())
             if match[1]:
                 self._run(stream, wire, wire.position + len(match[1]))
             self._stream = None
-            self._mcu.command(b"+++", self._context.mcu.take_all())
             return True
         if _NO_CARRIER.match(waiting) or self._connection_gone(stream, wire):
             if len(self._context.mcu):

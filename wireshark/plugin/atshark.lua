@@ -1349,20 +1349,11 @@ local function exact_time(pinfo)
   return math.floor(pinfo.rel_ts * 1e9 + 0.5)
 end
 
-local function add_params(tree, tvb, name, params)
+local function params_text(params)
   local shown = {}
-  for _, param in ipairs(params) do
-    local key, value, label, kind = param[1], param[2], param[3], param[4]
-    shown[#shown + 1] = key .. "=" .. value .. (label and label ~= value and " (" .. label .. ")" or "")
-    local known = param_fields[abbreviation(name or "", key)]
-    if known and (known[2] == kind or (known[2] ~= "int" and known[2] ~= "float")) then
-      local typed = value
-      if known[2] == "int" then typed = Int64.new(value) elseif known[2] == "float" then typed = tonumber(value) end
-      local item = tree:add(known[1], tvb(), typed)
-      if label and label ~= value then item:append_text(" (" .. label .. ")") end
-    end
-    if key == "connect_id" and kind == "int" and #value < 10 then tree:add(fields.connect_id, tvb(), tonumber(value)) end
-    tree:add(fields.param, tvb(), key .. "=" .. value):set_generated()
+  for _, param in ipairs(params or {}) do
+    local value, label = param[2], param[3]
+    shown[#shown + 1] = param[1] .. "=" .. value .. (label and label ~= value and " (" .. label .. ")" or "")
   end
   return table.concat(shown, ", ")
 end
@@ -1374,83 +1365,112 @@ local function escaped(text)
   end))
 end
 
-local function show_command(tree, tvb, found, frame)
-  local info = {}
-  for _, open in ipairs(found.entry.opens) do
-    tree:add(fields.name, tvb(), open.name)
-    tree:add(fields.form, tvb(), open.form)
-    if open.command then tree:add(fields.dialect, tvb(), open.command.dialect) end
-    local shown = add_params(tree, tvb, open.name, open.arguments.params)
-    info[#info + 1] = open.name .. " " .. open.form .. (shown ~= "" and ": " .. shown or "")
-  end
-  local result = answered_in[frame]
-  if result then tree:add(fields.response_in, tvb(), result):set_generated() end
-  if abandoned[frame] then
-    tree:add(fields.result, tvb(), abandoned[frame]):set_generated()
-    tree:add_proto_expert_info(experts.unanswered)
-  end
-  return table.concat(info, "; ")
-end
-
-local function show_answer(tree, tvb, found)
-  if found.name then tree:add(fields.name, tvb(), found.name) end
-  if found.dialect then tree:add(fields.dialect, tvb(), found.dialect) end
-  local shown = add_params(tree, tvb, found.name, found.params or {})
-  if found.unfit then tree:add_proto_expert_info(experts.unfit) end
-  if found.reboot then tree:add_proto_expert_info(experts.reboot) end
-  if found.response_to then tree:add(fields.response_to, tvb(), found.response_to):set_generated() end
-  local title = (found.name or "text") .. " " .. found.kind
+local function titled(title, params)
+  local shown = params_text(params)
   return title .. (shown ~= "" and ": " .. shown or "")
 end
 
-local function show_result(tree, tvb, found)
-  local info = found.code or "OK"
-  if found.code then tree:add(fields.result, tvb(), found.code) end
-  if found.error_code then
-    tree:add(fields.error_code, tvb(), found.error_code)
-    info = info .. " " .. found.error_code
+local function describe(found)
+  -- The info column: one line that says what a packet is.
+  local info
+  if found.kind == "command" then
+    local parts = {}
+    for _, open in ipairs(found.entry.opens) do
+      parts[#parts + 1] = titled(open.name .. " " .. open.form, open.arguments.params)
+    end
+    info = table.concat(parts, "; ")
+  elseif found.code then
+    info = found.code
+    if found.error_code then info = info .. " " .. found.error_code end
+    if found.error_text then info = info .. ": " .. found.error_text end
+    if found.owner then
+      local open = found.owner.opens[#found.owner.opens]
+      info = info .. " to " .. open.name .. " " .. open.form
+    end
+  elseif found.params then
+    info = titled((found.name or "text") .. " " .. found.kind, found.params)
+  elseif found.kind == "noise" then
+    info = "bytes that cannot be decoded"
+  else
+    info = found.kind
   end
-  if found.error_text then
-    tree:add(fields.error_text, tvb(), found.error_text)
-    info = info .. ": " .. found.error_text
+  if found.latency then info = info .. string.format(" after %.3f ms", found.latency / 1e6) end
+  return escaped(info)
+end
+
+local function add_params(tree, tvb, name, params)
+  for _, param in ipairs(params or {}) do
+    local key, value, label, kind = param[1], param[2], param[3], param[4]
+    local known = param_fields[abbreviation(name or "", key)]
+    if known and (known[2] == kind or (known[2] ~= "int" and known[2] ~= "float")) then
+      local typed = value
+      if known[2] == "int" then typed = Int64.new(value) elseif known[2] == "float" then typed = tonumber(value) end
+      local item = tree:add(known[1], tvb, typed)
+      if label and label ~= value then item:append_text(" (" .. label .. ")") end
+    end
+    if key == "connect_id" and kind == "int" and #value < 10 then tree:add(fields.connect_id, tvb, tonumber(value)) end
+    tree:add(fields.param, tvb, key .. "=" .. value):set_generated()
   end
+end
+
+local function add_command(tree, tvb, found, frame)
+  for _, open in ipairs(found.entry.opens) do
+    tree:add(fields.name, tvb, open.name)
+    tree:add(fields.form, tvb, open.form)
+    if open.command then tree:add(fields.dialect, tvb, open.command.dialect) end
+    add_params(tree, tvb, open.name, open.arguments.params)
+  end
+  local result = answered_in[frame]
+  if result then tree:add(fields.response_in, tvb, result):set_generated() end
+  if abandoned[frame] then
+    tree:add(fields.result, tvb, abandoned[frame]):set_generated()
+    tree:add_proto_expert_info(experts.unanswered)
+  end
+end
+
+local function add_answer(tree, tvb, found)
+  if found.name then tree:add(fields.name, tvb, found.name) end
+  if found.dialect then tree:add(fields.dialect, tvb, found.dialect) end
+  add_params(tree, tvb, found.name, found.params)
+  if found.unfit then tree:add_proto_expert_info(experts.unfit) end
+  if found.reboot then tree:add_proto_expert_info(experts.reboot) end
+  if found.response_to then tree:add(fields.response_to, tvb, found.response_to):set_generated() end
+end
+
+local function add_result(tree, tvb, found)
+  tree:add(fields.result, tvb, found.code)
+  if found.error_code then tree:add(fields.error_code, tvb, found.error_code) end
+  if found.error_text then tree:add(fields.error_text, tvb, found.error_text) end
   if found.owner then
-    local open = found.owner.opens[#found.owner.opens]
-    tree:add(fields.response_to, tvb(), found.owner.frame):set_generated()
-    info = info .. " to " .. open.name .. " " .. open.form
-    if found.failed then tree:add_proto_expert_info(experts.error, info) end
+    tree:add(fields.response_to, tvb, found.owner.frame):set_generated()
+    if found.failed then tree:add_proto_expert_info(experts.error, found.info) end
   elseif found.unexpected then
     tree:add_proto_expert_info(experts.unexpected)
   end
-  return info
 end
 
 local function show(tvb, pinfo, root, found, side)
-  local tree = root:add(proto, tvb())
-  tree:add(fields.kind, tvb(), found.kind):set_generated()
-  tree:add(fields.side, tvb(), side):set_generated()
-  tree:add(fields.line, tvb(), escaped(engine.to_text(tvb:raw())))
-  local info
-  if found.kind == "command" then info = show_command(tree, tvb, found, pinfo.number)
-  elseif found.code then info = show_result(tree, tvb, found)
-  elseif found.kind == "information" or found.kind == "urc" or found.kind == "text" then
-    info = show_answer(tree, tvb, found)
-  elseif found.kind == "noise" then
-    tree:add_proto_expert_info(experts.noise)
-    info = tvb:len() .. " bytes that cannot be decoded"
-  else
-    info = found.kind
-    if found.response_to then tree:add(fields.response_to, tvb(), found.response_to):set_generated() end
-  end
-  if found.latency then
-    tree:add(fields.latency, tvb(), found.latency / 1e6):set_generated()
-    tree:add(fields.latency_ns, tvb(), Int64.new(string.format("%.0f", found.latency))):set_generated()
-    info = info .. string.format(" after %.3f ms", found.latency / 1e6)
-  end
-  if found.body and #found.body > 0 then tree:add(fields.data, tvb()):set_text("Data: " .. escaped(engine.to_text(found.body))) end
-  tree:append_text(", " .. escaped(info))
+  if not found.info then found.info = describe(found) end
   pinfo.cols.protocol = "AT"
-  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. escaped(info)
+  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. found.info
+  local all_bytes = tvb()
+  local tree = root:add(proto, all_bytes)
+  tree:append_text(", " .. found.info)
+  tree:add(fields.kind, all_bytes, found.kind):set_generated()
+  tree:add(fields.side, all_bytes, side):set_generated()
+  tree:add(fields.line, all_bytes, escaped(engine.to_text(tvb:raw())))
+  if found.kind == "command" then add_command(tree, all_bytes, found, pinfo.number)
+  elseif found.code then add_result(tree, all_bytes, found)
+  elseif found.params then add_answer(tree, all_bytes, found)
+  elseif found.kind == "noise" then tree:add_proto_expert_info(experts.noise)
+  elseif found.response_to then tree:add(fields.response_to, all_bytes, found.response_to):set_generated() end
+  if found.latency then
+    tree:add(fields.latency, all_bytes, found.latency / 1e6):set_generated()
+    tree:add(fields.latency_ns, all_bytes, Int64.new(string.format("%.0f", found.latency))):set_generated()
+  end
+  if found.body and #found.body > 0 then
+    tree:add(fields.data, all_bytes):set_text("Data: " .. escaped(engine.to_text(found.body)))
+  end
 end
 
 local function ends(pinfo, side)
@@ -1474,15 +1494,16 @@ end
 
 local function show_bytes(tvb, pinfo, root, title)
   local side = pinfo.p2p_dir == 0 and "mcu" or "module"
-  local tree = root:add(proto, tvb())
-  tree:add(fields.kind, tvb(), title):set_generated()
-  tree:add(fields.side, tvb(), side):set_generated()
-  tree:add(fields.data, tvb())
-  local text = escaped(engine.to_text(tvb:raw()))
-  tree:append_text(", " .. tvb:len() .. " bytes: " .. text:sub(1, 80))
+  local text = escaped(engine.to_text(tvb:raw(0, math.min(tvb:len(), 120))))
   pinfo.cols.protocol = "AT"
-  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. tvb:len() .. " bytes of " .. title .. ": " .. text:sub(1, 120)
+  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. tvb:len() .. " bytes of " .. title .. ": " .. text
   ends(pinfo, side)
+  local all_bytes = tvb()
+  local tree = root:add(proto, all_bytes)
+  tree:append_text(", " .. tvb:len() .. " bytes: " .. text)
+  tree:add(fields.kind, all_bytes, title):set_generated()
+  tree:add(fields.side, all_bytes, side):set_generated()
+  tree:add(fields.data, all_bytes)
   return tvb:len()
 end
 
