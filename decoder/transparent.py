@@ -34,14 +34,14 @@ _ANSWER_END = re.compile(rb"\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
 
 
 class _Stream:
-    """The connection that is in transparent mode. ``escape``: a "+++" waits for its OK."""
+    """The connection that is in transparent mode. ``escape``: the size of a "+++" that waits for its OK, or 0."""
 
     __slots__ = ("connect_id", "escape", "escape_ns", "exchanges", "name", "suspect")
 
     def __init__(self, name: str, connect_id: ConnectId) -> None:
         self.name = name
         self.connect_id = connect_id
-        self.escape = False
+        self.escape = 0
         self.escape_ns: int | None = None
         self.suspect = False
         self.exchanges = 0
@@ -60,11 +60,6 @@ class Transparent:
         """Whether transparent mode is on."""
         return self._stream is not None
 
-    @property
-    def waits(self) -> bool:
-        """Whether a "+++" waits for its confirmation."""
-        return self._stream is not None and self._stream.escape
-
     def enter(self, record: Transaction) -> None:
         """Begin: the command ``record`` was answered with CONNECT."""
         self._stream = _Stream(record.name, connection(record.params))
@@ -79,9 +74,11 @@ class Transparent:
         if stream is None or not len(wire):
             return False
         if wire is self._context.mcu:
-            stream.escape = False
+            self._refute(stream)
         elif wire.buffer.endswith(b"\r\n") and self._ends(stream):
             return len(wire) > 0
+        if len(wire) >= MAX_RUN:
+            self._refute(stream)
         while len(wire) >= MAX_RUN:
             self._run(stream, wire, wire.position + MAX_RUN)
         self._context.set_loose(wire, len(wire) > 0)
@@ -94,7 +91,7 @@ class Transparent:
             return
         if wire is self._context.mcu:
             if self._is_escape(stream, wire):
-                stream.escape = True
+                stream.escape = len(wire)
                 stream.escape_ns = wire.last_ns
                 if wire.last_ns is not None:
                     self._context.wake(wire.last_ns + ESCAPE_ANSWER_NS)
@@ -102,6 +99,8 @@ class Transparent:
             stream.suspect = _WHOLE_COMMAND.match(wire.waiting()) is not None
             if not stream.suspect:
                 stream.exchanges = 0
+        elif stream.escape:
+            return
         elif stream.suspect:
             stream.exchanges = stream.exchanges + 1 if _is_answer(wire.waiting()) else 0
             stream.suspect = False
@@ -125,11 +124,18 @@ class Transparent:
         stream = self._stream
         if stream is None or not stream.escape:
             return
-        stream.escape = False
         text = f"+++ did not end transparent mode of {stream.name}: the module did not answer OK"
         self._context.finding(stream.escape_ns, "mcu", "transparent.escape", "warning", text)
-        if len(self._context.mcu):
-            self._run(stream, self._context.mcu, len(self._context.mcu.buffer))
+        self._refute(stream)
+
+    def _refute(self, stream: _Stream) -> None:
+        """The "+++" was data; so is what the module sent after it."""
+        if stream.escape:
+            mcu, module = self._context.mcu, self._context.module
+            size, stream.escape = stream.escape, 0
+            self._run(stream, mcu, mcu.position + size)
+            if len(module):
+                self._run(stream, module, len(module.buffer))
 
     def _is_escape(self, stream: _Stream, wire: Wire) -> bool:
         waiting = wire.waiting()
