@@ -25,7 +25,7 @@ from decoder.grammar import split_arguments, unquote
 from decoder.schema import LateSpec, Meaning, ParamSpec, PayloadSpec, SetsSpec, StreamSpec
 from decoder.values import CONVERTERS
 
-DEFAULT_DIALECTS = ("onemo-tcpip",)
+DEFAULT_DIALECTS = ("onemo-tcpip", "m5310a-mqtt")
 DEFAULT_TIMEOUT_S = 10
 UNFIT = 100
 """From here on the ``fit`` of a line says that it has the wrong number of parameters for its syntax."""
@@ -52,8 +52,8 @@ class Param:
         self.length = word.length
         self.mark = word.mark
         self.spec = spec
-        self.type = spec.type
-        self.convert = CONVERTERS[spec.type]
+        self.type = "string" if spec.type == "payload" and not word.length else spec.type
+        self.convert = CONVERTERS[self.type]
         table = {**errors, **spec.values} if spec.error else spec.values
         self.labels = {key: meaning[0] for key, meaning in table.items()}
 
@@ -251,13 +251,13 @@ class Catalog:
             self.urcs.update(dialect.urcs)
 
         self.inline = [
-            _inline(urc.name, syntax, urc.encoding, urc.spec.cached)
-            for urc in self.urcs.values()
+            _inline(name, syntax, urc.encoding, urc.spec.cached, urc.spec.payload_on_next_line)
+            for name, urc in self.urcs.items()
             for syntax in urc.syntaxes
             if syntax.payload >= 0
         ] + [
-            _inline(command.name, syntax, command.answer_encoding, {})
-            for command in self.commands.values()
+            _inline(name, syntax, command.answer_encoding, {})
+            for name, command in self.commands.items()
             for syntax in command.answer
             if syntax.payload >= 0
         ]
@@ -285,7 +285,7 @@ class Inline(NamedTuple):
     cached: dict[str, list[int]]
 
 
-def _inline(name: str, syntax: Syntax, encoding: str, cached: dict[str, list[int]]) -> Inline:
+def _inline(name: str, syntax: Syntax, encoding: str, cached: dict[str, list[int]], next_line: bool = False) -> Inline:
     parts = []
     for param in syntax.params[: syntax.payload]:
         if param.words:
@@ -294,6 +294,8 @@ def _inline(name: str, syntax: Syntax, encoding: str, cached: dict[str, list[int
         else:
             parts.append(rb'(?P<%b>"[^"\r\n]*"|[^,"\r\n]*),' % param.name.encode())
     start = rb"[\r\n \0]*+(?P<line>\+%b[ \t]*[:=][ \t]*" % re.escape(name.encode())
+    if next_line:
+        parts[-1] = parts[-1].removesuffix(b",") + rb"(?:,|\r\n(?:\r\n)?)"
     parts = [start, rb"[ \t]*".join(parts)]
     return Inline(name, re.compile(b"".join(parts) + rb")"), syntax, encoding, cached)
 

@@ -172,7 +172,7 @@ class InlineReader:
 
     def _emit(self, inline: Inline, head: bytes, body: bytes, line: bytes, span: Span, encoding: str) -> None:
         parts = grammar.parse_information(to_text(head))
-        before = grammar.split_arguments(parts[1])[: inline.syntax.payload] if parts else []
+        before = grammar.split_arguments(parts[1].rstrip("\r\n"))[: inline.syntax.payload] if parts else []
         arguments = inline.syntax.read([*before, to_text(body)])
         announced = arguments.params.get(_counter(inline))
         if isinstance(announced, int) and len(body) != announced and (encoding != "hex" or len(body) != 2 * announced):

@@ -44,7 +44,8 @@ class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     ``where`` fixes parameters of the URC ("a|b": either), ``match`` names parameters that must be equal in command
     and URC, ``when`` says for which commands it is expected. It is awaited ``within`` seconds (a number, or the name
     of a parameter of the command that holds it, else ``default``). With ``until``, lines are collected up to the one
-    with these parameters, unless the command's parameters are as in ``single``: then one line is all.
+    with these parameters, unless the command's parameters are as in ``single``: then one line is all. A ``step``
+    belongs to the command but does not complete it.
     """
 
     urc: str
@@ -54,6 +55,7 @@ class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     within: int | str = 60
     default: int = 60
     until: dict[str, str | int] = {}
+    step: bool = False
     single: dict[str, list[int]] = {}
 
 
@@ -113,7 +115,8 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
 
     ``ok``: whether its own OK line follows it. ``reboot``: the module restarted. ``ends_stream``: the parameters
     of the line that ends transparent mode. ``encoding``: the state that says how its payload is written.
-    ``cached``: states in which it announces payload without carrying it.
+    ``cached``: states in which it announces payload without carrying it. ``payload_on_next_line``: it may carry it
+    behind a line end.
     """
 
     name: str
@@ -126,6 +129,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     ends_stream: dict[str, str] = {}
     encoding: str = ""
     cached: dict[str, list[int]] = {}
+    payload_on_next_line: bool = False
     aliases: list[str] = []
     param: dict[str, ParamSpec] = {}
 

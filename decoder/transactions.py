@@ -363,6 +363,8 @@ class Pairing:
         own = owner.record.params
         for late in owner.late:
             if late.urc == (answer.name or "").split(" ")[0] and _matches(late.where, params):
+                if late.step:
+                    return False
                 if not late.until or _matches(late.until, params):
                     return True
                 return any(own.get(name) in values for name, values in late.single.items()) or any(

@@ -97,7 +97,7 @@ def damaged() -> list[Chunk]:
 
 def pasted() -> list[Chunk]:
     """What a text log gives: no times, a chunk a line, chatty text in between."""
-    lines = [
+    lines: list[tuple[str, bytes] | tuple[str, bytes, int]] = [
         ("module", b"boot: ROM v1.2\r\n"), ("module", b"RDY\r\n"), ("mcu", b"AT+CGMM\r\n"), ("module", b"ML307R\r\n"), ("module", b"OK\r\n"),
         ("mcu", b'AT+MPING="iot.10086.cn",10,2\r\n'), ("module", b"OK\r\n"), ("module", b'+MPING: 0,"183.230.40.127",16,88,50\r\n'),
         ("module", b"+MPING: 4\r\n"), ("module", b'+MPING: "statistics",2,1,88,88,88\r\n'),
@@ -111,13 +111,46 @@ def pasted() -> list[Chunk]:
     return [Chunk(None, "mcu" if side == "mcu" else "module", data) for side, data in lines]
 
 
+def m5310a() -> list[Chunk]:
+    """An M5310-A from power-on to log-out, as its guide's chapter 4 does it, with a failing keep-alive at the end."""
+    lines = [
+        ("module", b"\r\nREBOOT_CAUSE_SECURITY_RESET_PIN\r\n\r\nRDY\r\n"), command("AT"), answer("OK"), command("AT+CSQ"), answer("+CSQ: 21,99", "OK"),
+        command("AT+CEREG?"), answer("+CEREG: 0,1", "OK"), command("AT+CGATT?"), answer("+CGATT: 1", "OK"),
+        command('AT+MQTTCFG="183.230.40.39",6002,"40213547",600,"168649","O7xSECRETg0=",1'), answer("OK"),
+        command("AT+MQTTCFG?"), answer('+MQTTCFG:"183.230.40.39",6002,"40213547",600,"168649",***,1', "OK"),
+        command("AT+MQTTTO=10"), answer("OK"), command("AT+MQTTPING=0"), answer("OK"), command("AT+MQTTSTAT?"), answer("+MQTTSTAT:1", "OK"),
+        command('AT+MQTTOPEN=1,1,0,0,0,"",""'), answer("OK"), ("module", b"\r\n+MQTTOPEN: OK\r\n", 800),
+        command('AT+MQTTSUB="led2",2,0'), answer("OK"), answer("+MQTTSUBACK: 5,2"), command('AT+MQTTSUB="denied",1'), answer("OK"), answer("+MQTTSUBACK: 6,128"),
+        command("AT+MQTTSUB?"), answer("+MQTTSUB:", "led2", "OK"),
+    ]  # fmt: skip
+    for number in range(8):
+        text = f"update message {number}"
+        lines += [command(f'AT+MQTTPUB="led2",{number % 3},1,0,0,"{text}"'), answer("OK")]
+        if number % 3 == 1:
+            lines.append(answer(f"+MQTTPUBACK: {10 + number},1"))
+        elif number % 3 == 2:
+            lines += [answer(f"+MQTTPUBREC: 0,{10 + number}"), answer(f"+MQTTPUBCOMP: 0,{10 + number}")]
+        lines.append(("module", f'\r\n+MQTTPUBLISH: 0,2,0,{number},"led2",{len(text)}\r\n{text}\r\n'.encode(), 300))
+        lines.append(answer(f"+MQTTPUBREL: 0,{number}"))
+        lines.append(answer("+MQTTPINGRSP: OK"))
+    lines += [
+        command("AT+MQTTPUB=$dp,2,1,0,30,03001B7b2274657374223a2268656c6c6fefbc8c776f726c64efbc81227d"), answer("OK"), answer("+MQTTPUBREC: 0,30"), answer("+MQTTPUBCOMP: 0,30"),
+        ("module", b'\r\n+MQTTPUBLISH: 0,0,0,0,$creq/4fc1,21,{"a": "x,y", "b": 1}\r\n', 900), command('AT+MQTTUNSUB="led2"'), answer("OK"), answer("+MQTTUNSUBACK: 8"),
+        *(("module", b"\r\n+MQTTTO:5\r\n", 60_000) for _ in range(3)), *(("module", f"\r\n+MQTTREC:{i}\r\n".encode(), 20_000) for i in range(3)), ("module", b"\r\n+MQTTDISC:OK\r\n", 20_000),
+        command('AT+MQTTPUB="led2",0,0,0,0,"lost"'), answer("+CME ERROR: 651"), command("AT+MQTTSTAT?"), answer("+MQTTSTAT:2", "OK"),
+        command('AT+MQTTOPEN=1,1,0,0,0,"",""'), answer("OK"), ("module", b"\r\n+MQTTOPEN: OK\r\n", 800), command("AT+MQTTDISC"), answer("OK"), answer("+MQTTDISC: OK"),
+        command("AT+MQTTDEL"), answer("OK"), command("AT+MQTTDISC"), answer("+CME ERROR: 602"),
+    ]  # fmt: skip
+    return talk(*lines)
+
+
 RECORDINGS = {
     "tour": lambda: tour_chunks(START),
     "meter": lambda: scripted(polling()),
     "binary": lambda: scripted(binary()),
     "damaged": damaged,
 }
-CHUNK_FILES = {"no-answer": no_answer, "numeric": numeric, "pasted": pasted}
+CHUNK_FILES = {"no-answer": no_answer, "numeric": numeric, "pasted": pasted, "m5310a": m5310a}
 
 
 def golden_lines(path: Path) -> Iterator[bytes]:

@@ -83,6 +83,7 @@ def _late(command: Command) -> list[dict[str, Any]]:
             "default": late.default,
             "until": {name: str(value) for name, value in late.until.items()} or None,
             "single": late.single or None,
+            "step": late.step or None,
         }
         for late in command.late
     ]
@@ -156,7 +157,11 @@ def table(known: Catalog) -> str:
     lines.append("  inline = {")
     for inline in known.inline:
         cached = lua(inline.cached) if inline.cached else "nil"
-        lines.append(f"    {{name={lua(inline.name)},syntax={_syntax(inline.syntax)},cached={cached}}},")
+        urc = known.urcs.get(inline.name)
+        next_line = "true" if urc and urc.spec.payload_on_next_line else "nil"
+        lines.append(
+            f"    {{name={lua(inline.name)},syntax={_syntax(inline.syntax)},cached={cached},next_line={next_line}}},"
+        )
     lines.append("  },")
     lines.append("  errors = {")
     lines.extend(f"    [{lua(dialect.id)}] = {lua(_errors(dialect))}," for dialect in known.dialects)

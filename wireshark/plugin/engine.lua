@@ -653,6 +653,7 @@ function Session:is_last(open, answer)
   local first = (answer.name or ""):match("^[^ ]*")
   for _, late in ipairs(open.late) do
     if late.urc == first and matches(late.where, by_name) then
+      if late.step then return false end
       if not late["until"] or matches(late["until"], by_name) then return true end
       for name, values in pairs(late.single or {}) do
         if name:sub(1, 1) == "+" then
@@ -849,6 +850,10 @@ local function inline_head(inline, bytes, start)
       value, stop = bytes:match('^("[^"\r\n]*")[ \t]*,()', position)
     end
     if not value then value, stop = bytes:match('^([^,"\r\n]*),()', position) end
+    if not value and inline.next_line and i == inline.syntax.payload - 1 then
+      value, stop = bytes:match('^([^,"\r\n]*)\r\n()', position)
+      if stop then stop = bytes:match("^\r\n()", stop) or stop end
+    end
     if not value then return nil end
     local words = inline.syntax[i].w
     if words then
