@@ -97,7 +97,7 @@ def damaged() -> list[Chunk]:
 
 def pasted() -> list[Chunk]:
     """What a text log gives: no times, a chunk a line, chatty text in between."""
-    lines: list[tuple[str, bytes] | tuple[str, bytes, int]] = [
+    lines = [
         ("module", b"boot: ROM v1.2\r\n"), ("module", b"RDY\r\n"), ("mcu", b"AT+CGMM\r\n"), ("module", b"ML307R\r\n"), ("module", b"OK\r\n"),
         ("mcu", b'AT+MPING="iot.10086.cn",10,2\r\n'), ("module", b"OK\r\n"), ("module", b'+MPING: 0,"183.230.40.127",16,88,50\r\n'),
         ("module", b"+MPING: 4\r\n"), ("module", b'+MPING: "statistics",2,1,88,88,88\r\n'),
@@ -113,7 +113,7 @@ def pasted() -> list[Chunk]:
 
 def m5310a() -> list[Chunk]:
     """An M5310-A from power-on to log-out, as its guide's chapter 4 does it, with a failing keep-alive at the end."""
-    lines = [
+    lines: list[tuple[str, bytes] | tuple[str, bytes, int]] = [
         ("module", b"\r\nREBOOT_CAUSE_SECURITY_RESET_PIN\r\n\r\nRDY\r\n"), command("AT"), answer("OK"), command("AT+CSQ"), answer("+CSQ: 21,99", "OK"),
         command("AT+CEREG?"), answer("+CEREG: 0,1", "OK"), command("AT+CGATT?"), answer("+CGATT: 1", "OK"),
         command('AT+MQTTCFG="183.230.40.39",6002,"40213547",600,"168649","O7xSECRETg0=",1'), answer("OK"),
