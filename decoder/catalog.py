@@ -25,7 +25,7 @@ from decoder.grammar import split_arguments, unquote
 from decoder.schema import LateSpec, Meaning, ParamSpec, PayloadSpec, SetsSpec, StreamSpec
 from decoder.values import CONVERTERS
 
-DEFAULT_DIALECTS = ("onemo-tcpip", "m5310a-mqtt")
+DEFAULT_DIALECTS = ("onemo-tcpip", "m5310a-mqtt", "ica")
 DEFAULT_TIMEOUT_S = 10
 UNFIT = 100
 """From here on the ``fit`` of a line says that it has the wrong number of parameters for its syntax."""
@@ -145,7 +145,7 @@ class Command:
 
     __slots__ = (
         "answer", "answer_encoding", "answer_names", "answers", "dialect", "encoding", "late", "name", "payload",
-        "sets", "spec", "stream", "syntaxes", "test_answer", "timeout_s",
+        "raw_after_ok", "sets", "spec", "stream", "syntaxes", "test_answer", "timeout_s",
     )  # fmt: skip
 
     def __init__(self, dialect: Dialect, spec: schema.CommandSpec) -> None:
@@ -163,6 +163,7 @@ class Command:
         )
         self.late: list[LateSpec] = spec.late
         self.payload: PayloadSpec | None = spec.payload
+        self.raw_after_ok = spec.raw_after_ok
         self.stream: StreamSpec | None = spec.stream
         self.sets: list[SetsSpec] = spec.sets
         self.encoding = spec.encoding
@@ -204,18 +205,9 @@ class Dialect:
         self.file = file
         self.id = file.dialect.id
         self._all_errors = {code: text for table in file.errors.values() for code, text in table.items()}
-        self.commands: dict[str, Command] = {}
-        for spec in file.command:
-            command = Command(self, spec)
-            for name in (spec.name, *spec.aliases):
-                self.commands[name] = command
-        for basic in file.basic:
-            self.commands[basic.name] = Basic(self, basic)
-        self.urcs: dict[str, UrcType] = {}
-        for urc_spec in file.urc:
-            urc = UrcType(self, urc_spec)
-            for name in (urc_spec.name, *urc_spec.aliases):
-                self.urcs[name] = urc
+        self.commands: dict[str, Command] = {spec.name: Command(self, spec) for spec in file.command}
+        self.commands.update({spec.name: Basic(self, spec) for spec in file.basic})
+        self.urcs: dict[str, UrcType] = {spec.name: UrcType(self, spec) for spec in file.urc}
 
     def syntaxes(self, texts: list[str], own: dict[str, ParamSpec]) -> list[Syntax]:
         """Compile syntaxes with the parameters of this file; ``own``, those of one command, come first."""
@@ -240,7 +232,7 @@ class Dialect:
 
 
 class Catalog:
-    """The dialects in force, in order of precedence."""
+    """The dialects in force, in order of precedence. A misprint that is another command's name is not an alias."""
 
     def __init__(self, dialects: Iterable[Dialect]) -> None:
         self.dialects = list(dialects)
@@ -249,6 +241,14 @@ class Catalog:
         for dialect in reversed(self.dialects):
             self.commands.update(dialect.commands)
             self.urcs.update(dialect.urcs)
+        names = self.commands.keys() | self.urcs.keys()
+        for dialect in self.dialects:
+            for command in dialect.file.command:
+                for alias in set(command.aliases) - names:
+                    self.commands.setdefault(alias, dialect.commands[command.name])
+            for urc in dialect.file.urc:
+                for alias in set(urc.aliases) - names:
+                    self.urcs.setdefault(alias, dialect.urcs[urc.name])
 
         self.inline = [
             _inline(name, syntax, urc.encoding, urc.spec.cached, urc.spec.payload_on_next_line)
@@ -283,6 +283,7 @@ class Inline(NamedTuple):
     syntax: Syntax
     encoding: str
     cached: dict[str, list[int]]
+    counter: int
 
 
 def _inline(name: str, syntax: Syntax, encoding: str, cached: dict[str, list[int]], next_line: bool = False) -> Inline:
@@ -297,7 +298,8 @@ def _inline(name: str, syntax: Syntax, encoding: str, cached: dict[str, list[int
     if next_line:
         parts[-1] = parts[-1].removesuffix(b",") + rb"(?:,|\r\n(?:\r\n)?)"
     parts = [start, rb"[ \t]*".join(parts)]
-    return Inline(name, re.compile(b"".join(parts) + rb")"), syntax, encoding, cached)
+    counter = next(i for i, param in enumerate(syntax.params) if param.name == syntax.params[syntax.payload].length)
+    return Inline(name, re.compile(b"".join(parts) + rb")"), syntax, encoding, cached, counter)
 
 
 def names() -> list[str]:

@@ -96,7 +96,7 @@ class Data(msgspec.Struct, tag_field="kind", tag="data"):
     connect_id: int | str | None
     announced_by: str
     via: Literal["command", "prompt", "urc", "answer", "transparent"]
-    encoding: Literal["raw", "hex", "escaped"]
+    encoding: Literal["raw", "hex", "escaped", "quoted"]
     length: int
     data: str
 

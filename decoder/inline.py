@@ -25,7 +25,11 @@ _PLAUSIBLE_LINE = re.compile(rb"\r\n(?:\r\n)?(?:\+[A-Z]+[:=]|OK\r|ERROR\r|\^[A-Z
 _LINE_END = re.compile(rb"[\r\n]")
 _REST_OF_LINE = re.compile(rb"[ \t]*\d+[ \t]*(?=[\r\n]|\Z)")
 _NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
-_LEADS = (b"", b'"', b" ", b' "')
+_LEADS = tuple(
+    (blank + opening, closing)
+    for blank in (b"", b" ")
+    for opening, closing in ((b"", b""), (b'"', b'"'), ("“".encode(), "”".encode()))
+)
 
 Take = Callable[[Answer, bytes, Span, Data | None], None]
 
@@ -127,12 +131,11 @@ class InlineReader:
         candidates = (in_hex, (length, "raw")) if encoding == "hex" else (raw, in_hex)
         waiting, limit = False, start
         for size, kind in candidates:
-            for lead in _LEADS:
+            for lead, tail in _LEADS:
                 if not buffer.startswith(lead, start):
                     continue
-                quote = lead[-1:] == b'"'
                 begin = start + len(lead)
-                end = begin + size + quote
+                end = begin + size + len(tail)
                 if kind == "hex" and (not size or (bad := _NOT_HEX.search(buffer, begin, begin + size))):
                     limit = max(limit, bad.end() if size and bad else start)
                     continue
@@ -140,7 +143,7 @@ class InlineReader:
                     waiting = True
                     continue
                 limit = max(limit, end + 1)
-                if _ends_line(buffer, end) and (not quote or buffer[end - 1 : end] == b'"'):
+                if _ends_line(buffer, end) and buffer.startswith(tail, begin + size):
                     return self._line(inline, match, (begin, begin + size), end, kind, settled)
         if not waiting:
             return self._resume(inline, match, limit, settled)
@@ -173,9 +176,12 @@ class InlineReader:
     def _emit(self, inline: Inline, head: bytes, body: bytes, line: bytes, span: Span, encoding: str) -> None:
         parts = grammar.parse_information(to_text(head))
         before = grammar.split_arguments(parts[1].rstrip("\r\n"))[: inline.syntax.payload] if parts else []
+        announced = int(before[inline.counter]) if before[inline.counter].isdigit() else None
+        if encoding == "raw" and announced is not None and _escaped_length(body.strip(b" ")) == announced:
+            body, encoding = body.strip(b" ")[1:-1], "quoted"
         arguments = inline.syntax.read([*before, to_text(body)])
-        announced = arguments.params.get(_counter(inline))
-        if isinstance(announced, int) and len(body) != announced and (encoding != "hex" or len(body) != 2 * announced):
+        sizes = {"hex": 2 * (announced or 0), "quoted": len(body)}
+        if announced is not None and len(body) != sizes.get(encoding, announced):
             text = f"{inline.name}: {announced} bytes of payload were announced, {len(body)} came"
             self._context.finding(span.last_ns, "module", "payload.length", "warning", text)
         answer = self._context.pairing.answer(line, arguments)
@@ -184,6 +190,11 @@ class InlineReader:
             via="urc" if answer.owner is None else "answer", encoding=encoding, body=body,
         )  # fmt: skip
         self._take(answer, line, span, data)
+
+
+def _escaped_length(body: bytes) -> int:
+    r"""Return how long a quoted string with ``\"`` in it really is, or -1 if it is no quoted string."""
+    return len(body[1:-1].replace(b'\\"', b'"')) if len(body) > 1 and body[:1] == body[-1:] == b'"' else -1
 
 
 def _counter(inline: Inline) -> str:

@@ -27,9 +27,12 @@ _BLANKS = b"\r\n \0"
 class _Payload:
     """Payload that a command announced. ``length`` 0: without a length. ``finished``: the module has answered."""
 
-    __slots__ = ("deadline_ns", "entry", "finished", "length", "open", "taken")
+    __slots__ = ("after_ok", "deadline_ns", "end", "entry", "finished", "length", "open", "taken")
 
     def __init__(self, entry: CommandLine, waiting: Open, length: int) -> None:
+        rule = waiting.command.payload if waiting.command else None
+        self.after_ok = rule is not None and rule.after == "ok" and length > 0
+        self.end = b"+++" if rule is not None and "+++" in rule.end else b"\x1a"
         self.entry = entry
         self.open = waiting
         self.length = length
@@ -56,6 +59,11 @@ class McuReader:
         """Whether a command waits for the module's prompt."""
         return self._mode == "held"
 
+    @property
+    def awaits_ok(self) -> bool:
+        """Whether an OK of the module asks for payload, and is not a result."""
+        return self._mode == "held" and self._payload is not None and self._payload.after_ok
+
     def reset(self) -> None:
         """Forget any announced payload: transparent mode begins."""
         self._become_lines()
@@ -70,13 +78,13 @@ class McuReader:
         self.pump()
         self.settle()
 
-    def prompt(self, span: Span, waiting: Open | None) -> None:
+    def prompt(self, span: Span, waiting: Open | None, text: str = ">") -> None:
         """Take the module's prompt; ``waiting`` is the command that it answers if none announced payload."""
         payload = self._payload
         if payload is None and waiting is not None:
             payload = self._payload = _Payload(self._context.pairing.pending[0], waiting, 0)
         owner = payload.open.record if payload else None
-        self._context.message("prompt", "module", span, text=">", owner=owner)
+        self._context.message("prompt", "module", span, text=text, owner=owner)
         if payload is not None:
             self._mode = "payload"
             self._postpone(span.last_ns, PAYLOAD_GAP_NS)
@@ -86,7 +94,8 @@ class McuReader:
         """A line of the module came: what the MCU sent before it, without an announced length, is payload."""
         payload, size = self._payload, len(self._wire)
         if payload is not None and not payload.length and self._mode == "payload" and size:
-            self._take(payload, size, size - (self._wire.waiting()[-1:] == b"\x1a"))
+            end = payload.end if self._wire.waiting().endswith(payload.end) else b""
+            self._take(payload, size, size - len(end))
 
     def result(self, good: bool) -> None:
         """A final result came while payload was awaited or incomplete."""
@@ -174,7 +183,7 @@ class McuReader:
 
     def _line(self, line: bytes, start: int, end: int) -> None:
         context, wire = self._context, self._wire
-        begin = grammar.command_start(line)
+        begin = 0 if line.rstrip(b" ") == b"+++" else grammar.command_start(line)
         if begin < 0:
             span = wire.take(end)
             if is_text(line):
@@ -270,11 +279,11 @@ class McuReader:
             if size >= left:
                 self._complete(payload, left, left)
                 self.pump()
-        elif self._wire.waiting()[-1:] in (b"\x1a", b"\x1b"):
-            self._complete(payload, size, size - 1)
+        elif self._wire.waiting().endswith((payload.end, b"\x1b")):
+            self._complete(payload, size, size - (len(payload.end) if self._wire.waiting()[-1:] != b"\x1b" else 1))
 
     def _complete(self, payload: _Payload, size: int, meant: int) -> None:
-        """Take the last ``size`` bytes of a payload, of which the first ``meant`` count (no Ctrl-Z)."""
+        """Take the last ``size`` bytes of a payload, of which the first ``meant`` count (no Ctrl-Z or +++)."""
         raw = self._take(payload, size, meant)
         self._become_lines()
         if payload.entry.echoed:

@@ -16,6 +16,7 @@ from decoder.events import Data, Message, MessageKind, Result
 from decoder.framing import Span
 from decoder.inline import InlineReader
 from decoder.mcu import McuReader
+from decoder.raw import RawReader
 from decoder.transactions import Answer, CommandLine, Open, goes_transparent, urc_record
 from decoder.transparent import Transparent
 from decoder.values import to_text
@@ -30,6 +31,7 @@ class ModuleReader:
         self._mcu = mcu
         self._transparent = transparent
         self.inline = InlineReader(context, self._answer)
+        self.raw = RawReader(context)
         self._own_ok_seen: set[str] = set()
         self._verbose: bool | None = None
 
@@ -40,6 +42,8 @@ class ModuleReader:
         wire = self._wire
         if not len(wire) or self._transparent.active:
             return False
+        if self.raw.expected:
+            return self.raw.step()
         if self._mcu.awaits_prompt and (match := wire.match(grammar.PROMPT)):
             self._mcu.prompt(wire.take(match.end()), None)
             return True
@@ -97,7 +101,9 @@ class ModuleReader:
         text = line.rstrip(b" ")
         pairing = self._context.pairing
         code = grammar.FINAL_CODES.get(text)
-        if code is not None:
+        if code == "OK" and self._mcu.awaits_ok:
+            self._mcu.prompt(span, None, "OK")
+        elif code is not None:
             self._result(Result(code), text, span)
         elif text[:1] in (b"+", b"^"):
             error = grammar.parse_error(to_text(text)) if text[:2] == b"+C" else None
@@ -156,6 +162,7 @@ class ModuleReader:
             context.finding(time_ns, "module", "parameters", "note", why)
         if data is not None:
             context.out.append(data)
+        self.raw.announce(answer, text)
         if answer.urc is not None and (answer.owner is None or answer.late):
             if answer.urc.ok != "never":
                 context.expected_ok = answer.urc.name
@@ -181,6 +188,7 @@ class ModuleReader:
             self._own_ok_seen.add(context.expected_ok)
             context.expected_ok = None
             context.message("urc", "module", span, text="OK")
+            self.raw.begin()
             return
         context.expected_ok = None
         good = result.error is None and result.code in ("OK", "CONNECT", "SEND OK")
@@ -198,6 +206,7 @@ class ModuleReader:
         )
         context.out.extend(records)
         if good:
+            self.raw.begin()
             for waiting in entry.opens:
                 self._succeeded(waiting, result)
         else:

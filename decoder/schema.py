@@ -45,7 +45,7 @@ class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     and URC, ``when`` says for which commands it is expected. It is awaited ``within`` seconds (a number, or the name
     of a parameter of the command that holds it, else ``default``). With ``until``, lines are collected up to the one
     with these parameters, unless the command's parameters are as in ``single``: then one line is all. A ``step``
-    belongs to the command but does not complete it.
+    belongs to the command but does not complete it; an ``optional`` one may never come.
     """
 
     urc: str
@@ -56,16 +56,31 @@ class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     default: int = 60
     until: dict[str, str | int] = {}
     step: bool = False
+    optional: bool = False
     single: dict[str, list[int]] = {}
 
 
 class PayloadSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """Raw bytes from the MCU after a command: as many as ``length`` says, or until one of ``end``."""
+    """Raw bytes from the MCU after a command: as many as ``length`` says, or until one of ``end``.
 
-    after: Literal["prompt"] = "prompt"
+    ``after`` "ok": with a length the module asks for them by an OK, which is not the result yet; without one, by
+    its prompt as ever.
+    """
+
+    after: Literal["prompt", "ok"] = "prompt"
     length: str = ""
     end: tuple[Literal["ctrl-z", "+++"], ...] = ("ctrl-z",)
     unless: str = ""
+
+
+class RawSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """Raw bytes from the module after the OK of an answer or URC: as many as its parameter ``length`` says.
+
+    ``crc16`` names the parameter that holds their CRC-16/CCITT-FALSE.
+    """
+
+    length: str
+    crc16: str = ""
 
 
 class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -101,6 +116,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     test_answer: list[str] = []
     late: list[LateSpec] = []
     payload: PayloadSpec | None = None
+    raw_after_ok: RawSpec | None = None
     stream: StreamSpec | None = None
     sets: list[SetsSpec] = []
     encoding: str = ""
@@ -116,7 +132,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     ``ok``: whether its own OK line follows it. ``reboot``: the module restarted. ``ends_stream``: the parameters
     of the line that ends transparent mode. ``encoding``: the state that says how its payload is written.
     ``cached``: states in which it announces payload without carrying it. ``payload_on_next_line``: it may carry it
-    behind a line end.
+    behind a line end. ``raw_after_ok``: raw bytes follow its OK.
     """
 
     name: str
@@ -130,6 +146,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     encoding: str = ""
     cached: dict[str, list[int]] = {}
     payload_on_next_line: bool = False
+    raw_after_ok: RawSpec | None = None
     aliases: list[str] = []
     param: dict[str, ParamSpec] = {}
 

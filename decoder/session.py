@@ -79,6 +79,9 @@ class Session:
             if self._module.inline.waits:
                 self._module.inline.give_up()
                 self._pump(context.module)
+            if self._module.raw.expected:
+                self._module.raw.give_up()
+                self._pump(context.module)
             self._transparent.give_up()
             self._mcu.end("the input ended")
         for wire in (context.mcu, context.module):
@@ -104,7 +107,7 @@ class Session:
                     self._settle(wire)
                 else:
                     context.wake(wire.last_ns + SETTLE_NS)
-        if self._module.inline.pass_time(now_ns):
+        if self._module.inline.pass_time(now_ns) or self._module.raw.pass_time(now_ns):
             self._pump(context.module)
         self._mcu.pass_time(now_ns)
         self._transparent.pass_time(now_ns)

@@ -151,7 +151,7 @@ class Pairing:
         timeout_s = 0
         for text, command, arguments, payload in parsed:
             record = Transaction(
-                time_ns, "mcu", _shown_name(text), text.form, command.dialect if command else None,
+                time_ns, "mcu", _record_name(text, command), text.form, command.dialect if command else None,
                 arguments.params, raw, [], [], labels=arguments.labels or msgspec.UNSET,
             )  # fmt: skip
             opens.append(Open(record, command, payload))
@@ -236,7 +236,7 @@ class Pairing:
         parts = grammar.parse_information(text)
         if parts is None:
             return self._free_text(text)
-        name = parts[0][1:] if parts[0][0] == "+" else parts[0]
+        name = self._canonical(parts[0][1:] if parts[0][0] == "+" else parts[0])
         found = self._waiting_for(name)
         if found is None:
             return self._unsolicited(name, parts[1], arguments)
@@ -244,6 +244,11 @@ class Pairing:
         if waiting.command is None:
             return self._owned(entry, waiting, name, None, arguments or self._generic(parts[1]))
         return self._information(entry, waiting, waiting.command, name, parts[1], arguments)
+
+    def _canonical(self, name: str) -> str:
+        """Return the name under which the catalog knows what the wire may spell otherwise."""
+        found = self._catalog.urcs.get(name) or self._catalog.commands.get(name)
+        return found.name if found is not None else name
 
     def _waiting_for(self, name: str) -> tuple[CommandLine, Open] | None:
         """Find the command that an information response with this name answers."""
@@ -258,10 +263,10 @@ class Pairing:
         return found
 
     def _free_text(self, text: str) -> Answer:
-        urc = self._catalog.urcs.get(text)
+        urc = self._catalog.urcs.get(text.removeprefix("+"))
         empty = Arguments({}, {}, 0, None)
         if urc is not None:
-            late = self._find_late(text, {})
+            late = self._find_late(urc.name, {})
             return Answer(urc.name, urc.dialect, empty, late, urc, late is not None)
         late = self._find_late(text.split(" ", maxsplit=1)[0], {})
         if late is not None:
@@ -446,7 +451,7 @@ class Pairing:
     def _expire_late(self, waiting: Open) -> None:
         record = waiting.record
         self._out.append(record)
-        if not record.urcs:
+        if not record.urcs and not all(late.optional for late in waiting.late):
             spec = waiting.command.spec if waiting.command else None
             names = " or ".join(dict.fromkeys(_with_plus(late.urc) for late in waiting.late))
             message = f"{record.raw}: said OK, but {names} did not follow"
@@ -465,6 +470,10 @@ _NEVER = 1 << 80
 
 def _with_plus(name: str) -> str:
     return name if name == "CONNECT" or not name[0].isalpha() else "+" + name
+
+
+def _record_name(text: grammar.CommandText, command: Command | None) -> str:
+    return command.name if command is not None and text.form != "s-register" else _shown_name(text)
 
 
 def _shown_name(text: grammar.CommandText) -> str:

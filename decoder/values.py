@@ -79,9 +79,11 @@ CONVERTERS: dict[str, Callable[[str], object]] = {
 
 
 def decode_payload(data: bytes, encoding: str) -> bytes | None:
-    """Undo an encoding ("raw", "hex" or "escaped"). None if the text is not valid in it."""
+    """Undo an encoding: "raw", "hex", "escaped", or "quoted" (only quotes are escaped). None if it is not valid."""
     if encoding == "hex":
         return bytes.fromhex(data.decode("ascii")) if _HEX.match(data) else None
+    if encoding == "quoted":
+        return data.replace(b'\\"', b'"')
     if encoding == "escaped":
         return _ESCAPE.sub(_unescape, data)
     return data

@@ -144,13 +144,45 @@ def m5310a() -> list[Chunk]:
     return talk(*lines)
 
 
+def ica() -> list[Chunk]:
+    """An ICA module: authentication, MQTT with text and binary, CoAP, HTTP, a firmware block that has to be repeated."""
+    own = b"\r\n\r\nOK\r\n"
+    lines: list[tuple[str, bytes] | tuple[str, bytes, int]] = [
+        command("AT+CGMI"), answer("ICA", "OK"), command("AT+CGMM"), answer("M100", "OK"), command("AT+CGMR"), answer("fw_1.2.0", "OK"),
+        command("AT+ILOGLVL=1"), answer("OK"), command("AT+IMQTTMODE=1"), answer("OK"), command("AT+IMQTTMODE?"), answer("+IMQTTMODE:1", "OK"),
+        command('AT+IMQTTAUTH="productKey001", "deviceName001", "deviceSecret123"'), answer("OK"), answer("+IMQTTAUTH:OK"),
+        command('AT+IMQTTPARA="TIMEOUT", 2, "CLEAN", 1, "KEEPALIVE", 60, "VERSION", "3.1.1"'), answer("OK"), command("AT+IMQTTCONN"), answer("OK"),
+        command("AT+IMQTTSTATE?"), answer("+IMQTTSTATE:2", "OK"), command('AT+IMQTTSUB="/a/update",2'), answer("+IMQTTSUB:1", "OK"), answer("+IMQTTSUB:1,1"),
+    ]  # fmt: skip
+    for number in range(6):
+        body = bytes([13, 10, number, 43, 43])
+        lines += [
+            command(f'AT+IMQTTPUB="/a/update",1,"value {number}"'), answer(f"+IMQTTPUB:{100 + number}", "OK"), answer(f"+IMQTTPUB:{100 + number},0"),
+            ("module", b'\r\n+IMQTTRCVPUB=7,"/a/get",5,"hello"' + own, 200),
+            command('AT+IMQTTPUBIN="/a/bin",1,5'), answer("OK"), ("mcu", body, 15), answer(f"+IMQTTPUBIN:{200 + number}", "OK"), answer(f"+IMQTTPUBIN:{200 + number},0"),
+            ("module", b'\r\n+IMQTTRCVPUBIN:8,"/a/bin",5' + own + body, 200), ("module", b"\r\n+IMQTTPINGRSP" + own, 200),
+        ]  # fmt: skip
+    lines += [
+        command('AT+ICOAPSENDREQ=2,"/livingroom/light","{\\"action\\":\\"turnon\\"}"'), answer("+ICOAPSENDREQ:24761", "OK"), answer("+ICOAPSENDREQ:24761,0"),
+        ("module", b'\r\n+ICOAPRCVRSP=24761,"/livingroom/light",15,"{\\"status\\":\\"on\\"}"' + own, 200),
+        command('AT+IHTTPSEND=2,"/livingroom/light","x"'), answer("OK"), answer('+IHTTPSEND:0,15,"{\\"status\\":\\"on\\"}"'),
+        command('AT+IMQTTPUBIN="/a/bin",0,0'), ("module", b"\r\n>"), ("mcu", b"as long as it takes\r\nOK+++", 30), answer("+IMQTTPUBIN:9", "OK"), answer("+IMQTTPUBIN:9,1"),
+        ("module", b'\r\n+IOTANEWVER="fw_1.3.0",10,"d41d8cd98f00b204e9800998ecf8427e"' + own, 200),
+        command("AT+IOTABLOCK=0"), answer("+IOTABLOCK=5, 0x1DD1", "OK"), ("module", bytes.fromhex("112233AABA"), 5),
+        command("AT+IOTABLOCK=1"), answer("+IOTABLOCK=5, 0x1DD1", "OK"), ("module", bytes.fromhex("112233AABB"), 5),
+        command('AT+IOTAPGS=-2,"FLASH MEMORY IS NOT ENOUGH"'), answer("OK"), command("AT+IOTABORT"), answer("OK"),
+        command("AT+IMQTTDISCONN"), answer("OK"), command("AT+IMQTTPUB=\"/a\",1,\"late\""), answer("+CME ERROR: 3"), command("AT+IREBOOT=0"), answer("OK"),
+    ]  # fmt: skip
+    return talk(*lines)
+
+
 RECORDINGS = {
     "tour": lambda: tour_chunks(START),
     "meter": lambda: scripted(polling()),
     "binary": lambda: scripted(binary()),
     "damaged": damaged,
 }
-CHUNK_FILES = {"no-answer": no_answer, "numeric": numeric, "pasted": pasted, "m5310a": m5310a}
+CHUNK_FILES = {"no-answer": no_answer, "numeric": numeric, "pasted": pasted, "m5310a": m5310a, "ica": ica}
 
 
 def golden_lines(path: Path) -> Iterator[bytes]:

@@ -100,6 +100,8 @@ def _command(command: Command) -> str:
     parts.append(f"answer_names={lua(dict.fromkeys(sorted(command.answer_names), True))}")
     if command.late:
         parts.append(f"late={lua(_late(command))}")
+    if command.payload is not None and command.payload.after == "ok":
+        parts.append(f"payload={lua({'after': 'ok', 'length': command.payload.length})}")
     if command.stream is not None:
         parts.append("stream=true")
     if command.sets:

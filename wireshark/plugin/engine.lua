@@ -496,7 +496,7 @@ function Session:command(line, time_ns, frame)
   for _, one in ipairs(self:parse(source)) do
     local command = one[3]
     opens[#opens + 1] = {
-      name = one[1], form = one[2], command = command, arguments = one[4], time_ns = time_ns, frame = frame,
+      name = (command and one[2] ~= "s-register") and command.name or one[1], form = one[2], command = command, arguments = one[4], time_ns = time_ns, frame = frame,
       late = late_rules(command, one[2], one[4].by_name), urcs = 0, payload = one[5],
     }
     timeout = timeout + (command and command.timeout or self.catalog.default_timeout)
@@ -584,6 +584,11 @@ local function answered_by(open, name)
   return command.answer_names and command.answer_names[name] and command.answers[open.form]
 end
 
+function Session:canonical(name)
+  local found = self.catalog.urcs[name] or self.catalog.commands[name]
+  return found and found.name or name
+end
+
 function Session:waiting_for(name)
   local found_entry, found_open
   for _, entry in ipairs(self.pending) do
@@ -602,7 +607,7 @@ function Session:answer(line, given)
   local text = engine.to_text(line)
   local prefix, bare, rest = text:match("^([%+%^%$%%%*#!])([A-Za-z][%w_%-%./]*)[ \t]*[:=][ \t]*(.*)$")
   if not prefix then return self:free_text(text) end
-  local name = (prefix == "+" and "" or prefix) .. bare
+  local name = self:canonical((prefix == "+" and "" or prefix) .. bare)
   local entry, open = self:waiting_for(name)
   if entry and not open.command then
     return self:owned(entry, open, name, nil, given or generic(engine.split_arguments(rest)))
@@ -625,9 +630,9 @@ end
 
 function Session:free_text(text)
   local empty = { params = {}, by_name = {}, fit = 0 }
-  local urc = self.catalog.urcs[text]
+  local urc = self.catalog.urcs[(text:gsub("^%+", ""))]
   if urc then
-    local late = self:find_late(text, {})
+    local late = self:find_late(urc.name, {})
     return { name = urc.name, dialect = urc.dialect, arguments = empty, owner = late, urc = urc, late = late ~= nil }
   end
   local late = self:find_late(text:match("^[^ ]*"), {})
@@ -919,10 +924,11 @@ end
 
 function Session:inline_body(inline, bytes, at, length)
   local rest = bytes:sub(at)
+  if #rest == length then return rest end
   local bare = rest:gsub("\r?\n?$", "")
   for _, size in ipairs({ length, 2 * length }) do
-    for _, lead in ipairs({ "", '"', " ", ' "' }) do
-      local tail = lead:sub(-1) == '"' and '"' or ""
+    for _, lead in ipairs({ "", '"', OPEN_QUOTE, " ", ' "', " " .. OPEN_QUOTE }) do
+      local tail = lead:sub(-1) == '"' and '"' or (lead:sub(-3) == OPEN_QUOTE and CLOSE_QUOTE or "")
       if #bare == #lead + size + #tail and bare:sub(1, #lead) == lead and bare:sub(#bare - #tail + 1) == tail then
         local inner = bare:sub(#lead + 1, #lead + size)
         if size == length or inner:match("^%x*$") then return inner end
@@ -931,10 +937,24 @@ function Session:inline_body(inline, bytes, at, length)
   end
   local first = rest:match("^[^\r\n]*")
   if strip(first):match("^%d+$") and self:counts_only(inline) then return nil end
+  local quoted = bare:match('^ *"(.*)" *$')
+  if quoted and #(quoted:gsub('\\"', '"')) == length then return quoted end
   return bare
 end
 
 -- packets ---------------------------------------------------------------------------------------------------
+
+function Session:asks_for_payload()
+  -- Whether an OK asks for the payload that the command in work announced, and is not its result yet.
+  local entry = self.pending[1]
+  local open = entry and entry.opens[#entry.opens]
+  local rule = open and open.command and open.command.payload
+  if not rule or rule.after ~= "ok" or open.form ~= "set" or open.payload or entry.asked then return false end
+  local length = tonumber(open.arguments.by_name[rule.length] or 0) or 0
+  if length <= 0 then return false end
+  entry.asked = true
+  return true
+end
 
 function Session:module_line(bytes, time_ns)
   local start = bytes:find("[^\r\n \0]") or #bytes + 1
@@ -948,6 +968,7 @@ function Session:module_line(bytes, time_ns)
   local line, ending = bytes:match("^([^\r\n]*)([\r\n]*)", start)
   if ending == "" then return { kind = (line == ">" or line == "> ") and "prompt" or "noise" } end
   local text = line:gsub(" +$", "")
+  if FINAL[text] == "OK" and self:asks_for_payload() then return { kind = "prompt" } end
   if FINAL[text] then return self:result(FINAL[text], nil, nil, time_ns) end
   local first = text:sub(1, 1)
   if first == "+" or first == "^" then
