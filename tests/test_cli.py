@@ -149,3 +149,36 @@ def test_the_schema_file_is_up_to_date() -> None:
     from atshark.schema import OUTPUT, text
 
     assert OUTPUT.read_text("utf-8") == text(), "run python -m atshark.schema"
+
+
+def test_dialects_lists_what_there_is() -> None:
+    text = run("dialects").stdout.decode()
+    assert [line.split()[0] for line in text.splitlines()] == ["3gpp", "ica", "m5310a-mqtt", "onemo-tcpip"]
+
+
+def test_dialects_is_a_reference() -> None:
+    overview = run("dialects", "onemo-tcpip").stdout.decode()
+    assert "MIPSEND" in overview
+    assert "SOCKET 连接超时" in overview
+    entry = run("dialects", "onemo-tcpip", "AT+MIPOPEN").stdout.decode()
+    assert (
+        "AT+MIPOPEN=<connect_id>,<proto_type>,<address>,<remote_port>,[<timeout>],[<access_mode>],[<local_port>]"
+        in entry
+    )
+    assert "1: transparent / 透传模式" in entry
+    assert "[onemo-tcpip 3.3]" in entry
+
+
+def test_dialects_lint_tells_file_and_line(tmp_path: Path) -> None:
+    good = ROOT / "decoder" / "dialects" / "ica.toml"
+    assert run("dialects", "lint", good).returncode == 0
+    bad = tmp_path / "bad.toml"
+    bad.write_text('[dialect]\nid = "x"\ntitle = "x"\nsource = "x"\n[[command]]\nname = 1\n')
+    done = run("dialects", "lint", bad)
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith(f"atshark: {bad}:6: ")
+
+
+def test_dialects_of_unknown_things_say_so() -> None:
+    assert run("dialects", "nonesuch").returncode == 2
+    assert b"has no command" in run("dialects", "ica", "NOPE").stderr

@@ -15,6 +15,7 @@ VERBS = {
     "capture": "Record and decode two serial ports, live.",
     "decode": "Decode a recording, an export or a chunk file.",
     "demo": "See it work without hardware.",
+    "dialects": "Show what atshark knows; check a dialect file.",
     "export": "Write a pcapng file for Wireshark.",
 }
 DONE, FINDINGS, UNUSABLE = 0, 1, 2

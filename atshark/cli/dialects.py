@@ -1,0 +1,121 @@
+"""``atshark dialects``: what atshark knows, as a reference to read, and a check for dialect files of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from atshark.cli import DONE
+from atshark.render import utf8_output
+from capture.errors import AtsharkError
+from decoder import catalog, schema
+from decoder.catalog import Dialect, Syntax
+
+
+@click.command("dialects")
+@click.argument("name", required=False)
+@click.argument("command_name", metavar="[COMMAND|FILE]", required=False)
+def command(name: str | None, command_name: str | None) -> int:
+    """List the dialects; or show dialect NAME, or COMMAND of it; or check a file: atshark dialects lint FILE.
+
+    NAME is a dialect or a dialect file.
+    """
+    out = utf8_output()
+    if name is None:
+        lines = list(_list())
+    elif name == "lint":
+        lines = list(_lint(command_name))
+    else:
+        dialect = catalog.load([name]).dialects[0]
+        lines = list(_overview(dialect) if command_name is None else _entry(dialect, command_name))
+    out.write("\n".join(lines) + "\n")
+    return DONE
+
+
+def _list() -> Iterator[str]:
+    for name in catalog.names():
+        dialect = catalog.load([name]).dialects[0]
+        spec = dialect.file.dialect
+        yield f"{name:14} {len(dialect.commands):3} commands, {len(dialect.urcs):2} URCs  {spec.title} [{spec.source}]"
+
+
+def _lint(file: str | None) -> Iterator[str]:
+    if file is None:
+        raise click.UsageError("give the file to check: atshark dialects lint FILE")
+    try:
+        text = Path(file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AtsharkError(f"{file}: cannot be read: {error}") from error
+    dialect = Dialect(schema.load(text, file))
+    for command in dialect.file.command:
+        if not command.set and not command.read and not command.exec:
+            yield f"note: {command.name} has neither set, read nor exec"
+    yield f"{file}: {len(dialect.commands)} commands, {len(dialect.urcs)} URCs, no mistakes"
+
+
+def _overview(dialect: Dialect) -> Iterator[str]:
+    spec = dialect.file.dialect
+    yield f"{spec.id}: {spec.title}"
+    yield f"  {spec.zh}"
+    yield f"  source: {spec.source}"
+    if spec.modules:
+        yield f"  modules: {', '.join(spec.modules)}"
+    if spec.base:
+        yield f"  on top of: {spec.base}"
+    yield "\ncommands"
+    for name, command in dialect.commands.items():
+        yield f"  {name:16} {command.spec.section:16} {command.spec.en} / {command.spec.zh}"
+    yield "\nURCs"
+    for name, urc in dialect.urcs.items():
+        yield f"  {name:16} {urc.spec.section:16} {urc.spec.en} / {urc.spec.zh}"
+    for kind, table in dialect.file.errors.items():
+        yield f"\n+{kind.upper()} ERROR codes"
+        for code, meaning in table.items():
+            yield f"  {code:>5}  {meaning[0]} / {meaning[1]}"
+
+
+def _entry(dialect: Dialect, name: str) -> Iterator[str]:
+    key = name.upper().removeprefix("AT").removeprefix("+")
+    command, urc = dialect.commands.get(key), dialect.urcs.get(key)
+    if command is None and urc is None:
+        raise AtsharkError(f"{dialect.id} has no command or URC {name!r}; see: atshark dialects {dialect.id}")
+    shown: dict[str, list[str]] = {}
+    if command is not None:
+        spec = command.spec
+        yield f"{key}: {spec.en} / {spec.zh} [{dialect.id} {spec.section}]"
+        if isinstance(spec, schema.CommandSpec):
+            forms = [f"AT+{key}=?"] + [f"AT+{key}?"] * spec.read + [f"AT+{key}"] * spec.exec
+            yield "  " + "  ".join(forms)
+        for title, syntaxes in ((f"AT+{key}=", command.syntaxes), (f"+{key}: ", command.answer)):
+            for syntax in syntaxes:
+                yield f"  {title}{_shape(syntax, shown)}"
+        for late in command.late:
+            yield f"  then, late: {late.urc if late.urc == 'CONNECT' else '+' + late.urc}"
+    if urc is not None:
+        yield f"URC {key}: {urc.spec.en} / {urc.spec.zh} [{dialect.id} {urc.spec.section}]"
+        for syntax in urc.syntaxes:
+            yield f"  +{key}: {_shape(syntax, shown)}"
+    if shown:
+        yield "\nparameters"
+    for lines in shown.values():
+        yield from lines
+
+
+def _shape(syntax: Syntax, shown: dict[str, list[str]]) -> str:
+    """Write a syntax the way manuals do, and note its parameters in ``shown``."""
+    words = []
+    for param in syntax.params:
+        spec = param.spec
+        word = "|".join(f'"{one}"' for one in param.words) if param.words else f"<{param.name}>"
+        words.append({"?": f"[{word}]", "*": f"{word}…", "~": word}.get(param.mark, word))
+        details = [param.type] + ([spec.unit] if spec.unit else [])
+        if spec.range:
+            details.append(f"{spec.range[0]}-{spec.range[1]}")
+        if spec.secret:
+            details.append("secret")
+        lines = [f"  {param.name:16} {spec.en} / {spec.zh} ({', '.join(details)})"]
+        lines += [f"  {'':16}   {value}: {meaning[0]} / {meaning[1]}" for value, meaning in spec.values.items()]
+        shown.setdefault(param.name, lines)
+    return ",".join(words)
