@@ -82,6 +82,15 @@ class Context:
         """Ask to be called when time reaches ``time_ns``."""
         self.wake_ns = min(self.wake_ns, time_ns)
 
+    def silent(self, wire: Wire, gap_ns: int, now_ns: int) -> bool:
+        """Tell whether ``wire`` has been silent for ``gap_ns``; if not yet, ask to be called when it will have been."""
+        if wire.last_ns is None:
+            return False
+        if wire.last_ns + gap_ns > now_ns:
+            self.wake(wire.last_ns + gap_ns)
+            return False
+        return True
+
     def set_loose(self, wire: Wire, loose: bool) -> None:
         """Note that what waits on ``wire`` is decided by its next byte, or by silence."""
         self.loose[wire.side] = loose

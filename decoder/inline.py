@@ -78,11 +78,7 @@ class InlineReader:
 
     def pass_time(self, now_ns: int) -> bool:
         """Give up on a payload whose rest has not come by ``now_ns``. True if it was given up."""
-        if self._awaited is None or self._wire.last_ns is None:
-            return False
-        deadline = self._wire.last_ns + GAP_NS
-        if deadline > now_ns:
-            self._context.wake(deadline)
+        if self._awaited is None or not self._context.silent(self._wire, GAP_NS, now_ns):
             return False
         self.give_up()
         return True

@@ -59,11 +59,7 @@ class RawReader:
 
     def pass_time(self, now_ns: int) -> bool:
         """Give up on bytes that have not come by ``now_ns``. True if they were given up."""
-        if not self.expected or self._wire.last_ns is None or not len(self._wire):
-            return False
-        deadline = self._wire.last_ns + GAP_NS
-        if deadline > now_ns:
-            self._context.wake(deadline)
+        if not self.expected or not len(self._wire) or not self._context.silent(self._wire, GAP_NS, now_ns):
             return False
         self.give_up()
         return True

@@ -56,6 +56,21 @@ def urcs(found: Iterable[Event]) -> list[Urc]:
     return [event for event in found if isinstance(event, Urc)]
 
 
+def compact(found: Iterable[Event]) -> list[tuple[Any, ...]]:
+    """Transactions as (name, form, parameters, information, late URCs, result), for tables of examples."""
+    return [
+        (
+            one.name,
+            one.form,
+            one.params,
+            [information.params for information in one.information],
+            [late.params for late in one.urcs],
+            one.result.code if one.result else None,
+        )
+        for one in transactions(found)
+    ]
+
+
 def rules(found: Iterable[Event]) -> list[str]:
     return [event.rule for event in found if isinstance(event, Finding)]
 

@@ -13,7 +13,7 @@ from capture.chunk import Chunk
 from decoder import catalog
 from decoder.events import Data, Event, Message
 from decoder.session import Session
-from tests.helpers import MS, START, rules, transactions, urcs
+from tests.helpers import MS, START, compact, rules, transactions, urcs
 from tests.test_manual_tcpip import t
 
 CATALOG = catalog.load(["ica"])
@@ -114,12 +114,7 @@ EXAMPLES: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {
 def test_example(name: str) -> None:
     lines, expected = EXAMPLES[name]
     found = decode(*lines)
-    got = [
-        (one.name, one.form, one.params, [i.params for i in one.information], [u.params for u in one.urcs],
-         one.result.code if one.result else None)
-        for one in transactions(found)
-    ]  # fmt: skip
-    assert got == expected
+    assert compact(found) == expected
     assert {one.dialect for one in transactions(found)} == {"ica"}
     assert rules(found) == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from decoder.events import Data
-from tests.helpers import records, rules, transactions, urcs
+from tests.helpers import compact, records, rules, transactions, urcs
 from tests.test_manual_tcpip import chunks, t
 
 CFG = {"host": "183.230.40.39", "port": 6002, "id": "4069959", "keepalive": 60, "user": "75829", "clean": 1}
@@ -59,12 +59,7 @@ EXAMPLES = {
 def test_example(name: str) -> None:
     lines, expected = EXAMPLES[name]
     found = records(chunks(lines))
-    got = [
-        (one.name, one.form, one.params, [i.params for i in one.information], [u.params for u in one.urcs],
-         one.result.code if one.result else None)
-        for one in transactions(found)
-    ]  # fmt: skip
-    assert got == expected
+    assert compact(found) == expected
     assert {one.dialect for one in transactions(found)} == {"m5310a-mqtt"}
     assert rules(found) == []
 

@@ -12,7 +12,7 @@ import pytest
 
 from capture.chunk import Chunk, Side
 from decoder.events import Data
-from tests.helpers import MS, START, events, records, rules, transactions, urcs
+from tests.helpers import MS, START, compact, events, records, rules, transactions, urcs
 
 P = dict[str, Any]
 
@@ -292,12 +292,7 @@ EXAMPLES: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {
 def test_example(name: str) -> None:
     lines, expected = EXAMPLES[name]
     found = records(chunks(lines))
-    got = [
-        (one.name, one.form, one.params, [i.params for i in one.information], [u.params for u in one.urcs],
-         one.result.code if one.result else None)
-        for one in transactions(found)
-    ]  # fmt: skip
-    assert got == expected
+    assert compact(found) == expected
     assert all(one.dialect for one in transactions(found))
     assert all(one.dialect for one in urcs(found))
     assert rules(found) == []
