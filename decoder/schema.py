@@ -45,7 +45,8 @@ class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     and URC, ``when`` says for which commands it is expected. It is awaited ``within`` seconds (a number, or the name
     of a parameter of the command that holds it, else ``default``). With ``until``, lines are collected up to the one
     with these parameters, unless the command's parameters are as in ``single``: then one line is all. A ``step``
-    belongs to the command but does not complete it; an ``optional`` one may never come.
+    belongs to the command but does not complete it; an ``optional`` one may never come. ``forms``:
+    which forms of the command it completes.
     """
 
     urc: str
@@ -56,6 +57,7 @@ class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     default: int = 60
     until: dict[str, str | int] = {}
     step: bool = False
+    forms: tuple[str, ...] = ("set", "exec")
     optional: bool = False
     single: dict[str, list[int]] = {}
 

@@ -58,7 +58,7 @@ class Open:
         self.satisfied = False
         self.deadline_ns: int | None = None
         if command is not None and command.late:
-            self.late = [late for late in command.late if _applies(late.when, record)]
+            self.late = [late for late in command.late if record.form in late.forms and _has(late.when, record)]
 
 
 class CommandLine:
@@ -106,10 +106,6 @@ def goes_transparent(waiting: Open) -> bool:
     """Tell whether transparent mode follows when this command is answered with CONNECT."""
     command = waiting.command
     return command is not None and command.stream is not None and _has(command.stream.when, waiting.record)
-
-
-def _applies(when: dict[str, list[int | str]], record: Transaction) -> bool:
-    return record.form in ("set", "exec") and _has(when, record)
 
 
 def _has(when: dict[str, list[int | str]], record: Transaction) -> bool:
@@ -318,7 +314,7 @@ class Pairing:
                 for late in waiting.late:
                     if late.urc == name and _matches(late.where, params):
                         own = waiting.record.params
-                        if all(params.get(key) == own.get(key) for key in late.match):
+                        if all(own.get(key) in (None, params.get(key)) for key in late.match):
                             return waiting
         return None
 

@@ -176,13 +176,47 @@ def ica() -> list[Chunk]:
     return talk(*lines)
 
 
+def lwm2m() -> list[Chunk]:
+    """A OneNET session of the OneMO LwM2M manual, chapter 5.1: bootstrap, log-in, notify, read, write, execute, log-out."""
+    lines: list[tuple[str, bytes] | tuple[str, bytes, int]] = [
+        command("AT"), answer("OK"), command("AT+CEREG?"), answer("+CEREG: 0,1", "OK"), command("AT+CSQ"), answer("+CSQ: 23,99", "OK"),
+        command('AT+MIPLCREATEEX="nbiotbt.heclouds.com:5683",1,"cmiot"'), answer("+MIPLCREATEEX: 0", "OK"), command('AT+MIPLADDOBJ=0,3200,1,"1",0,1'), answer("OK"),
+        command('AT+MIPLDISCOVERRSP=0,3200,1,14,"5500;5501;5750"'), answer("OK"), command("AT+MIPLOPEN=0,3000,30"), answer("OK"), ("module", b"\r\n+MIPLEVENT: 0,2\r\n", 900),
+        ("module", b"\r\n+MIPLEVENT: 0,6\r\n", 700), answer("+MIPLOBSERVE: 0,39121,1,3200,0,-1"), answer("+MIPLDISCOVER: 0,39122,3200"), answer("+MIPLEAD: 0,39123,3,0,-1,0"),
+        command("AT+MIPLOPEN?"), answer("OK"), answer("+MIPLEVENT: 0,6"), command("AT+MIPLDEVINFO?"), answer('+MIPLDEVINFO: "183.230.40.149:5684",1,,"abcd1234"', "OK"),
+    ]  # fmt: skip
+    for number in range(12):
+        lines += [
+            command(f'AT+MIPLNOTIFY=0,0,3200,0,5750,1,4,"ab{number:02d}",0,0,{147 + number}'),
+            answer("OK"),
+            ("module", f"\r\n+MIPLEVENT: 0,26,{147 + number}\r\n".encode(), 400),
+        ]
+    lines += [
+        answer("+MIPLREAD: 0,18172,3200,0,-1"), command('AT+MIPLREADRSP=0,18172,1,3200,0,5500,5,1,"0",2,1'), answer("OK"), command('AT+MIPLREADRSP=0,18172,1,3200,0,5501,3,3,"-12",1,2'), answer("OK"),
+        command('AT+MIPLREADRSP=0,18172,1,3200,0,5750,1,4,"test",0,0'), answer("OK"), answer("+MIPLWRITE: 0,18173,3200,0,5750,1,4,test,0"), command("AT+MIPLWRITERSP=0,18173,2"), answer("OK"),
+        answer("+MIPLNSMI: 0,1,125"), answer('+MIPLEXECUTE: 0,18174,3200,0,5750,4,"test"'), command("AT+MIPLEXECUTERSP=0,18174,2"), answer("OK"), answer("+MIPLWRITE: 0,8173,3200,0,5501,3,4,1860,1,0"),
+        answer('+MIPLPARAMETER: 0,18175,3200,0,5750,38,"pmin=18;pmax=90;lt=0.0;gt=60.0;stp=2.0"'), command("AT+MIPLPARAMETERRSP=0,18175,1"), answer("OK"),
+        command('AT+MIPLNOTIFY=0,0,3200,0,5505,2,10,"E309C82FE6",0,0x400,278'), answer("OK"), answer("+MIPLEVENT: 0,26,278"), command("AT+MIPLUPDATE=0,0,0"), answer("OK"), answer("+MIPLEVENT: 0,11"),
+        command("AT+MIPLQMGR=0"), answer("+MIPLQMGR: 0, QUEUES=3, DROPPED=0, BUFFERS=12", "OK"), command("AT+MIPLMGR=0"), answer("+CIS ERROR: 602"), command("AT+MIPLCLOSE=0"), answer("OK"), answer("+MIPLEVENT: 0,15"),
+        command("AT+MIPLDELETE=0"), answer("OK"),
+    ]  # fmt: skip
+    return talk(*lines)
+
+
 RECORDINGS = {
     "tour": lambda: tour_chunks(START),
     "meter": lambda: scripted(polling()),
     "binary": lambda: scripted(binary()),
     "damaged": damaged,
 }
-CHUNK_FILES = {"no-answer": no_answer, "numeric": numeric, "pasted": pasted, "m5310a": m5310a, "ica": ica}
+CHUNK_FILES = {
+    "no-answer": no_answer,
+    "numeric": numeric,
+    "pasted": pasted,
+    "m5310a": m5310a,
+    "ica": ica,
+    "lwm2m": lwm2m,
+}
 
 
 def golden_lines(path: Path) -> Iterator[bytes]:

@@ -153,7 +153,13 @@ def test_the_schema_file_is_up_to_date() -> None:
 
 def test_dialects_lists_what_there_is() -> None:
     text = run("dialects").stdout.decode()
-    assert [line.split()[0] for line in text.splitlines()] == ["3gpp", "ica", "m5310a-mqtt", "onemo-tcpip"]
+    assert [line.split()[0] for line in text.splitlines()] == [
+        "3gpp",
+        "ica",
+        "m5310a-mqtt",
+        "onemo-lwm2m",
+        "onemo-tcpip",
+    ]
 
 
 def test_dialects_is_a_reference() -> None:

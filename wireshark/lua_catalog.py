@@ -84,6 +84,7 @@ def _late(command: Command) -> list[dict[str, Any]]:
             "until": {name: str(value) for name, value in late.until.items()} or None,
             "single": late.single or None,
             "step": late.step or None,
+            "forms": list(late.forms),
         }
         for late in command.late
     ]

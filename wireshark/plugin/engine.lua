@@ -435,9 +435,12 @@ end
 
 local function late_rules(command, form, by_name)
   local rules = {}
-  if command and command.late and (form == "set" or form == "exec") then
+  if command and command.late then
     for _, late in ipairs(command.late) do
-      local applies = true
+      local applies = false
+      for _, one in ipairs(late.forms) do
+        if one == form then applies = true end
+      end
       for name, values in pairs(late.when or {}) do
         if not in_list(values, by_name[name]) then applies = false end
       end
@@ -535,7 +538,8 @@ function Session:find_late(name, by_name)
       if late.urc == name and matches(late.where, by_name) then
         local equal = true
         for _, key in ipairs(late.match or {}) do
-          if by_name[key] ~= open.arguments.by_name[key] then equal = false end
+          local own = open.arguments.by_name[key]
+        if own and by_name[key] ~= own then equal = false end
         end
         if equal then return true end
       end
