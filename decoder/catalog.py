@@ -25,7 +25,7 @@ from decoder.grammar import split_arguments, unquote
 from decoder.schema import LateSpec, Meaning, ParamSpec, PayloadSpec, SetsSpec, StreamSpec
 from decoder.values import CONVERTERS
 
-DEFAULT_DIALECTS = ("onemo-tcpip", "onemo-lwm2m", "m5310a-mqtt", "ica")
+DEFAULT_DIALECTS = ("onemo-tcpip", "onemo-lwm2m", "m5310a-mqtt", "ica", "c1100")
 DEFAULT_TIMEOUT_S = 10
 UNFIT = 100
 """From here on the ``fit`` of a line says that it has the wrong number of parameters for its syntax."""

@@ -203,6 +203,22 @@ def lwm2m() -> list[Chunk]:
     return talk(*lines)
 
 
+def bare(text: str) -> tuple[str, bytes]:
+    return ("module", text.encode())
+
+
+def c1100() -> list[Chunk]:
+    """The flows of the C1100 guide, 3.1, 3.3 and 3.8, with numeric results."""
+    return talk(
+        command("ATV0"),bare("0\r"),command("AT+CPIN?"),bare("+CPIN: READY\r\n0\r"),command("AT+CSQ"),bare("+CSQ: 22,99\r\n0\r"),command("AT+CEREG=1"),bare("0\r"),command("AT+COPS?"),bare('+COPS: 0,2,"46000",0\r\n0\r'),
+ command('AT+LSIPPROFILE=1,"CMNET"'),bare("0\r"),command("AT+LSIPCALL=1"),bare("+LSIPCALL:1, 10.32.226.112\r+LSIP:OK\r0\r"),command("AT+LSIPCALL?"),bare("+LSIPCALL: 1, 10.32.226.112\r\n0\r"),
+ command('AT+LSIPOPEN=1,5000,"223.47.251.33",60000,0'),bare("+LSIPOPEN=1,1\r+LSIP:OK\r0\r"),command("AT+LSIPOPEN?"),bare("+LSIPOPEN:2,3,4\r\n0\r"),command("AT+LSIPHEX=1"),bare("0\r"),
+ command('AT+LSIPSEND=1,"313233"'),bare("+LSIPSEND:1,1497\r\n0\r"),command("AT+LSIPPUSH=1"),bare("+LSIP:OK \r0\r"),bare("+LSIPRTCP=1,3,313233\r"),command("AT+LSIPCLOSE?"),bare("+LSIPCLOSE:1\r\n0\r"),
+ command("AT+LSIPHEX=0"),bare("0\r"),command("AT+LSIPTPS=1,1,5000,600"),bare(">"),("mcu",b"data\r\nOK+++",30),bare("\r+LSIP:OK\r0\r"),bare("+LSIPRTCP=1,4,abcd\r"),
+ command("AT+LSIPCLOSE =1"),bare("+LSIPCLOSE:1,3,3,0\r+LSIP:OK\r0\r"),command("AT+LSIPCALL=0"),bare("+LSIPCALL:0\r+LSIP:OK\r0\r"),bare("^DATADISCONN\r\n"),bare("^ENTERPSMMODE\r\n"),bare("^EXITPSMMODE\r\n"),command("AT+X"),bare("4\r"),
+    )  # fmt: skip
+
+
 RECORDINGS = {
     "tour": lambda: tour_chunks(START),
     "meter": lambda: scripted(polling()),
@@ -216,6 +232,7 @@ CHUNK_FILES = {
     "m5310a": m5310a,
     "ica": ica,
     "lwm2m": lwm2m,
+    "c1100": c1100,
 }
 
 

@@ -155,6 +155,7 @@ def test_dialects_lists_what_there_is() -> None:
     text = run("dialects").stdout.decode()
     assert [line.split()[0] for line in text.splitlines()] == [
         "3gpp",
+        "c1100",
         "ica",
         "m5310a-mqtt",
         "onemo-lwm2m",
