@@ -21,7 +21,8 @@ import msgspec
 from capture.errors import AtsharkError
 from decoder import schema
 from decoder.events import Error, Params
-from decoder.grammar import split_arguments, unquote
+from decoder.grammar import BLANK, split_arguments, unquote
+from decoder.quantities import QUANTITIES, Quantity
 from decoder.schema import LateSpec, Meaning, ParamSpec, PayloadSpec, SetsSpec, StreamSpec
 from decoder.values import CONVERTERS
 
@@ -44,7 +45,10 @@ class Arguments(NamedTuple):
 class Param:
     """A parameter in one place of a syntax."""
 
-    __slots__ = ("convert", "labels", "length", "mark", "name", "spec", "type", "words")
+    __slots__ = (
+        "bits", "by", "cases", "convert", "labels", "length", "mark", "name", "quantity", "quantity_name", "spec",
+        "type", "words",
+    )  # fmt: skip
 
     def __init__(self, word: schema.Word, spec: ParamSpec, errors: dict[str, Meaning]) -> None:
         self.name = word.name
@@ -53,6 +57,12 @@ class Param:
         self.mark = word.mark
         self.spec = spec
         self.type = "string" if spec.type == "payload" and not word.length else spec.type
+        self.by = spec.by
+        self.cases = {value: CONVERTERS[kind] for value, kind in spec.cases.items()}
+        self.bits = [(1 << int(bit), meaning[0]) for bit, meaning in spec.bits.items()]
+        quantity = QUANTITIES.get(self.type)
+        self.quantity_name = word.name + quantity[0] if quantity else ""
+        self.quantity = quantity[1] if quantity else None
         self.convert = CONVERTERS[self.type]
         table = {**errors, **spec.values} if spec.error else spec.values
         self.labels = {key: meaning[0] for key, meaning in table.items()}
@@ -61,7 +71,7 @@ class Param:
 class Syntax:
     """A compiled parameter list."""
 
-    __slots__ = ("constants", "maximum", "minimum", "params", "payload", "takes_rest")
+    __slots__ = ("constants", "counted", "maximum", "minimum", "params", "payload", "takes_rest")
 
     def __init__(self, params: list[Param]) -> None:
         self.params = params
@@ -69,8 +79,8 @@ class Syntax:
         self.maximum = 10_000 if params and params[-1].mark == "*" else len(params)
         self.takes_rest = bool(params) and params[-1].mark == "~"
         self.constants = [(i, param.words) for i, param in enumerate(params) if param.words]
-        payloads = [i for i, param in enumerate(params) if param.length]
-        self.payload = payloads[0] if payloads else -1
+        self.counted = next((i for i, param in enumerate(params) if param.length), -1)
+        self.payload = self.counted if params and params[self.counted].type == "payload" else -1
 
     def read(self, arguments: list[str]) -> Arguments:
         """Type ``arguments`` by this syntax; each thing that does not fit adds to ``fit``."""
@@ -100,8 +110,9 @@ class Syntax:
                 fit += 0 if param.mark or index else 1
                 continue
             value: Any
+            convert = param.cases.get(str(params.get(param.by)), param.convert) if param.by else param.convert
             try:
-                value = param.convert(text)
+                value = convert(text)
             except ValueError:
                 value = unquote(text)
                 fit += 2
@@ -113,7 +124,25 @@ class Syntax:
                 params[param.name] = value
                 if param.labels and (label := param.labels.get(str(value))) is not None:
                     labels[param.name] = label
+                elif param.bits:
+                    _name_bits(param, value, labels)
+                elif param.quantity is not None:
+                    _measure(param, param.quantity, params, labels)
         return Arguments(params, labels, fit, self)
+
+
+def _name_bits(param: Param, value: object, labels: dict[str, str]) -> None:
+    if isinstance(value, int):
+        labels[param.name] = ", ".join(meaning for bit, meaning in param.bits if value & bit) or "none"
+
+
+def _measure(param: Param, quantity: Quantity, params: Params, labels: dict[str, str]) -> None:
+    """Put the physical value of a coded parameter next to it."""
+    measured = quantity(params[param.name], params)
+    if isinstance(measured, str) and param.type != "time":
+        labels[param.name] = measured
+    elif measured is not None:
+        params[param.quantity_name] = measured
 
 
 def _has_length(text: str, length: object) -> bool:
@@ -127,12 +156,57 @@ def best(syntaxes: list[Syntax], text: str) -> Arguments:
     arguments = split_arguments(text)
     found: Arguments | None = None
     for syntax in syntaxes:
-        candidate = syntax.read(arguments)
+        counted = slice_counted(text, syntax) if syntax.counted > syntax.payload else None
+        candidate = syntax.read(arguments if counted is None else counted)
         if candidate.fit == 0:
             return candidate
         if found is None or candidate.fit < found.fit:
             found = candidate
     return found or generic(arguments)
+
+
+def slice_counted(text: str, syntax: Syntax) -> list[str] | None:
+    """Split ``text`` with the parameter that is counted in bytes cut out by its announced length, if that fits."""
+    parts = slice_payload(text.encode("utf-8").decode("latin-1"), syntax)
+    return None if parts is None else [part.encode("latin-1").decode("utf-8", "replace") for part in parts]
+
+
+def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
+    """Split ``text`` (one character a byte) with the counted parameter cut out by its announced length.
+
+    It may hold quotes and commas. It is as long as announced, or twice as long (hex digits). Without an
+    announced length it reaches to the last quote that only digits and commas follow. None if nothing fits.
+    """
+    head: list[str] = []
+    position = 0
+    for _ in range(syntax.counted):
+        comma = text.find(",", position)
+        if comma < 0:
+            return None
+        head.append(text[position:comma].strip(BLANK))
+        position = comma + 1
+    while position < len(text) and text[position] == " ":
+        position += 1
+    length_name = syntax.params[syntax.counted].length
+    length_index = next(i for i, param in enumerate(syntax.params) if param.name == length_name)
+    announced = int(head[length_index]) if head[length_index].isascii() and head[length_index].isdigit() else 0
+    if announced > len(text):
+        announced = 0
+    quoted = position < len(text) and text[position] == '"'
+    start = position + quoted
+    for size in (announced, 2 * announced):
+        end = start + size
+        after = end + quoted
+        if size and after <= len(text) and (not quoted or text[end] == '"') and text[after : after + 1] in ("", ","):
+            tail = split_arguments(text[after + 1 :]) if after < len(text) else []
+            return [*head, text[start:end], *tail]
+    if quoted:
+        end = text.rfind('"')
+        tail_text = text[end + 1 :].strip(BLANK)
+        if end > start and not tail_text.strip("0123456789, "):
+            tail = split_arguments(tail_text[1:]) if tail_text else []
+            return [*head, text[start:end], *tail]
+    return None
 
 
 def generic(arguments: list[str]) -> Arguments:

@@ -7,7 +7,7 @@ msgspec. A **syntax** is a parameter list in one string, close to how manuals pr
 
 Each word names a parameter. ``?`` after it: may be absent. ``*``: may repeat to the end of the line. ``~``: takes
 the rest of the line, commas included. ``name="a|b"``: is one of these words (and so selects this syntax).
-``data:length``: payload, as many bytes as the parameter ``length`` says.
+``data:length``: as many bytes as the parameter ``length`` says, commas included; of the type ``payload``: any bytes.
 """
 
 from __future__ import annotations
@@ -20,13 +20,20 @@ import msgspec
 
 from capture.errors import AtsharkError
 
-ParamType = Literal["int", "string", "payload", "ip", "hex", "bool", "float", "time", "ranges"]
+ParamType = Literal[
+    "int", "string", "payload", "ip", "hex", "bool", "float", "flags", "ranges",
+    "time", "rssi", "gprs-timer", "gprs-timer-3", "edrx-cycle", "paging-window",
+]  # fmt: skip
 Meaning = tuple[str, str]
 """English and Chinese."""
 
 
 class ParamSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """A parameter: type, meaning, unit, range, enumeration. ``error``: a value not listed is an error code."""
+    """A parameter: type, meaning, unit, range, enumeration.
+
+    ``error``: a value not listed is an error code. ``bits``: the meaning of each bit of a set of flags. ``by`` names
+    an earlier parameter that decides the type: by its value, ``cases`` tells which.
+    """
 
     type: ParamType = "string"
     en: str = ""
@@ -36,6 +43,9 @@ class ParamSpec(msgspec.Struct, forbid_unknown_fields=True):
     values: dict[str, Meaning] = {}
     secret: bool = False
     error: bool = False
+    bits: dict[str, Meaning] = {}
+    by: str = ""
+    cases: dict[str, ParamType] = {}
 
 
 class LateSpec(msgspec.Struct, forbid_unknown_fields=True):

@@ -18,7 +18,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from decoder import grammar
-from decoder.catalog import DEFAULT_TIMEOUT_S, Arguments, Catalog, Command, Syntax, UrcType, best, generic
+from decoder.catalog import (
+    DEFAULT_TIMEOUT_S,
+    Arguments,
+    Catalog,
+    Command,
+    Syntax,
+    UrcType,
+    best,
+    generic,
+    slice_payload,
+)
 from decoder.events import Event, Finding, Information, Params, Result, Severity, Transaction, Urc
 from decoder.schema import LateSpec
 from decoder.values import to_text
@@ -483,44 +493,6 @@ def _unsliced_payload(arguments: Arguments) -> bytes | None:
         return None
     value = arguments.params.get(syntax.params[syntax.payload].name)
     return None if value is None else str(value).encode("utf-8")
-
-
-def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
-    """Split ``text`` (one character a byte) with the payload cut out by its announced length.
-
-    The payload may hold quotes and commas. It is as long as announced, or twice as long (hex digits). Without an
-    announced length it reaches to the last quote that only digits and commas follow. None if nothing fits.
-    """
-    head: list[str] = []
-    position = 0
-    for _ in range(syntax.payload):
-        comma = text.find(",", position)
-        if comma < 0:
-            return None
-        head.append(text[position:comma].strip(grammar.BLANK))
-        position = comma + 1
-    while position < len(text) and text[position] == " ":
-        position += 1
-    length_name = syntax.params[syntax.payload].length
-    length_index = next(i for i, param in enumerate(syntax.params) if param.name == length_name)
-    announced = int(head[length_index]) if head[length_index].isascii() and head[length_index].isdigit() else 0
-    if announced > len(text):
-        announced = 0
-    quoted = position < len(text) and text[position] == '"'
-    start = position + quoted
-    for size in (announced, 2 * announced):
-        end = start + size
-        after = end + quoted
-        if size and after <= len(text) and (not quoted or text[end] == '"') and text[after : after + 1] in ("", ","):
-            tail = grammar.split_arguments(text[after + 1 :]) if after < len(text) else []
-            return [*head, text[start:end], *tail]
-    if quoted:
-        end = text.rfind('"')
-        tail_text = text[end + 1 :].strip(grammar.BLANK)
-        if end > start and not tail_text.strip("0123456789, "):
-            tail = grammar.split_arguments(tail_text[1:]) if tail_text else []
-            return [*head, text[start:end], *tail]
-    return None
 
 
 def urc_record(answer: Answer, text: str, time_ns: int | None) -> Urc:

@@ -26,6 +26,7 @@ _SIMPLE_ESCAPES = {
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})*\Z")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
+_HEX_NUMBER = re.compile(r"0[xX][0-9A-Fa-f]{1,16}\Z")
 _INTEGER = re.compile(r"[+-]?\d{1,20}\Z", re.ASCII)
 
 
@@ -52,6 +53,12 @@ def to_bool(text: str) -> bool:
     return text == "1"
 
 
+def to_flags(text: str) -> int:
+    """Read a set of flags: a decimal integer, or hex digits after ``0x``."""
+    digits = unquote(text).strip(BLANK)
+    return int(digits, 16) if _HEX_NUMBER.match(digits) else to_int(digits)
+
+
 def to_hex(text: str) -> str:
     """Check that the text is hex digits in pairs and return it in lower case, without quotes."""
     digits = unquote(text)
@@ -73,7 +80,13 @@ CONVERTERS: dict[str, Callable[[str], object]] = {
     "ip": to_ip,
     "string": unquote,
     "payload": str,
+    "flags": to_flags,
+    "rssi": to_int,
     "time": unquote,
+    "gprs-timer": unquote,
+    "gprs-timer-3": unquote,
+    "edrx-cycle": unquote,
+    "paging-window": unquote,
     "ranges": unquote,
 }
 

@@ -73,7 +73,7 @@ def test_command_lines(line: str, expected: list[tuple[str, str, dict[str, objec
 
 def test_information_before_the_ok_and_latency_to_its_last_byte() -> None:
     one = only(records(talk(command("AT+CSQ"), answer("+CSQ: 24,99"), answer("OK"))))
-    assert one.information[0].params == {"rssi": 24, "ber": 99}
+    assert one.information[0].params == {"rssi": 24, "rssi_dbm": -65, "ber": 99}
     assert one.latency_ns == 40 * MS
 
 

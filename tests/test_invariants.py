@@ -94,7 +94,7 @@ def test_3_decoding_recovers(chunks: list[Chunk]) -> None:
     found = as_json(records([*chunks, *more]))
     last = [one for one in found if one["kind"] == "transaction" and one["name"] == "CSQ"][-2:]
     assert [one["result"]["code"] for one in last] == ["OK", "OK"]
-    assert [one["information"][0]["params"] for one in last] == [{"rssi": 20, "ber": 99}] * 2
+    assert [one["information"][0]["params"] for one in last] == [{"rssi": 20, "rssi_dbm": -73, "ber": 99}] * 2
 
 
 @common

@@ -12,7 +12,7 @@ from tests.test_manual_tcpip import chunks, t
 VALUE = {"objid": 3200, "insid": 0}
 
 
-def notify(resid: int, kind: int, length: int, value: str, index: int, flag: int | str, **more: Any) -> dict[str, Any]:
+def notify(resid: int, kind: int, length: int, value: object, index: int, flag: int, **more: Any) -> dict[str, Any]:
     return {
         "ref": 0,
         "mid": 0,
@@ -52,8 +52,8 @@ EXAMPLES: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {
     "3.9": (
         ['> AT+MIPLNOTIFY=0,0,3200,0,5500,5,1,"0",2,1', "< OK", '> AT+MIPLNOTIFY=0,0,3200,0,5501,3,3,"-12",1,2', "< OK",
          '> AT+MIPLNOTIFY=0,0,3200,0,5505,2,10,"E309C82FE6",0,0x400,278', "< OK", "< +MIPLEVENT: 0,26,278"],
-        [t("MIPLNOTIFY", "set", notify(5500, 5, 1, "0", 2, 1)), t("MIPLNOTIFY", "set", notify(5501, 3, 3, "-12", 1, 2)),
-         t("MIPLNOTIFY", "set", notify(5505, 2, 10, "E309C82FE6", 0, "0x400", ackid=278), late=[{"ref": 0, "evtid": 26, "ackid": 278}])],
+        [t("MIPLNOTIFY", "set", notify(5500, 5, 1, False, 2, 1)), t("MIPLNOTIFY", "set", notify(5501, 3, 3, -12, 1, 2)),
+         t("MIPLNOTIFY", "set", notify(5505, 2, 10, "e309c82fe6", 0, 0x400, ackid=278), late=[{"ref": 0, "evtid": 26, "ackid": 278}])],
     ),
     "3.11": (["> AT+MIPLREADRSP=0,18172,11", "< OK"], [t("MIPLREADRSP", "set", {"ref": 0, "mid": 18172, "result": 11})]),
     "4.1": (['> AT+MIPLCFG="platform",0,1', "< OK"], [t("MIPLCFG", "set", {"item": "platform", "ref": 0, "platform": 1})]),
@@ -95,7 +95,7 @@ def test_example(name: str) -> None:
         ("+MIPLREAD:0,18172,3200,0,5750", "MIPLREAD", {"mid": 18172, **VALUE, "resid": 5750}),
         ("+MIPLEAD: 0,39123,3,0,-1,0", "MIPLREAD", {"mid": 39123, "objid": 3, "insid": 0, "resid": -1, "flag": 0}),
         ("+MIPLWRITE: 0,18173,3200,0,5750,1,4,test,0", "MIPLWRITE", {"mid": 18173, **VALUE, "resid": 5750, "type": 1, "len": 4, "value": "test", "flag": 0}),
-        ("+MIPLWRITE: 0,8173,3200,0,5501,3,4,1860,1,0", "MIPLWRITE", {"mid": 8173, **VALUE, "resid": 5501, "type": 3, "len": 4, "value": "1860", "index": 1, "flag": 0}),
+        ("+MIPLWRITE: 0,8173,3200,0,5501,3,4,1860,1,0", "MIPLWRITE", {"mid": 8173, **VALUE, "resid": 5501, "type": 3, "len": 4, "value": 1860, "index": 1, "flag": 0}),
         ('+MIPLEXECUTE: 0,18174,3200,0,5750,4,"test"', "MIPLEXECUTE", {"mid": 18174, **VALUE, "resid": 5750, "len": 4, "cmd": "test"}),
         ('+MIPLPARAMETER: 0,18174,3200,0,5758,38,"pmin=18;pmax=90;lt=0.0;gt=60.0;stp=2.0"', "MIPLPARAMETER",
          {"mid": 18174, **VALUE, "resid": 5758, "len": 38, "para": "pmin=18;pmax=90;lt=0.0;gt=60.0;stp=2.0"}),

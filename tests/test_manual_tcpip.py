@@ -84,14 +84,19 @@ NTP_LINES = [
     "> AT+CCLK?",
 ]
 NTP = [
-    t("MNTP", "set", {"server": "cn.ntp.org.cn", "sync": 0}, late=[{"result": 0, "time": "19/02/21,07:29:20+32"}]),
+    t(
+        "MNTP",
+        "set",
+        {"server": "cn.ntp.org.cn", "sync": 0},
+        late=[{"result": 0, "time": "19/02/21,07:29:20+32", "time_iso": "2019-02-21T07:29:20+08:00"}],
+    ),
     t(
         "MNTP",
         "set",
         {"server": "cn.ntp.org.cn", "port": 123, "sync": 1, "timeout": 30},
-        late=[{"result": 0, "time": "19/02/21,07:35:02+32"}],
+        late=[{"result": 0, "time": "19/02/21,07:35:02+32", "time_iso": "2019-02-21T07:35:02+08:00"}],
     ),
-    t("CCLK", "read", {}, [{"time": "19/02/21,07:35:03+32"}]),
+    t("CCLK", "read", {}, [{"time": "19/02/21,07:35:03+32", "time_iso": "2019-02-21T07:35:03+08:00"}]),
 ]
 DNS_CFG_LINES = ['> AT+MDNSCFG="ip","114.114.114.114","8.8.8.8"', "< OK"]
 DNS_CFG = t("MDNSCFG", "set", {"cmd": "ip", "address1": "114.114.114.114", "address2": "8.8.8.8"})

@@ -40,8 +40,15 @@ def shown(params: dict[str, Any]) -> list[str]:
     """Parameters as the dissector writes them into atshark.param."""
     out: list[str] = []
     for name, value in params.items():
-        out.extend(f"{name}={one}" for one in (value if isinstance(value, list) else [value]))
+        out.extend(f"{name}={plain(one)}" for one in (value if isinstance(value, list) else [value]))
     return out
+
+
+def plain(value: object) -> object:
+    """Write a value the way the dissector does: booleans in lower case, numbers without a needless fraction."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def one(row: Row, key: str) -> str | None:

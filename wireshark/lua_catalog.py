@@ -17,6 +17,7 @@ PLUGIN = Path(__file__).parent / "plugin"
 OUTPUT = PLUGIN / "atshark.lua"
 _MARK = "--@CATALOG@\n"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_FIELD_TYPES = {"flags": "int", "rssi": "int"}
 _KEYWORDS = {"and", "break", "do", "else", "end", "false", "for", "function", "goto", "if", "in", "local", "nil",
              "not", "or", "repeat", "return", "then", "true", "until", "while"}  # fmt: skip
 
@@ -56,11 +57,16 @@ def _syntax(syntax: Syntax) -> str:
                 "w": list(param.words) or None,
                 "l": param.length or None,
                 "v": param.labels or None,
+                "by": param.by or None,
+                "cases": param.spec.cases or None,
+                "bits": [[bit, meaning] for bit, meaning in param.bits] or None,
             }
         )
         for param in syntax.params
     ]
     named = [f"min={syntax.minimum}", f"max={syntax.maximum}"]
+    if syntax.counted >= 0:
+        named.append(f"counted={syntax.counted + 1}")
     if syntax.payload >= 0:
         named.append(f"payload={syntax.payload + 1}")
     if syntax.takes_rest:
@@ -141,8 +147,12 @@ def _fields(known: Catalog) -> list[list[str]]:
             for param in syntax.params:
                 kind = types.setdefault((name, param.name), ["", ""])
                 if param.type != "ranges":
-                    kind[0] = param.type if kind[0] in ("", param.type) else "string"
+                    own = "string" if param.by else _FIELD_TYPES.get(param.type, param.type)
+                    kind[0] = own if kind[0] in ("", own) else "string"
                     kind[1] = kind[1] or param.spec.en
+                if param.quantity is not None:
+                    measured = {"rssi": "int", "time": "string"}.get(param.type, "float")
+                    types[name, param.quantity_name] = [measured, param.spec.en]
     return [[name, param, kind or "string", text] for (name, param), (kind, text) in sorted(types.items())]
 
 

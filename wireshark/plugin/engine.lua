@@ -230,6 +230,12 @@ local function to_int(text)
   return (sign == "-" and "-" or "") .. digits
 end
 
+local function to_flags(text)
+  local digits = strip(unquote(text)):match("^0[xX](%x+)$")
+  if digits and #digits <= 12 then return string.format("%.0f", tonumber(digits, 16)) end
+  return to_int(text)
+end
+
 local converters = {
   int = to_int,
   bool = function(text) return (text == "1" and "true") or (text == "0" and "false") or nil end,
@@ -243,7 +249,13 @@ local converters = {
   end,
   ip = function(text) return unquote(text) end,
   string = unquote,
+  flags = to_flags,
+  rssi = to_int,
   time = unquote,
+  ["gprs-timer"] = unquote,
+  ["gprs-timer-3"] = unquote,
+  ["edrx-cycle"] = unquote,
+  ["paging-window"] = unquote,
   ranges = unquote,
   payload = function(text) return text end,
 }
@@ -260,6 +272,77 @@ local function generic(arguments)
     end
   end
   return out
+end
+
+-- Physical values of coded parameters, as quantities.py has them: name ending -> value, or a label.
+
+local TIMER_UNITS = { [0] = 2, 60, 360, 60, 60, 60, 60 }
+local TIMER_3_UNITS = { [0] = 600, 3600, 36000, 2, 30, 60, 1152000 }
+local CYCLES = {
+  gsm = { "1.88", "3.76", "7.53", "12.24", "24.48", "48.96", "97.92", "195.84", "391.68", "783.36", "1566.72", "3133.44" },
+  utran = { "10.24", "20.48", "40.96", "81.92", "163.84", "327.68", "655.36", "1310.72", "1966.08", "2621.44" },
+  wb = { "5.12", "10.24", "20.48", "40.96", "61.44", "81.92", "102.4", "122.88", "143.36", "163.84", "327.68", "655.36",
+    "1310.72", "2621.44", "2621.44", "2621.44" },
+  nb = { "20.48", "20.48", "20.48", "40.96", "20.48", "81.92", "20.48", "20.48", "20.48", "163.84", "327.68", "655.36",
+    "1310.72", "2621.44", "5242.88", "10485.76" },
+}
+local PTW_UTRAN = { [0] = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20 }
+
+local function timer(value, units)
+  if not value:match("^[01]+$") or #value ~= 8 then return nil end
+  local unit = tonumber(value:sub(1, 3), 2)
+  if unit == 7 then return nil, "deactivated" end
+  return string.format("%d", units[unit] * tonumber(value:sub(4), 2))
+end
+
+local function access(by_name)
+  return ({ ["1"] = "gsm", ["2"] = "gsm", ["3"] = "utran", ["4"] = "wb" })[by_name.act_type] or "nb"
+end
+
+local function four_bits(value)
+  return value:match("^[01][01][01][01]$") and tonumber(value, 2)
+end
+
+local quantities = {
+  rssi = { "_dbm", function(value)
+    local code = tonumber(value)
+    if code and code >= 0 and code <= 31 then return string.format("%d", 2 * code - 113) end
+    if code and code >= 100 and code <= 191 then return string.format("%d", code - 216) end
+  end },
+  ["gprs-timer"] = { "_s", function(value) return timer(value, TIMER_UNITS) end },
+  ["gprs-timer-3"] = { "_s", function(value) return timer(value, TIMER_3_UNITS) end },
+  ["edrx-cycle"] = { "_s", function(value, by_name)
+    local code, cycles = four_bits(value), CYCLES[access(by_name)]
+    return code and (cycles[code + 1] or cycles[1])
+  end },
+  ["paging-window"] = { "_s", function(value, by_name)
+    local code, kind = four_bits(value), access(by_name)
+    if not code then return nil end
+    if kind == "gsm" or kind == "utran" then return string.format("%d", PTW_UTRAN[code]) end
+    return (string.format("%.2f", (code + 1) * (kind == "nb" and 2.56 or 1.28)):gsub("0$", ""))
+  end },
+  time = { "_iso", function(value)
+    local bare = value:gsub('^"', ""):gsub('"$', "")
+    local yy, mo, dd, hh, mi, ss, rest = bare:match("^(%d%d)/(%d%d)/(%d%d),(%d%d):(%d%d):(%d%d)(.*)$")
+    if not yy then return nil end
+    local sign, quarters = rest:match("^([%+%-])(%d%d?)$")
+    if rest ~= "" and not sign then return nil end
+    if mo < "01" or mo > "12" or dd < "01" or dd > "31" or hh > "23" or mi > "59" then return nil end
+    local zone = ""
+    if sign then
+      zone = string.format("%s%02d:%02d", sign, math.floor(tonumber(quarters) / 4), tonumber(quarters) % 4 * 15)
+    end
+    return "20" .. yy .. "-" .. mo .. "-" .. dd .. "T" .. hh .. ":" .. mi .. ":" .. ss .. zone
+  end },
+}
+
+local function name_bits(bits, value)
+  local names, number = {}, tonumber(value)
+  if not number then return nil end
+  for _, one in ipairs(bits) do
+    if math.floor(number / one[1]) % 2 == 1 then names[#names + 1] = one[2] end
+  end
+  return #names > 0 and table.concat(names, ", ") or "none"
 end
 
 local function read_syntax(syntax, arguments)
@@ -303,7 +386,8 @@ local function read_syntax(syntax, arguments)
       if text == "" then
         if not (param.m or i > 1) then out.fit = out.fit + 1 end
       else
-        local value, kind = converters[param.t](text), param.t
+        local kind = param.by and param.cases[out.by_name[param.by] or ""] or param.t
+        local value = converters[kind](text)
         if value == nil then
           value, kind = unquote(text), "string"
           out.fit = out.fit + 2
@@ -312,30 +396,32 @@ local function read_syntax(syntax, arguments)
           local length, size = tonumber(out.by_name[param.l] or 0) or 0, #unquote(text)
           if length ~= 0 and size ~= length and size ~= 2 * length then out.fit = out.fit + 1 end
         end
-        local label = param.v and param.m ~= "*" and param.v[value] or nil
-        out.params[#out.params + 1] = { param.n, value, label, kind }
-        if param.m ~= "*" then out.by_name[param.n] = value end
+        local single = param.m ~= "*"
+        local label = param.v and single and param.v[value] or nil
+        if not label and param.bits and single then label = name_bits(param.bits, value) end
+        local one = { param.n, value, label, kind }
+        out.params[#out.params + 1] = one
+        if single then out.by_name[param.n] = value end
+        local quantity = single and not label and quantities[param.t]
+        if quantity and kind == param.t then
+          local measured, said = quantity[2](value, out.by_name)
+          if measured then
+            local name = param.n .. quantity[1]
+            out.params[#out.params + 1] = { name, measured, nil, param.t == "time" and "string" or param.t == "rssi" and "int" or "float" }
+            out.by_name[name] = measured
+          end
+          one[3] = said
+        end
       end
     end
   end
   return out
 end
 
-local function best(syntaxes, text)
-  local arguments = engine.split_arguments(text)
-  local found
-  for _, syntax in ipairs(syntaxes) do
-    local candidate = read_syntax(syntax, arguments)
-    if candidate.fit == 0 then return candidate end
-    if not found or candidate.fit < found.fit then found = candidate end
-  end
-  return found or generic(arguments)
-end
-
 local function slice_payload(text, syntax)
   -- Split text with the payload cut out by its announced length; nil if nothing fits. See the Python twin.
   local head, position = {}, 1
-  for _ = 1, syntax.payload - 1 do
+  for _ = 1, syntax.counted - 1 do
     local comma = text:find(",", position, true)
     if not comma then return nil end
     head[#head + 1] = strip(text:sub(position, comma - 1))
@@ -344,7 +430,7 @@ local function slice_payload(text, syntax)
   while text:sub(position, position) == " " do position = position + 1 end
   local announced = 0
   for i, param in ipairs(syntax) do
-    if param.n == syntax[syntax.payload].l then
+    if param.n == syntax[syntax.counted].l then
       announced = head[i] and head[i]:match("^%d+$") and tonumber(head[i]) or 0
     end
   end
@@ -380,6 +466,18 @@ local function slice_payload(text, syntax)
     end
   end
   return nil
+end
+
+local function best(syntaxes, text)
+  local arguments = engine.split_arguments(text)
+  local found
+  for _, syntax in ipairs(syntaxes) do
+    local counted = syntax.counted and not syntax.payload and slice_payload(text, syntax)
+    local candidate = read_syntax(syntax, counted or arguments)
+    if candidate.fit == 0 then return candidate end
+    if not found or candidate.fit < found.fit then found = candidate end
+  end
+  return found or generic(arguments)
 end
 
 -- pairing ---------------------------------------------------------------------------------------------------
@@ -1075,6 +1173,7 @@ local experts = {
 }
 
 local param_fields = {}
+local NUMBERS = { flags = "int", rssi = "int" }
 local MAKERS = { int = ProtoField.int64, bool = ProtoField.string, float = ProtoField.double }
 
 local function abbreviation(name, param)
@@ -1166,6 +1265,7 @@ local function add_params(tree, tvb, name, params)
   for _, param in ipairs(params or {}) do
     local key, value, label, kind = param[1], param[2], param[3], param[4]
     local known = param_fields[abbreviation(name or "", key)]
+    kind = NUMBERS[kind] or kind
     if known and (known[2] == kind or (known[2] ~= "int" and known[2] ~= "float")) then
       local typed = value
       if known[2] == "int" then typed = Int64.new(value) elseif known[2] == "float" then typed = tonumber(value) end
