@@ -13,15 +13,16 @@ import msgspec
 
 from decoder.events import Record
 
+_OPTIONAL = {"Transaction": ("labels", "request"), "Urc": ("labels",), "Group": ("data",)}
 OUTPUT = Path(__file__).parent.parent / "docs" / "jsonl.schema.json"
 
 
 def json_schema() -> dict[str, Any]:
     """Make the schema from the record types."""
     (reference,), components = msgspec.json.schema_components([Record], ref_template="#/$defs/{name}")
-    for name in ("Transaction", "Urc", "Data", "Finding"):
+    for name in ("Transaction", "Urc", "Data", "Group", "Finding"):
         component = components[name]
-        component["required"] = [key for key in component["properties"] if key != "labels"]
+        component["required"] = [key for key in component["properties"] if key not in _OPTIONAL.get(name, ())]
         component["additionalProperties"] = False
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "atshark records, one a line"}
     return {**schema, **reference, "$defs": components}

@@ -315,6 +315,8 @@ class Catalog:
         for dialect in reversed(self.dialects):
             self.commands.update(dialect.commands)
             self.urcs.update(dialect.urcs)
+        self.groups = [(dialect.id, group) for dialect in self.dialects for group in dialect.file.group]
+        self.answering = {urc.spec.answered.command for urc in self.urcs.values() if urc.spec.answered}
         names = self.commands.keys() | self.urcs.keys()
         for dialect in self.dialects:
             for command in dialect.file.command:

@@ -9,7 +9,8 @@ from capture.chunk import Side
 from decoder.catalog import Catalog
 from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
 from decoder.framing import Span, Wire
-from decoder.schema import SetsSpec
+from decoder.groups import Groups
+from decoder.states import States
 from decoder.transactions import Pairing
 from decoder.values import decode_payload, to_text
 
@@ -17,50 +18,14 @@ SETTLE_NS = 50_000_000
 """Silence after which a CR at the end needs no LF, a run of transparent data is complete, "> " is a prompt."""
 MAX_LINE = 65536
 """A line, or payload without a length, that grows beyond this many bytes is given up."""
-MAX_STATES = 256
 NEVER = 1 << 80
 
 Via = Literal["command", "prompt", "urc", "answer", "transparent"]
 ConnectId = int | str | None
-_ENCODINGS: dict[int, Literal["raw", "hex", "escaped"]] = {0: "raw", 1: "hex", 2: "escaped"}
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _SHOWN_BYTES = 32
 _SHOWN_TEXT = 80
-
-
-class States:
-    """What was configured for each connection: encodings, access modes. Bounded; ``None`` is the whole module."""
-
-    def __init__(self) -> None:
-        self._values: dict[tuple[str, object], int] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._values)
-
-    def clear(self) -> None:
-        """Forget everything: the module restarted."""
-        self._values.clear()
-
-    def get(self, state: str, key: object) -> int | None:
-        """Return a state of a connection, or that of the whole module, or None."""
-        return self._values.get((state, key), self._values.get((state, None)))
-
-    def apply(self, rules: list[SetsSpec], params: Params, *, defaults: bool) -> None:
-        """Change states as ``rules`` say for a command with ``params``; absent parameters may have defaults."""
-        for rule in rules:
-            key = params.get(rule.key) if rule.key else None
-            for state, name in rule.values.items():
-                value = params.get(name, rule.defaults.get(state) if defaults else None)
-                if isinstance(value, int):
-                    if len(self._values) >= MAX_STATES:
-                        self._values.clear()
-                    self._values[state, key] = value
-
-    def encoding(self, state: str, key: object) -> Literal["raw", "hex", "escaped"] | None:
-        """Return how payload is written by the state ``state``, None if that was never said."""
-        value = self.get(state, key)
-        return None if value is None else _ENCODINGS.get(value)
 
 
 class Context:
@@ -69,10 +34,11 @@ class Context:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.out: list[Event] = []
-        self.pairing = Pairing(catalog, self.out)
+        self.states = States()
+        self.pairing = Pairing(catalog, self.states, self.out)
+        self.groups = Groups(catalog, self.out)
         self.mcu = Wire("mcu")
         self.module = Wire("module")
-        self.states = States()
         self.loose: dict[Side, bool] = {"mcu": False, "module": False}
         self.expected_ok: str | None = None
         """The URC that an OK line directly behind it may belong to."""

@@ -42,9 +42,10 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Information(msgspec.Struct, omit_defaults=True):
-    """An information response, or a late URC that belongs to a command.
+    """A line that belongs to a record: an information response, a late URC, the request that a command answers.
 
-    ``name`` is None for free text. ``latency_ns`` is given for late URCs only.
+    ``name`` is None for free text. ``time_ns`` is not given for information responses, ``latency_ns`` only for late
+    URCs (from the command to the URC) and requests (from the request to the command).
     """
 
     name: str | None
@@ -70,6 +71,8 @@ class Transaction(msgspec.Struct, tag_field="kind", tag="transaction"):
     result: Result | None = None
     latency_ns: int | None = None
     labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    request: Information | msgspec.UnsetType = msgspec.UNSET
+    """The request of the platform that this command answers."""
 
 
 class Urc(msgspec.Struct, tag_field="kind", tag="urc"):
@@ -99,6 +102,23 @@ class Data(msgspec.Struct, tag_field="kind", tag="data"):
     encoding: Literal["raw", "hex", "escaped", "quoted"]
     length: int
     data: str
+
+
+class Group(msgspec.Struct, tag_field="kind", tag="group"):
+    """Lines that belong together: a message in parts, a story told by URCs. Its lines have records of their own.
+
+    ``complete``: its last line came. ``data``: the parts of a value put together. ``time_ns`` is that of the last line.
+    """
+
+    time_ns: int | None
+    side: Side | None
+    name: str
+    dialect: str
+    text: str
+    lines: list[Information]
+    complete: bool
+    first_ns: int | None
+    data: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Finding(msgspec.Struct, tag_field="kind", tag="finding"):
@@ -134,5 +154,5 @@ class Message(msgspec.Struct):
     data: Data | None = None
 
 
-Record = Transaction | Urc | Data | Finding
+Record = Transaction | Urc | Data | Group | Finding
 Event = Message | Record

@@ -15,6 +15,7 @@ from decoder import grammar
 from decoder.context import MAX_LINE, NEVER, Context, connection, is_text, short
 from decoder.events import Data, Transaction
 from decoder.framing import Span
+from decoder.groups import Line
 from decoder.transactions import SECOND, CommandLine, Open
 from decoder.values import to_text
 
@@ -206,7 +207,9 @@ class McuReader:
         opens = entry.opens
         context.message("command", "mcu", span, text=to_text(line), commands=tuple([one.record for one in opens]))
         for waiting in opens:
-            command = waiting.command
+            record, command = waiting.record, waiting.command
+            labels = record.labels or {}
+            context.groups.see(Line(record.name, "mcu", record.params, labels, record.raw, record.time_ns))
             if command is None:
                 continue
             if waiting.payload is not None:

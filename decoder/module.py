@@ -14,6 +14,7 @@ from decoder.catalog import UNFIT
 from decoder.context import MAX_LINE, Context, is_text, short
 from decoder.events import Data, Message, MessageKind, Result
 from decoder.framing import Span
+from decoder.groups import Line
 from decoder.inline import InlineReader
 from decoder.mcu import McuReader
 from decoder.raw import RawReader
@@ -152,6 +153,8 @@ class ModuleReader:
         )  # fmt: skip
         if owner is None:
             context.out.append(urc_record(answer, text, time_ns))
+            if answer.name is not None:
+                context.pairing.requested(answer.name, params, labels, text, time_ns)
         else:
             command = owner.command
             if command is not None and command.sets and owner.record.form != "test":
@@ -160,6 +163,8 @@ class ModuleReader:
         if arguments.fit >= UNFIT and answer.dialect is not None:
             why = f"{short(line)}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
             context.finding(time_ns, "module", "parameters", "note", why)
+        if kind == "urc" and answer.name is not None:
+            context.groups.see(Line(answer.name, "module", params, labels, text, time_ns))
         if data is not None:
             context.out.append(data)
         self.raw.announce(answer, text)
@@ -175,6 +180,8 @@ class ModuleReader:
             text = f"the module restarted ({answer.name}); what was open is lost"
             context.finding(span.last_ns, "module", "module.rebooted", "warning", text)
         context.pairing.abandon_all()
+        context.pairing.requests.clear()
+        context.groups.end()
         context.states.clear()
         self._verbose = None
         self._mcu.end("the module restarted")

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 import msgspec
 
@@ -48,15 +49,64 @@ class ParamSpec(msgspec.Struct, forbid_unknown_fields=True):
     cases: dict[str, ParamType] = {}
 
 
+class StateSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A condition: the state ``state`` of the connection that the parameter ``key`` names is one of ``values``."""
+
+    state: str
+    values: list[int]
+    key: str = ""
+
+
+class AnsweredSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A URC that hands on a request of the platform: which command answers it, ``within`` how many seconds.
+
+    ``match``: parameters that are equal in URC and command. ``optional``, or for values as in ``unless``: the module
+    may answer by itself.
+    """
+
+    command: str
+    match: list[str]
+    within: int = 5
+    optional: bool = False
+    unless: dict[str, list[int | str]] = {}
+
+
+class LineSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A command or URC with these parameters ("a|b": either)."""
+
+    line: str
+    where: dict[str, str | int] = {}
+
+
+class GroupSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """Lines that belong together: which starts, which go on, which ends them, and the parameters that they share.
+
+    It is given up when nothing came for ``within`` seconds. ``join`` names a parameter whose values are put together.
+    """
+
+    name: str
+    section: str
+    en: str
+    start: list[LineSpec]
+    end: list[LineSpec]
+    more: list[LineSpec] = []
+    zh: str = ""
+    key: list[str] = []
+    within: int = 60
+    join: str = ""
+
+
 class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A URC that completes a command after its OK.
 
     ``where`` fixes parameters of the URC ("a|b": either), ``match`` names parameters that must be equal in command
-    and URC, ``when`` says for which commands it is expected. It is awaited ``within`` seconds (a number, or the name
-    of a parameter of the command that holds it, else ``default``). With ``until``, lines are collected up to the one
-    with these parameters, unless the command's parameters are as in ``single``: then one line is all. A ``step``
-    belongs to the command but does not complete it; an ``optional`` one may never come. ``forms``:
-    which forms of the command it completes.
+    and URC (``a=b``: the URC's a and the command's b; ``a=b&127``: of the latter only these bits), ``bind`` parameters
+    that are equal in all lines that belong to one command (a packet id). ``when`` says for which commands it is
+    expected ("*": any value, "-": none), ``given`` in which state. It is awaited ``within`` seconds (a number, or
+    the name of a parameter of the command that holds it, else ``default``). With ``until``, lines are collected up
+    to the one with these parameters, unless the command's parameters are as in ``single``: then one line is all. A
+    ``step`` belongs to the command but does not complete it; an ``optional`` one may never come. ``forms``: which
+    forms of the command it completes.
     """
 
     urc: str
@@ -70,6 +120,8 @@ class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     forms: tuple[str, ...] = ("set", "exec")
     optional: bool = False
     single: dict[str, list[int]] = {}
+    bind: list[str] = []
+    given: StateSpec | None = None
 
 
 class PayloadSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -159,6 +211,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     cached: dict[str, list[int]] = {}
     payload_on_next_line: bool = False
     raw_after_ok: RawSpec | None = None
+    answered: AnsweredSpec | None = None
     aliases: list[str] = []
     param: dict[str, ParamSpec] = {}
 
@@ -195,7 +248,37 @@ class DialectFile(msgspec.Struct, forbid_unknown_fields=True):
     command: list[CommandSpec] = []
     basic: list[BasicSpec] = []
     urc: list[UrcSpec] = []
+    group: list[GroupSpec] = []
     errors: dict[str, dict[str, Meaning]] = {}
+
+
+_MATCH = re.compile(r"([a-z][a-z0-9_]*)(?:=([a-z][a-z0-9_]*))?(?:&(\d+))?\Z")
+
+
+@cache
+def parse_match(text: str) -> tuple[str, str, int]:
+    """Parse an entry of ``match``: the parameter of the URC, that of the command, which of its bits (0: all)."""
+    match = _MATCH.match(text)
+    if not match:
+        raise ValueError(f"cannot read {text!r}: a parameter, a=b or a=b&127 is expected")
+    return match[1], match[2] or match[1], int(match[3] or 0)
+
+
+def matches(rules: list[str], own: dict[str, Any], params: dict[str, Any]) -> bool:
+    """Tell whether ``params`` of a URC agree with the command's ``own``; what the command lacks, agrees."""
+    for rule in rules:
+        theirs, ours, mask = parse_match(rule)
+        value = own.get(ours)
+        if mask and isinstance(value, int):
+            value &= mask
+        if value is not None and value != params.get(theirs):
+            return False
+    return True
+
+
+def fixed(where: dict[str, str | int], params: dict[str, Any]) -> bool:
+    """Tell whether ``params`` are as ``where`` says ("a|b": either)."""
+    return all(str(params.get(name)) in str(value).split("|") for name, value in where.items())
 
 
 _WORD = re.compile(r"([a-z][a-z0-9_]*)(?:=\"([^\"]+)\"|:([a-z][a-z0-9_]*))?([?*~]?)\Z")
@@ -252,10 +335,22 @@ def _check(file: DialectFile, text: str, name: str) -> None:
         for index, (entry, syntaxes) in enumerate(entries):
             problem = f"{table} {entry.name!r} is defined twice" if entry.name in seen else ""
             seen.add(entry.name)
+            problem = problem or _match_problem(entry)
             for syntax in syntaxes:
                 problem = problem or _syntax_problem(file.param.keys() | entry.param.keys(), syntax)
             if problem:
                 raise AtsharkError(f"{name}:{_line_of(text, f'.{table}[{index}]', '')}: {problem}")
+
+
+def _match_problem(entry: CommandSpec | UrcSpec) -> str:
+    late = entry.late if isinstance(entry, CommandSpec) else []
+    answered = entry.answered if isinstance(entry, UrcSpec) else None
+    try:
+        for rule in [rule for one in late for rule in one.match] + (answered.match if answered else []):
+            parse_match(rule)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _syntax_problem(defined: set[str], syntax: str) -> str:

@@ -56,7 +56,7 @@ class Session:
             if time_ns < self._now_ns and context.loose[side]:
                 self._settle(wire)
             self._now_ns = time_ns
-            if time_ns >= context.wake_ns or time_ns >= context.pairing.wake_ns:
+            if time_ns >= context.wake_ns or time_ns >= context.pairing.wake_ns or time_ns >= context.groups.wake_ns:
                 self._pass_time(time_ns)
         wire.append(time_ns, data)
         self._pump(wire)
@@ -64,7 +64,8 @@ class Session:
 
     def tick(self, now_ns: int) -> list[Event]:
         """Let time pass without bytes. ``now_ns`` must not be before the last chunk."""
-        if now_ns >= self._context.wake_ns or now_ns >= self._context.pairing.wake_ns:
+        context = self._context
+        if now_ns >= min(context.wake_ns, context.pairing.wake_ns, context.groups.wake_ns):
             self._pass_time(now_ns)
         return self._drain()
 
@@ -88,6 +89,7 @@ class Session:
             if len(wire):
                 self._leftover(wire)
         context.pairing.abandon_all()
+        context.groups.end()
         return self._drain()
 
     def _drain(self) -> list[Event]:
@@ -112,6 +114,7 @@ class Session:
         self._mcu.pass_time(now_ns)
         self._transparent.pass_time(now_ns)
         context.pairing.expire(now_ns)
+        context.groups.expire(now_ns)
 
     def _settle(self, wire: Wire) -> None:
         self._context.loose[wire.side] = False

@@ -30,7 +30,9 @@ from decoder.catalog import (
     slice_payload,
 )
 from decoder.events import Event, Finding, Information, Params, Result, Severity, Transaction, Urc
-from decoder.schema import LateSpec
+from decoder.requests import Requests
+from decoder.schema import AnsweredSpec, LateSpec, fixed, matches
+from decoder.states import States
 from decoder.values import to_text
 
 PIPELINE_NS = 300_000_000
@@ -58,17 +60,37 @@ class Parsed(NamedTuple):
 class Open:
     """A command that is not finished: its record, what the catalog says of it, the late URCs it waits for."""
 
-    __slots__ = ("command", "deadline_ns", "late", "payload", "record", "satisfied")
+    __slots__ = ("bound", "command", "deadline_ns", "late", "payload", "record", "satisfied")
 
-    def __init__(self, record: Transaction, command: Command | None, payload: bytes | None = None) -> None:
+    def __init__(
+        self, record: Transaction, command: Command | None, states: States, payload: bytes | None = None
+    ) -> None:
         self.record = record
         self.command = command
         self.payload = payload
         self.late: list[LateSpec] = []
         self.satisfied = False
+        self.bound: Params = {}
         self.deadline_ns: int | None = None
         if command is not None and command.late:
-            self.late = [late for late in command.late if record.form in late.forms and _has(late.when, record)]
+            self.late = [late for late in command.late if _applies(late, record, states)]
+
+    def bind(self, params: Params) -> None:
+        """Keep the parameters of a line that the later lines of this command must repeat."""
+        for late in self.late:
+            for name in late.bind:
+                if name in params:
+                    self.bound.setdefault(name, params[name])
+
+    def expects(self, name: str, params: Params) -> bool:
+        """Tell whether a URC is one that this command waits for."""
+        return any(
+            late.urc == name
+            and fixed(late.where, params)
+            and matches(late.match, self.record.params, params)
+            and all(params.get(key) == value for key, value in self.bound.items() if key in late.bind)
+            for late in self.late
+        )
 
 
 class CommandLine:
@@ -118,23 +140,28 @@ def goes_transparent(waiting: Open) -> bool:
     return command is not None and command.stream is not None and _has(command.stream.when, waiting.record)
 
 
+def _applies(late: LateSpec, record: Transaction, states: States) -> bool:
+    given = late.given
+    if given is not None and states.get(given.state, record.params.get(given.key)) not in given.values:
+        return False
+    return record.form in late.forms and _has(late.when, record)
+
+
 def _has(when: dict[str, list[int | str]], record: Transaction) -> bool:
     for name, values in when.items():
         value = record.params.get(name)
-        if value not in values and not ("*" in values and value is not None):
+        if value not in values and ("-" if value is None else "*") not in values:
             return False
     return True
-
-
-def _matches(where: dict[str, str | int], params: Params) -> bool:
-    return all(str(params.get(name)) in str(value).split("|") for name, value in where.items())
 
 
 class Pairing:
     """The open commands of a session. Appends records to ``out`` as they are finished."""
 
-    def __init__(self, catalog: Catalog, out: list[Event]) -> None:
+    def __init__(self, catalog: Catalog, states: States, out: list[Event]) -> None:
         self._catalog = catalog
+        self._states = states
+        self.requests = Requests(catalog, self._unanswered_request)
         self._out = out
         self.pending: deque[CommandLine] = deque()
         self.late: list[Open] = []
@@ -160,7 +187,11 @@ class Pairing:
                 time_ns, "mcu", _record_name(text, command), text.form, command.dialect if command else None,
                 arguments.params, raw, [], [], labels=arguments.labels or msgspec.UNSET,
             )  # fmt: skip
-            opens.append(Open(record, command, payload))
+            if command is not None and command.name in self._catalog.answering:
+                record.params = self._consistent(command, text, arguments).params
+                request = self.requests.answer(command.name, record.params, time_ns)
+                record.request = request if request is not None else msgspec.UNSET
+            opens.append(Open(record, command, self._states, payload))
             timeout_s += command.timeout_s if command else DEFAULT_TIMEOUT_S
         entry = CommandLine(line, time_ns, opens)
         if time_ns is not None:
@@ -202,6 +233,14 @@ class Pairing:
             result.append(Parsed(text, command, arguments, payload))
         return result
 
+    def _consistent(self, command: Command, text: grammar.CommandText, arguments: Arguments) -> Arguments:
+        """Of the syntaxes that fit equally well, choose one by which the command answers a request."""
+        for syntax in command.syntaxes if len(command.syntaxes) > 1 else ():
+            other = best([syntax], text.arguments)
+            if other.fit <= arguments.fit and self.requests.find(command.name, other.params) is not None:
+                return other
+        return arguments
+
     def _find_command(self, text: grammar.CommandText) -> Command | None:
         return self._catalog.commands.get("S" if text.form == "s-register" else _shown_name(text))
 
@@ -225,6 +264,11 @@ class Pairing:
         return None
 
     # module lines
+
+    def requested(self, name: str, params: Params, labels: Labels, text: str, time_ns: int | None) -> None:
+        """Take notice of a URC that a command may have to answer."""
+        self.requests.add(name, params, labels, text, time_ns)
+        self.wake_ns = min(self.wake_ns, self.requests.wake_ns)
 
     def echo(self, line: bytes) -> CommandLine | None:
         """Return the pending command line that ``line`` repeats, and give up on those before it."""
@@ -321,11 +365,8 @@ class Pairing:
     def _find_late(self, name: str, params: Params) -> Open | None:
         for candidates in (self.late, [one for entry in self.pending for one in entry.opens]):
             for waiting in candidates:
-                for late in waiting.late:
-                    if late.urc == name and _matches(late.where, params):
-                        own = waiting.record.params
-                        if all(own.get(key) in (None, params.get(key)) for key in late.match):
-                            return waiting
+                if waiting.late and waiting.expects(name, params):
+                    return waiting
         return None
 
     def _read(self, name: str, syntaxes: list[Syntax], text: str, test: bool) -> Arguments:
@@ -351,6 +392,7 @@ class Pairing:
         assert owner is not None
         record = owner.record
         labels = answer.arguments.labels or msgspec.UNSET
+        owner.bind(answer.arguments.params)
         if not answer.late:
             if len(record.information) < _MAX_INFORMATION:
                 record.information.append(Information(answer.name, answer.arguments.params, text, labels))
@@ -373,10 +415,10 @@ class Pairing:
         params = answer.arguments.params
         own = owner.record.params
         for late in owner.late:
-            if late.urc == (answer.name or "").split(" ")[0] and _matches(late.where, params):
+            if late.urc == (answer.name or "").split(" ")[0] and fixed(late.where, params):
                 if late.step:
                     return False
-                if not late.until or _matches(late.until, params):
+                if not late.until or fixed(late.until, params):
                     return True
                 return any(own.get(name) in values for name, values in late.single.items()) or any(
                     params.get(name[1:]) in values for name, values in late.single.items() if name[0] == "+"
@@ -436,7 +478,8 @@ class Pairing:
             self._expire_late(waiting)
         deadlines = [one.deadline_ns for one in self.pending if one.deadline_ns is not None]
         deadlines += [one.deadline_ns for one in self.late if one.deadline_ns is not None]
-        self.wake_ns = min(deadlines, default=_NEVER)
+        self.requests.expire(now_ns)
+        self.wake_ns = min([*deadlines, self.requests.wake_ns])
 
     def abandon_all(self) -> None:
         """Close everything that is open: the module restarted, or the input ended."""
@@ -453,6 +496,11 @@ class Pairing:
         why = "before the time-out" if code == "timeout" else "before the next command, a restart or the end"
         message = f"{to_text(entry.text)}: no final result code came {why}"
         self.finding(entry.time_ns, "command.unanswered", "warning", message, "ITU-T V.250 5.7")
+
+    def _unanswered_request(self, request: Information, spec: AnsweredSpec) -> None:
+        message = f"{request.raw}: no AT+{spec.command} came within {spec.within} s"
+        time_ns = request.time_ns if isinstance(request.time_ns, int) else None
+        self.finding(time_ns, "request.unanswered", "warning", message)
 
     def _expire_late(self, waiting: Open) -> None:
         record = waiting.record

@@ -23,6 +23,7 @@ from wireshark.export import export
 FIELDS = [
     "frame.number", "atshark.kind", "atshark.name", "atshark.form", "atshark.param", "atshark.result", "atshark.error.code",
     "atshark.error.text", "atshark.response_in", "atshark.response_to", "atshark.latency_ns", "atshark.side", "frame.time_epoch",
+    "atshark.answers", "atshark.group", "atshark.group_start",
 ]  # fmt: skip
 Row = dict[str, list[str]]
 
@@ -66,10 +67,12 @@ def from_tshark(rows: list[Row]) -> list[Any]:
     for row in rows:
         if target := one(row, "atshark.response_to"):
             answers[target].append(row)
+    by_number = {one(row, "frame.number"): row for row in rows}
     lines = []
     for row in rows:
         if one(row, "atshark.kind") != "command":
             continue
+        requests = [by_number[number] for number in row.get("atshark.answers", [])]
         number = one(row, "frame.number") or ""
         final = next((a for a in answers[number] if one(a, "frame.number") == one(row, "atshark.response_in")), None)
         others = [a for a in answers[number] if a is not final and one(a, "atshark.kind") in ("information", "urc")]
@@ -79,6 +82,7 @@ def from_tshark(rows: list[Row]) -> list[Any]:
             "result": [one(final, key) for key in ("atshark.result", "atshark.error.code", "atshark.error.text")] if final else None,
             "latency": latency(one(final, "atshark.latency_ns")) if final else None,
             "information": sorted((one(a, "atshark.name") or "", a.get("atshark.param", [])) for a in others if one(a, "atshark.kind") == "information"),
+            "requests": [(one(r, "atshark.name"), r.get("atshark.param", [])) for r in requests],
             "late": [(one(a, "atshark.name"), a.get("atshark.param", []), latency(one(a, "atshark.latency_ns"))) for a in others if one(a, "atshark.kind") == "urc"],
         })  # fmt: skip
     return sorted(lines, key=repr)
@@ -113,6 +117,7 @@ def from_python(found: list[dict[str, Any]]) -> list[Any]:
             "result": [result["code"], code, error.get("text")] if answered else None,
             "latency": group[-1]["latency_ns"],
             "information": sorted((i["name"] or "", shown(i["params"])) for one in group for i in one["information"]),
+            "requests": [(one["request"]["name"], shown(one["request"]["params"])) for one in group if "request" in one],
             "late": [(u["name"], shown(u["params"]), u["latency_ns"]) for one in group for u in one["urcs"]],
         })  # fmt: skip
     return sorted(lines, key=repr)
@@ -141,6 +146,13 @@ def _in_order(names: list[tuple[str, str]], raw: str) -> list[tuple[str, str]]:
 def compare(exported: Path, found: list[dict[str, Any]]) -> None:
     rows = packets(exported, "-2")
     assert from_tshark(rows) == from_python(found)
+    in_groups: dict[tuple[str, str], list[str | None]] = defaultdict(list)
+    for row in rows:
+        for name, start in zip(row.get("atshark.group", []), row.get("atshark.group_start", []), strict=True):
+            in_groups[name, start].append(one(row, "atshark.name"))
+    assert sorted((name, lines) for (name, _), lines in in_groups.items()) == sorted(
+        (group["name"], [line["name"] for line in group["lines"]]) for group in found if group["kind"] == "group"
+    )
     expected = sorted((u["name"] or "", shown(u["params"])) for u in found if u["kind"] == "urc")
     got = sorted(
         (one(row, "atshark.name") or "", row.get("atshark.param", []))

@@ -10,7 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from decoder import catalog
+import msgspec
+
+from decoder import catalog, schema
 from decoder.catalog import DEFAULT_TIMEOUT_S, Catalog, Command, Dialect, Syntax, UrcType
 
 PLUGIN = Path(__file__).parent / "plugin"
@@ -78,12 +80,22 @@ def _syntaxes(syntaxes: list[Syntax]) -> str:
     return "{" + ",".join(map(_syntax, syntaxes)) + "}"
 
 
+def _match(rules: list[str]) -> list[list[Any]] | None:
+    return [list(schema.parse_match(rule)) for rule in rules] or None
+
+
+def _given(late: schema.LateSpec) -> dict[str, Any] | None:
+    return None if late.given is None else msgspec.structs.asdict(late.given)
+
+
 def _late(command: Command) -> list[dict[str, Any]]:
     return [
         {
             "urc": late.urc,
             "where": {name: str(value) for name, value in late.where.items()} or None,
-            "match": late.match or None,
+            "match": _match(late.match),
+            "bind": late.bind or None,
+            "given": _given(late),
             "when": late.when or None,
             "within": late.within,
             "default": late.default,
@@ -126,9 +138,25 @@ def _urc(urc: UrcType) -> str:
         parts.append(f"syntax={_syntaxes(urc.syntaxes)}")
     if urc.ok != "never":
         parts.append(f"ok={lua(urc.ok)}")
+    if urc.spec.answered is not None:
+        answered = urc.spec.answered
+        parts.append(f"answered={lua({'command': answered.command, 'match': _match(answered.match)})}")
     if urc.spec.reboot:
         parts.append("reboot=true")
     return "{" + ",".join(parts) + "}"
+
+
+def _group(dialect: str, group: schema.GroupSpec) -> dict[str, Any]:
+    def patterns(lines: list[schema.LineSpec]) -> list[dict[str, Any]]:
+        return [
+            {"line": line.line, "where": {key: str(value) for key, value in line.where.items()} or None}
+            for line in lines
+        ]
+
+    return {
+        "name": group.name, "dialect": dialect, "key": group.key, "within": group.within,
+        "start": patterns(group.start), "more": patterns(group.more), "finish": patterns(group.end),
+    }  # fmt: skip
 
 
 def _errors(dialect: Dialect) -> dict[str, Any]:
@@ -176,6 +204,10 @@ def table(known: Catalog) -> str:
             f"    {{name={lua(inline.name)},syntax={_syntax(inline.syntax)},cached={cached},next_line={next_line}}},"
         )
     lines.append("  },")
+    lines.append("  groups = {")
+    lines.extend(f"    {lua(_group(dialect, group))}," for dialect, group in known.groups)
+    lines.append("  },")
+    lines.append(f"  answering = {lua(dict.fromkeys(sorted(known.answering), True))},")
     lines.append("  errors = {")
     lines.extend(f"    [{lua(dialect.id)}] = {lua(_errors(dialect))}," for dialect in known.dialects)
     lines.append("  },")

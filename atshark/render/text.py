@@ -6,12 +6,13 @@ All text from the wire passes through :func:`~decoder.values.printable`: no cont
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 
 import msgspec
 from rich.text import Text
 
-from decoder.events import Data, Finding, Information, Record, Transaction, Urc
+from decoder.events import Data, Finding, Group, Information, Record, Transaction, Urc
 from decoder.values import printable
 
 _LONGEST = 120
@@ -59,6 +60,8 @@ def render(record: Record) -> Text:
         return _urc(record)
     if isinstance(record, Data):
         return _data(record)
+    if isinstance(record, Group):
+        return _group(record)
     return _finding(record)
 
 
@@ -71,6 +74,10 @@ def _transaction(record: Transaction) -> Text:
     meaning = parameters(record.params, record.labels)
     title = f"{record.name} {record.form}" + (f": {meaning}" if meaning else "")
     text.append(f"\n{_INDENT}{title}", "dim" if record.dialect else "yellow")
+    if not isinstance(record.request, msgspec.UnsetType):
+        text.append(f"\n{_INDENT}answers ", "dim").append(printable(shorten(record.request.raw)), "blue")
+        if isinstance(record.request.latency_ns, int):
+            text.append(f"  {duration(record.request.latency_ns)}", "magenta")
     for information in record.information:
         _answer(text, information, "green")
     result = record.result
@@ -113,6 +120,15 @@ def _data(record: Data) -> Text:
     where = "" if record.connect_id is None else f" on connection {record.connect_id}"
     text = _head(record.time_ns, arrow, "bold white")
     return text.append(f"{record.length} bytes{where} ({record.announced_by}, {record.via}): ").append(shown, "white")
+
+
+def _group(record: Group) -> Text:
+    counts = Counter(line.name or "text" for line in record.lines)
+    shown = ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counts.items())
+    text = _head(record.time_ns, "≡", "bold white").append(f"{record.text}: {shown}", "white")
+    if not isinstance(record.data, msgspec.UnsetType):
+        text.append(f"\n{_INDENT}{printable(shorten(record.data))}", "dim")
+    return text if record.complete else text.append(" (incomplete)", "yellow")
 
 
 def _finding(record: Finding) -> Text:

@@ -52,11 +52,11 @@ local catalog = {
     ["ICOAPPARA"] = {name="ICOAPPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string"},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?"},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?"},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?"},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string"},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?"},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?"},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?"},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={ICOAPPARA=true}},
     ["ICOAPRCVBIN"] = {name="ICOAPRCVBIN",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={ICOAPRCVBIN=true}},
     ["ICOAPRCVRSP"] = {name="ICOAPRCVRSP",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="path",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4}},answers={exec=true,read=true,test=true},answer_names={ICOAPRCVRSP=true}},
-    ["ICOAPSEENDBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"}},
-    ["ICOAPSENBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"}},
-    ["ICOAPSENDBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"}},
+    ["ICOAPSEENDBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"}},
+    ["ICOAPSENBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"}},
+    ["ICOAPSENDBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"}},
     ["ICOAPSENDNBIN"] = {name="ICOAPSENDNBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDNBIN=true},payload={after="ok",length="msg_len"}},
-    ["ICOAPSENDREQ"] = {name="ICOAPSENDREQ",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDREQ=true},late={{urc="ICOAPSENDREQ",within=60,default=60,forms={"set","exec"}}}},
+    ["ICOAPSENDREQ"] = {name="ICOAPSENDREQ",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDREQ=true},late={{urc="ICOAPSENDREQ",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}}},
     ["ICOAPSENDREQN"] = {name="ICOAPSENDREQN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDREQN=true}},
     ["IDEFAULT"] = {name="IDEFAULT",dialect="ica",timeout=10,answers={read=true,test=true},answer_names={IDEFAULT=true}},
     ["IHTTPARA"] = {name="IHTTPPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string"},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?"},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?"},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?"},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string"},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?"},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?"},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?"},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={IHTTPPARA=true}},
@@ -87,15 +87,15 @@ local catalog = {
     ["IMQTTMODE"] = {name="IMQTTMODE",dialect="ica",timeout=10,set={{{n="mode",t="int",v={["0"]="without TLS",["1"]="TLS"}},min=1,max=1}},answer={{{n="mode",t="int",v={["0"]="without TLS",["1"]="TLS"}},min=1,max=1}},test_answer={{{n="mode",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={IMQTTMODE=true}},
     ["IMQTTPARA"] = {name="IMQTTPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string"},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?"},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?"},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?"},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string"},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?"},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?"},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?"},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={IMQTTPARA=true}},
     ["IMQTTPINGRSP"] = {name="IMQTTPINGRSP",dialect="ica",timeout=10,answers={read=true,test=true},answer_names={IMQTTPINGRSP=true}},
-    ["IMQTTPUB"] = {name="IMQTTPUB",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTPUB=true},late={{urc="IMQTTPUB",within=60,default=60,forms={"set","exec"}}}},
-    ["IMQTTPUBIN"] = {name="IMQTTPUBIN",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTPUBIN=true},late={{urc="IMQTTPUBIN",within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"}},
+    ["IMQTTPUB"] = {name="IMQTTPUB",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTPUB=true},late={{urc="IMQTTPUB",bind={"packet_id"},within=60,default=60,forms={"set","exec"}}}},
+    ["IMQTTPUBIN"] = {name="IMQTTPUBIN",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTPUBIN=true},late={{urc="IMQTTPUBIN",bind={"packet_id"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"}},
     ["IMQTTRCVPUB"] = {name="IMQTTRCVPUB",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUB=true}},
     ["IMQTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUBIN=true}},
     ["IMQTTSTATE"] = {name="IMQTTSTATE",dialect="ica",timeout=10,answer={{{n="state",t="int",v={["0"]="disconnected",["1"]="reserved",["2"]="connected"}},min=1,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTSTATE=true}},
-    ["IMQTTSUB"] = {name="IMQTTSUB",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},min=2,max=2}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},min=2,max=2}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTSUB=true},late={{urc="IMQTTSUB",within=60,default=60,forms={"set","exec"}}}},
+    ["IMQTTSUB"] = {name="IMQTTSUB",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},min=2,max=2}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},min=2,max=2}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTSUB=true},late={{urc="IMQTTSUB",bind={"packet_id"},within=60,default=60,forms={"set","exec"}}}},
     ["IMQTTTRCVPUB"] = {name="IMQTTRCVPUB",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUB=true}},
     ["IMQTTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUBIN=true}},
-    ["IMQTTUNSUB"] = {name="IMQTTUNSUB",dialect="ica",timeout=60,set={{{n="topic",t="string"},min=1,max=1}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},min=1,max=1}},test_answer={{{n="topic",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTUNSUB=true},late={{urc="IMQTTUNSUB",within=60,default=60,forms={"set","exec"}}}},
+    ["IMQTTUNSUB"] = {name="IMQTTUNSUB",dialect="ica",timeout=60,set={{{n="topic",t="string"},min=1,max=1}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},min=1,max=1}},test_answer={{{n="topic",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTUNSUB=true},late={{urc="IMQTTUNSUB",bind={"packet_id"},within=60,default=60,forms={"set","exec"}}}},
     ["IOTABLOCK"] = {name="IOTABLOCK",dialect="ica",timeout=60,set={{{n="block_type",t="int",v={["0"]="the next",["1"]="the last again"}},min=1,max=1}},answer={{{n="msg_len",t="int"},{n="checksum",t="string"},min=2,max=2}},test_answer={{{n="block_type",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IOTABLOCK=true}},
     ["IOTABORT"] = {name="IOTABORT",dialect="ica",timeout=10,answers={read=true,test=true},answer_names={IOTABORT=true}},
     ["IOTANEWVER"] = {name="IOTANEWVER",dialect="ica",timeout=10,answer={{{n="version",t="string"},{n="img_size",t="int"},{n="checksum",t="string"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={IOTANEWVER=true}},
@@ -125,38 +125,38 @@ local catalog = {
     ["LSMQTTSUB"] = {name="LSMQTTSUB",dialect="c1100",timeout=60,set={{{n="subscribe",t="int",v={["0"]="unsubscribe",["1"]="subscribe"}},min=1,max=1}},answer={{{n="value",t="string",m="*"},min=0,max=10000}},test_answer={{{n="subscribe",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={LSMQTTSUB=true}},
     ["LWMTM"] = {name="LWMTM",dialect="c1100",timeout=10,set={{{n="lwm2m_setting",t="int",v={["1"]="start LwM2M by itself",["3"]="server 102",["4"]="server 101",["5"]="server 1000"}},{n="server",t="string",m="?"},min=1,max=2}},answer={{{n="value",t="string",m="*"},min=0,max=10000}},test_answer={{{n="lwm2m_setting",t="ranges",m="?"},{n="server",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,test=true},answer_names={LWMTM=true}},
     ["MDNSCFG"] = {name="MDNSCFG",dialect="onemo-tcpip",timeout=10,set={{{n="cmd",t="string",w={"ip"}},{n="address1",t="string",m="?"},{n="address2",t="string",m="?"},min=1,max=3},{{n="cmd",t="string",w={"ipv6"}},{n="address1",t="string",m="?"},{n="address2",t="string",m="?"},min=1,max=3},{{n="cmd",t="string",w={"priority"}},{n="priority",t="int",m="?",v={["0"]="IPv4 first",["1"]="IPv6 first"}},min=1,max=2},{{n="cmd",t="string",w={"cached"}},{n="cached_mode",t="int",m="?",v={["0"]="used",["1"]="not used"}},{n="cached_period",t="int",m="?"},min=1,max=3},{{n="cmd",t="string",w={"timeout"}},{n="time",t="int",m="?"},{n="retries",t="int",m="?"},min=1,max=3}},answer={{{n="cmd",t="string",w={"ip"}},{n="address1",t="string",m="?"},{n="address2",t="string",m="?"},min=1,max=3},{{n="cmd",t="string",w={"ipv6"}},{n="address1",t="string",m="?"},{n="address2",t="string",m="?"},min=1,max=3},{{n="cmd",t="string",w={"priority"}},{n="priority",t="int",v={["0"]="IPv4 first",["1"]="IPv6 first"}},min=2,max=2},{{n="cmd",t="string",w={"cached"}},{n="cached_mode",t="int",v={["0"]="used",["1"]="not used"}},{n="cached_period",t="int",m="?"},min=2,max=3},{{n="cmd",t="string",w={"timeout"}},{n="time",t="int"},{n="retries",t="int",m="?"},min=2,max=3}},test_answer={{{n="cmd",t="ranges",m="?",w={"ip"}},{n="address1",t="ranges",m="?"},{n="address2",t="ranges",m="?"},min=0,max=3},{{n="cmd",t="ranges",m="?",w={"ipv6"}},{n="address1",t="ranges",m="?"},{n="address2",t="ranges",m="?"},min=0,max=3},{{n="cmd",t="ranges",m="?",w={"priority"}},{n="list",t="ranges",m="?"},min=0,max=2},{{n="cmd",t="ranges",m="?",w={"cached"}},{n="cached_mode",t="ranges",m="?"},{n="cached_period",t="ranges",m="?"},min=0,max=3},{{n="cmd",t="ranges",m="?",w={"timeout"}},{n="time",t="ranges",m="?"},{n="retries",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={MDNSCFG=true,MIPCFG=true,MIPCFGDNSCFG=true}},
-    ["MDNSGIP"] = {name="MDNSGIP",dialect="onemo-tcpip",timeout=10,set={{{n="domainname",t="string"},{n="cid",t="int",m="?"},min=1,max=2}},test_answer={{{n="domainname",t="ranges",m="?"},{n="cid",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MDNSGIP=true},late={{urc="MDNSGIP",match={"domainname"},within=90,default=60,forms={"set","exec"}}}},
+    ["MDNSGIP"] = {name="MDNSGIP",dialect="onemo-tcpip",timeout=10,set={{{n="domainname",t="string"},{n="cid",t="int",m="?"},min=1,max=2}},test_answer={{{n="domainname",t="ranges",m="?"},{n="cid",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MDNSGIP=true},late={{urc="MDNSGIP",match={{"domainname","domainname",0}},within=90,default=60,forms={"set","exec"}}}},
     ["MIPCFG"] = {name="MIPCFG",dialect="onemo-tcpip",timeout=10,set={{{n="cmd",t="string",w={"cid"}},{n="connect_id",t="int",m="?"},{n="cid",t="int",m="?"},min=1,max=3},{{n="cmd",t="string",w={"encoding"}},{n="connect_id",t="int",m="?"},{n="send_format",t="int",m="?",v={["0"]="ASCII (raw data)",["1"]="hex",["2"]="escaped"}},{n="recv_format",t="int",m="?",v={["0"]="ASCII (raw data)",["1"]="hex"}},min=1,max=4},{{n="cmd",t="string",w={"timeout"}},{n="connect_id",t="int",m="?"},{n="send_timeout",t="int",m="?"},min=1,max=3},{{n="cmd",t="string",w={"autofree"}},{n="connect_id",t="int",m="?"},{n="free_mode",t="int",m="?",v={["0"]="freed by itself",["1"]="AT+MIPCLOSE needed"}},min=1,max=3},{{n="cmd",t="string",w={"sndbuf"}},{n="connect_id",t="int",m="?"},{n="send_buffer",t="int",m="?"},min=1,max=3},{{n="cmd",t="string",w={"rcvbuf"}},{n="connect_id",t="int",m="?"},{n="recv_buffer",t="int",m="?"},min=1,max=3},{{n="cmd",t="string",w={"ackmode"}},{n="connect_id",t="int",m="?"},{n="ack_mode",t="int",m="?",v={["0"]="not reported",["1"]="reported by URC"}},min=1,max=3},{{n="cmd",t="string",w={"ssl"}},{n="connect_id",t="int",m="?"},{n="ssl_enable",t="int",m="?",v={["0"]="off",["1"]="on"}},{n="ssl_id",t="int",m="?"},min=1,max=4}},answer={{{n="cmd",t="string",w={"cid"}},{n="connect_id",t="int"},{n="cid",t="int",m="?"},min=2,max=3},{{n="cmd",t="string",w={"encoding"}},{n="connect_id",t="int"},{n="send_format",t="int",v={["0"]="ASCII (raw data)",["1"]="hex",["2"]="escaped"}},{n="recv_format",t="int",v={["0"]="ASCII (raw data)",["1"]="hex"}},min=4,max=4},{{n="cmd",t="string",w={"timeout"}},{n="connect_id",t="int"},{n="send_timeout",t="int"},min=3,max=3},{{n="cmd",t="string",w={"autofree"}},{n="connect_id",t="int"},{n="free_mode",t="int",v={["0"]="freed by itself",["1"]="AT+MIPCLOSE needed"}},min=3,max=3},{{n="cmd",t="string",w={"sndbuf"}},{n="connect_id",t="int"},{n="send_buffer",t="int"},min=3,max=3},{{n="cmd",t="string",w={"rcvbuf"}},{n="connect_id",t="int"},{n="recv_buffer",t="int"},min=3,max=3},{{n="cmd",t="string",w={"ackmode"}},{n="connect_id",t="int"},{n="ack_mode",t="int",v={["0"]="not reported",["1"]="reported by URC"}},min=3,max=3},{{n="cmd",t="string",w={"ssl"}},{n="connect_id",t="int"},{n="ssl_enable",t="int",v={["0"]="off",["1"]="on"}},{n="ssl_id",t="int"},min=4,max=4}},test_answer={{{n="cmd",t="ranges",m="?"},{n="connect_id",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPCFG=true},sets={{key="connect_id",values={send_format="send_format",recv_format="recv_format"}}}},
-    ["MIPCLOSE"] = {name="MIPCLOSE",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="mode",t="int",m="?",v={["0"]="after sending what is buffered, no 2MSL",["1"]="at once, no 2MSL",["2"]="at once, with 2MSL",["3"]="by RST",["4"]="after sending what is buffered, with 2MSL"}},min=1,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="mode",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MIPCLOSE=true},late={{urc="MIPCLOSE",match={"connect_id"},within=120,default=60,forms={"set","exec"}}}},
+    ["MIPCLOSE"] = {name="MIPCLOSE",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="mode",t="int",m="?",v={["0"]="after sending what is buffered, no 2MSL",["1"]="at once, no 2MSL",["2"]="at once, with 2MSL",["3"]="by RST",["4"]="after sending what is buffered, with 2MSL"}},min=1,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="mode",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MIPCLOSE=true},late={{urc="MIPCLOSE",match={{"connect_id","connect_id",0}},within=120,default=60,forms={"set","exec"}}}},
     ["MIPLADDOBJ"] = {name="MIPLADDOBJ",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="objid",t="int"},{n="inscount",t="int"},{n="bitmap",t="string"},{n="atts",t="int"},{n="acts",t="int"},min=6,max=6}},test_answer={{{n="ref",t="ranges",m="?"},{n="objid",t="ranges",m="?"},{n="inscount",t="ranges",m="?"},{n="bitmap",t="ranges",m="?"},{n="atts",t="ranges",m="?"},{n="acts",t="ranges",m="?"},min=0,max=6}},answers={read=true,test=true},answer_names={MIPLADDOBJ=true}},
     ["MIPLCFG"] = {name="MIPLCFG",dialect="onemo-lwm2m",timeout=10,set={{{n="item",t="string",w={"platform"}},{n="ref",t="int"},{n="platform",t="int",v={["0"]="OneNET",["1"]="CTWing",["2"]="Unicom Yanfei DMP",["3"]="Huawei Cloud",["10"]="other"}},{n="pattern",t="string",m="?"},min=3,max=4},{{n="item",t="string",w={"binding"}},{n="ref",t="int"},{n="binding_mode",t="int",v={["0"]="the server's default",["1"]="UDP",["2"]="UDP with queue"}},min=3,max=3}},test_answer={{{n="item",t="ranges",m="?",w={"platform"}},{n="ref",t="ranges",m="?"},{n="platform",t="ranges",m="?"},{n="pattern",t="ranges",m="?"},min=0,max=4},{{n="item",t="ranges",m="?",w={"binding"}},{n="ref",t="ranges",m="?"},{n="binding_mode",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLCFG=true}},
-    ["MIPLCLOSE"] = {name="MIPLCLOSE",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},min=1,max=1}},test_answer={{{n="ref",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={MIPLCLOSE=true},late={{urc="MIPLEVENT",where={evtid="15"},match={"ref"},within=60,default=60,forms={"set","exec"}}}},
+    ["MIPLCLOSE"] = {name="MIPLCLOSE",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},min=1,max=1}},test_answer={{{n="ref",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={MIPLCLOSE=true},late={{urc="MIPLEVENT",where={evtid="15"},match={{"ref","ref",0}},within=60,default=60,forms={"set","exec"}}}},
     ["MIPLCREATE"] = {name="MIPLCREATE",dialect="onemo-lwm2m",timeout=10,set={{{n="totalsize",t="int"},{n="config",t="string"},{n="index",t="int"},{n="currentsize",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=5,max=5}},answer={{{n="ref",t="int"},min=1,max=1}},test_answer={{{n="totalsize",t="ranges",m="?"},{n="config",t="ranges",m="?"},{n="index",t="ranges",m="?"},{n="currentsize",t="ranges",m="?"},{n="flag",t="ranges",m="?"},min=0,max=5}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPLCREATE=true}},
     ["MIPLCREATEEX"] = {name="MIPLCREATEEX",dialect="onemo-lwm2m",timeout=10,set={{{n="host",t="string"},{n="create_flag",t="flags",v={["0"]="direct, monitor on"},bits={{1,"bootstrap server"},{2,"monitor off"}}},{n="authcode",t="string",m="?"},{n="psk",t="string",m="?"},{n="pskid",t="string",m="?"},{n="psk_encode",t="int",m="?",v={["0"]="text",["1"]="hex"}},min=2,max=6}},answer={{{n="ref",t="int"},min=1,max=1}},test_answer={{{n="host",t="ranges",m="?"},{n="create_flag",t="ranges",m="?"},{n="authcode",t="ranges",m="?"},{n="psk",t="ranges",m="?"},{n="pskid",t="ranges",m="?"},{n="psk_encode",t="ranges",m="?"},min=0,max=6}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPLCREATEEX=true}},
     ["MIPLDELETE"] = {name="MIPLDELETE",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},min=1,max=1}},test_answer={{{n="ref",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={MIPLDELETE=true}},
     ["MIPLDELOBJ"] = {name="MIPLDELOBJ",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="objid",t="int"},min=2,max=2}},test_answer={{{n="ref",t="ranges",m="?"},{n="objid",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MIPLDELOBJ=true}},
     ["MIPLDEVINFO"] = {name="MIPLDEVINFO",dialect="onemo-lwm2m",timeout=10,answer={{{n="host",t="string"},{n="create_flag",t="flags",v={["0"]="direct, monitor on"},bits={{1,"bootstrap server"},{2,"monitor off"}}},{n="authcode",t="string",m="?"},{n="psk",t="string",m="?"},min=2,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPLDEVINFO=true}},
-    ["MIPLDISCOVERRSP"] = {name="MIPLDISCOVERRSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="objid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},{n="length",t="int"},{n="data",t="string"},min=5,max=5}},test_answer={{{n="ref",t="ranges",m="?"},{n="objid",t="ranges",m="?"},{n="result",t="ranges",m="?"},{n="length",t="ranges",m="?"},{n="data",t="ranges",m="?"},min=0,max=5}},answers={read=true,test=true},answer_names={MIPLDISCOVERRSP=true}},
+    ["MIPLDISCOVERRSP"] = {name="MIPLDISCOVERRSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="objid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},{n="length",t="int"},{n="data",t="string",l="length"},min=5,max=5,counted=5},{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},{n="length",t="int"},{n="data",t="string",l="length"},min=5,max=5,counted=5},{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="objid",t="ranges",m="?"},{n="result",t="ranges",m="?"},{n="length",t="ranges",m="?"},{n="data",t="ranges",m="?"},min=0,max=5},{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},{n="length",t="ranges",m="?"},{n="data",t="ranges",m="?"},min=0,max=5},{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLDISCOVERRSP=true}},
     ["MIPLDTLSNAT"] = {name="MIPLDTLSNAT",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="timeout",t="int"},min=2,max=2}},test_answer={{{n="ref",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MIPLDTLSNAT=true}},
-    ["MIPLEXECUTERSP"] = {name="MIPLEXECUTERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLEXECUTERSP=true}},
+    ["MIPLEXECUTERSP"] = {name="MIPLEXECUTERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLEXECUTERSP=true},late={{urc="MIPLNSMI",match={{"ref","ref",0},{"num","mid",127}},given={state="nsmi",values={1},key="ref"},within=60,default=60,forms={"set","exec"}}}},
     ["MIPLLTRDP"] = {name="MIPLLTRDP",dialect="onemo-lwm2m",timeout=10,answer={{{n="lifetime",t="int"},min=1,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPLLTRDP=true}},
     ["MIPLMGR"] = {name="MIPLMGR",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},min=1,max=1}},test_answer={{{n="ref",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={MIPLMGR=true}},
-    ["MIPLNMI"] = {name="MIPLNMI",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="nnmi",t="int",v={["0"]="in full",["1"]="as +MIPLNMI only",["2"]="not at all"}},{n="nsmi",t="int",v={["0"]="off",["1"]="on"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="nnmi",t="ranges",m="?"},{n="nsmi",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLNMI=true}},
-    ["MIPLNOTIFY"] = {name="MIPLNOTIFY",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="index",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},{n="ackid",t="int",m="?"},{n="content_type",t="int",m="?",v={["0"]="text",["1"]="link",["2"]="opaque",["3"]="TLV",["4"]="JSON"}},min=10,max=12,counted=8}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="objid",t="ranges",m="?"},{n="insid",t="ranges",m="?"},{n="resid",t="ranges",m="?"},{n="type",t="ranges",m="?"},{n="len",t="ranges",m="?"},{n="value",t="ranges",m="?"},{n="index",t="ranges",m="?"},{n="flag",t="ranges",m="?"},{n="ackid",t="ranges",m="?"},{n="content_type",t="ranges",m="?"},min=0,max=12}},answers={read=true,test=true},answer_names={MIPLNOTIFY=true},late={{urc="MIPLEVENT",where={evtid="25|26"},match={"ref","ackid"},when={ackid={"*"}},within=60,default=60,forms={"set","exec"}}}},
-    ["MIPLOBSERVERSP"] = {name="MIPLOBSERVERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="msgid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="msgid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLOBSERVERSP=true}},
-    ["MIPLOPEN"] = {name="MIPLOPEN",dialect="onemo-lwm2m",timeout=30,set={{{n="ref",t="int"},{n="lifetime",t="int"},{n="timeout",t="int",m="?"},min=2,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="lifetime",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLOPEN=true},late={{urc="MIPLEVENT",where={evtid="3|6|7"},match={"ref"},within="timeout",default=30,forms={"set","read"}},{urc="MIPLEVENT",where={evtid="1|2|4"},match={"ref"},within=60,default=60,step=true,forms={"set","read"}}}},
+    ["MIPLNMI"] = {name="MIPLNMI",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="nnmi",t="int",v={["0"]="in full",["1"]="as +MIPLNMI only",["2"]="not at all"}},{n="nsmi",t="int",v={["0"]="off",["1"]="on"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="nnmi",t="ranges",m="?"},{n="nsmi",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLNMI=true},sets={{key="ref",values={nsmi="nsmi"}}}},
+    ["MIPLNOTIFY"] = {name="MIPLNOTIFY",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="index",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},{n="ackid",t="int",m="?"},{n="content_type",t="int",m="?",v={["0"]="text",["1"]="link",["2"]="opaque",["3"]="TLV",["4"]="JSON"}},min=10,max=12,counted=8}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="objid",t="ranges",m="?"},{n="insid",t="ranges",m="?"},{n="resid",t="ranges",m="?"},{n="type",t="ranges",m="?"},{n="len",t="ranges",m="?"},{n="value",t="ranges",m="?"},{n="index",t="ranges",m="?"},{n="flag",t="ranges",m="?"},{n="ackid",t="ranges",m="?"},{n="content_type",t="ranges",m="?"},min=0,max=12}},answers={read=true,test=true},answer_names={MIPLNOTIFY=true},late={{urc="MIPLEVENT",where={evtid="25|26"},match={{"ref","ref",0},{"ackid","ackid",0}},when={ackid={"*"}},within=60,default=60,forms={"set","exec"}},{urc="MIPLNSMI",match={{"ref","ref",0},{"num","mid",127}},given={state="nsmi",values={1},key="ref"},when={ackid={"*"}},within=60,default=60,step=true,forms={"set","exec"}},{urc="MIPLNSMI",match={{"ref","ref",0},{"num","mid",127}},given={state="nsmi",values={1},key="ref"},when={ackid={"-"},flag={0,512,1024}},within=60,default=60,forms={"set","exec"}}}},
+    ["MIPLOBSERVERSP"] = {name="MIPLOBSERVERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLOBSERVERSP=true}},
+    ["MIPLOPEN"] = {name="MIPLOPEN",dialect="onemo-lwm2m",timeout=30,set={{{n="ref",t="int"},{n="lifetime",t="int"},{n="timeout",t="int",m="?"},min=2,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="lifetime",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLOPEN=true},late={{urc="MIPLEVENT",where={evtid="3|6|7"},match={{"ref","ref",0}},within="timeout",default=30,forms={"set","read"}},{urc="MIPLEVENT",where={evtid="1|2|4"},match={{"ref","ref",0}},within=60,default=60,step=true,forms={"set","read"}}}},
     ["MIPLPARAMETERRSP"] = {name="MIPLPARAMETERRSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLPARAMETERRSP=true}},
     ["MIPLQMGR"] = {name="MIPLQMGR",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},min=1,max=1}},answer={{{n="ref",t="int"},{n="queues",t="string"},{n="dropped",t="string"},{n="buffers",t="string"},min=4,max=4}},test_answer={{{n="ref",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPLQMGR=true}},
-    ["MIPLREADRSP"] = {name="MIPLREADRSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3},{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="index",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=11,max=11,counted=9}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3},{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},{n="objid",t="ranges",m="?"},{n="insid",t="ranges",m="?"},{n="resid",t="ranges",m="?"},{n="type",t="ranges",m="?"},{n="len",t="ranges",m="?"},{n="value",t="ranges",m="?"},{n="index",t="ranges",m="?"},{n="flag",t="ranges",m="?"},min=0,max=11}},answers={read=true,test=true},answer_names={MIPLREADRSP=true}},
-    ["MIPLUPDATE"] = {name="MIPLUPDATE",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="lifetime",t="int"},{n="with_object_flag",t="int",v={["0"]="no",["1"]="yes"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="lifetime",t="ranges",m="?"},{n="with_object_flag",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLUPDATE=true},late={{urc="MIPLEVENT",where={evtid="11"},match={"ref"},within=60,default=60,forms={"set","exec"}}}},
+    ["MIPLREADRSP"] = {name="MIPLREADRSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3},{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="index",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=11,max=11,counted=9}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3},{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},{n="objid",t="ranges",m="?"},{n="insid",t="ranges",m="?"},{n="resid",t="ranges",m="?"},{n="type",t="ranges",m="?"},{n="len",t="ranges",m="?"},{n="value",t="ranges",m="?"},{n="index",t="ranges",m="?"},{n="flag",t="ranges",m="?"},min=0,max=11}},answers={read=true,test=true},answer_names={MIPLREADRSP=true},late={{urc="MIPLNSMI",match={{"ref","ref",0},{"num","mid",127}},given={state="nsmi",values={1},key="ref"},within=60,default=60,forms={"set","exec"}}}},
+    ["MIPLUPDATE"] = {name="MIPLUPDATE",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="lifetime",t="int"},{n="with_object_flag",t="int",v={["0"]="no",["1"]="yes"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="lifetime",t="ranges",m="?"},{n="with_object_flag",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLUPDATE=true},late={{urc="MIPLEVENT",where={evtid="11"},match={{"ref","ref",0}},within=60,default=60,forms={"set","exec"}}}},
     ["MIPLUPDATESET"] = {name="MIPLUPDATESET",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="enable",t="int",v={["0"]="off",["1"]="on"}},min=2,max=2}},test_answer={{{n="ref",t="ranges",m="?"},{n="enable",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MIPLUPDATESET=true}},
-    ["MIPLWRITEOBSERVERSP"] = {name="MIPLOBSERVERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="msgid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="msgid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLOBSERVERSP=true}},
-    ["MIPLWRITERSP"] = {name="MIPLWRITERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLWRITERSP=true}},
+    ["MIPLWRITEOBSERVERSP"] = {name="MIPLOBSERVERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLOBSERVERSP=true}},
+    ["MIPLWRITERSP"] = {name="MIPLWRITERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLWRITERSP=true},late={{urc="MIPLNSMI",match={{"ref","ref",0},{"num","mid",127}},given={state="nsmi",values={1},key="ref"},within=60,default=60,forms={"set","exec"}}}},
     ["MIPMODE"] = {name="MIPMODE",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="access_mode",t="int",m="?",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},{n="packet_size",t="int",m="?"},{n="waittm",t="int",m="?"},min=1,max=4}},answer={{{n="connect_id",t="int"},{n="access_mode",t="int",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},{n="packet_size",t="ranges",m="?"},{n="waittm",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPMODE=true},late={{urc="CONNECT",when={access_mode={1}},within=30,default=60,forms={"set","exec"}}},stream=true,sets={{key="connect_id",values={access_mode="access_mode"}}}},
-    ["MIPOPEN"] = {name="MIPOPEN",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="proto_type",t="string",v={TCP="TCP",UDP="UDP"}},{n="address",t="string"},{n="remote_port",t="int"},{n="timeout",t="int",m="?"},{n="access_mode",t="int",m="?",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},{n="local_port",t="int",m="?"},min=4,max=7}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="proto_type",t="ranges",m="?"},{n="address",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},{n="local_port",t="ranges",m="?"},min=0,max=7}},answers={read=true,test=true},answer_names={MIPOPEN=true},late={{urc="MIPOPEN",match={"connect_id"},within="timeout",default=60,forms={"set","exec"}},{urc="CONNECT",when={access_mode={1}},within="timeout",default=60,forms={"set","exec"}}},stream=true,sets={{key="connect_id",values={access_mode="access_mode"},defaults={access_mode="0"}}}},
+    ["MIPOPEN"] = {name="MIPOPEN",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="proto_type",t="string",v={TCP="TCP",UDP="UDP"}},{n="address",t="string"},{n="remote_port",t="int"},{n="timeout",t="int",m="?"},{n="access_mode",t="int",m="?",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},{n="local_port",t="int",m="?"},min=4,max=7}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="proto_type",t="ranges",m="?"},{n="address",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},{n="local_port",t="ranges",m="?"},min=0,max=7}},answers={read=true,test=true},answer_names={MIPOPEN=true},late={{urc="MIPOPEN",match={{"connect_id","connect_id",0}},within="timeout",default=60,forms={"set","exec"}},{urc="CONNECT",when={access_mode={1}},within="timeout",default=60,forms={"set","exec"}}},stream=true,sets={{key="connect_id",values={access_mode="access_mode"},defaults={access_mode="0"}}}},
     ["MIPRD"] = {name="MIPRD",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="read_len",t="int",m="?"},min=1,max=2}},answer={{{n="connect_id",t="int"},{n="unread_len",t="int"},min=2,max=2},{{n="connect_id",t="int"},{n="unread_len",t="int"},{n="data_len",t="int"},{n="data",t="payload",l="data_len"},min=4,max=4,counted=4,payload=4}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="read_len",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPRD=true}},
     ["MIPSACK"] = {name="MIPSACK",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},min=1,max=1}},answer={{{n="sent",t="int"},{n="acked",t="int"},{n="nack",t="int"},{n="received",t="int"},min=4,max=4},{{n="sent",t="int"},{n="acked",t="int"},{n="received",t="int"},min=3,max=3}},test_answer={{{n="connect_id",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSACK=true}},
-    ["MIPSEND"] = {name="MIPSEND",dialect="onemo-tcpip",timeout=60,set={{{n="connect_id",t="int"},{n="send_length",t="int",m="?"},{n="data",t="payload",m="?",l="send_length"},{n="rai",t="int",m="?",v={["0"]="none",["1"]="one packet up",["2"]="one packet up, one down"}},{n="seq",t="int",m="?"},{n="pri_flag",t="int",m="?",v={["0"]="reliability",["1"]="low delay",["2"]="throughput",["3"]="low cost"}},min=1,max=6,counted=3,payload=3}},answer={{{n="connect_id",t="int"},{n="send_length",t="int"},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},{n="data",t="ranges",m="?"},{n="rai",t="ranges",m="?"},{n="seq",t="ranges",m="?"},{n="pri_flag",t="ranges",m="?"},min=0,max=6}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSEND=true},late={{urc="MIPURC",where={kind="seq|sea"},match={"connect_id","seq"},when={seq={"*"}},within=60,default=60,forms={"set","exec"}}}},
+    ["MIPSEND"] = {name="MIPSEND",dialect="onemo-tcpip",timeout=60,set={{{n="connect_id",t="int"},{n="send_length",t="int",m="?"},{n="data",t="payload",m="?",l="send_length"},{n="rai",t="int",m="?",v={["0"]="none",["1"]="one packet up",["2"]="one packet up, one down"}},{n="seq",t="int",m="?"},{n="pri_flag",t="int",m="?",v={["0"]="reliability",["1"]="low delay",["2"]="throughput",["3"]="low cost"}},min=1,max=6,counted=3,payload=3}},answer={{{n="connect_id",t="int"},{n="send_length",t="int"},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},{n="data",t="ranges",m="?"},{n="rai",t="ranges",m="?"},{n="seq",t="ranges",m="?"},{n="pri_flag",t="ranges",m="?"},min=0,max=6}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSEND=true},late={{urc="MIPURC",where={kind="seq|sea"},match={{"connect_id","connect_id",0},{"seq","seq",0}},when={seq={"*"}},within=60,default=60,forms={"set","exec"}}}},
     ["MIPSTATE"] = {name="MIPSTATE",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},min=1,max=1}},answer={{{n="connect_id",t="int"},{n="service_type",t="string",m="?",v={TCP="TCP",UDP="UDP"}},{n="address",t="string",m="?"},{n="remote_port",t="int",m="?"},{n="state",t="string",v={INITIAL="not opened",CONNECTING="opening",CONNECTED="open",CLOSING="closing",CLOSED="closed"}},min=2,max=5}},test_answer={{{n="connect_id",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSTATE=true}},
     ["MIPTKA"] = {name="MIPTKA",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="keepalive",t="int",m="?",v={["0"]="off",["1"]="on"}},{n="keepidle",t="int",m="?"},{n="keepinterval",t="int",m="?"},{n="keepcount",t="int",m="?"},min=1,max=5}},answer={{{n="connect_id",t="int"},{n="keepalive",t="int",v={["0"]="off",["1"]="on"}},{n="keepidle",t="int",m="?"},{n="keepinterval",t="int",m="?"},{n="keepcount",t="int",m="?"},min=2,max=5}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="keepidle",t="ranges",m="?"},{n="keepinterval",t="ranges",m="?"},{n="keepcount",t="ranges",m="?"},min=0,max=5},{{n="connect_id",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="keepinterval",t="ranges",m="?"},{n="keepcount",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPTKA=true}},
     ["MNTP"] = {name="MNTP",dialect="onemo-tcpip",timeout=10,set={{{n="server",t="string",m="?"},{n="port",t="int",m="?"},{n="sync",t="int",m="?",v={["0"]="no",["1"]="yes"}},{n="timeout",t="int",m="?"},min=0,max=4}},test_answer={{{n="server",t="ranges",m="?"},{n="port",t="ranges",m="?"},{n="sync",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={MNTP=true},late={{urc="MNTP",within="timeout",default=60,forms={"set","exec"}}}},
@@ -171,7 +171,7 @@ local catalog = {
     ["MQTTOPEN"] = {name="MQTTOPEN",dialect="m5310a-mqtt",timeout=10,set={{{n="usr_flag",t="bool"},{n="pwd_flag",t="bool"},{n="will_flag",t="bool"},{n="will_retain",t="bool"},{n="will_qos",t="int"},{n="will_topic",t="string",m="?"},{n="will_mesg",t="string",m="?"},min=5,max=7}},test_answer={{{n="usr_flag",t="ranges",m="?"},{n="pwd_flag",t="ranges",m="?"},{n="will_flag",t="ranges",m="?"},{n="will_retain",t="ranges",m="?"},{n="will_qos",t="ranges",m="?"},{n="will_topic",t="ranges",m="?"},{n="will_mesg",t="ranges",m="?"},min=0,max=7}},answers={read=true,test=true},answer_names={MQTTOPEN=true},late={{urc="MQTTOPEN",within=120,default=60,forms={"set","exec"}}}},
     ["MQTTPARA"] = {name="IMQTTPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string"},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?"},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?"},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?"},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string"},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?"},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?"},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?"},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={IMQTTPARA=true}},
     ["MQTTPING"] = {name="MQTTPING",dialect="m5310a-mqtt",timeout=10,set={{{n="rsp_echo",t="int",v={["0"]="reported",["1"]="not reported"}},min=1,max=1}},test_answer={{{n="rsp_echo",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={MQTTPING=true}},
-    ["MQTTPUB"] = {name="MQTTPUB",dialect="m5310a-mqtt",timeout=10,set={{{n="topic",t="string"},{n="qos",t="int"},{n="retain",t="bool"},{n="dup",t="bool"},{n="message_len",t="int"},{n="message",t="payload",l="message_len"},min=6,max=6,counted=6,payload=6},{{n="topic",t="string"},{n="qos",t="int"},{n="retain",t="bool"},{n="dup",t="bool"},{n="message",t="string"},min=5,max=5},{{n="topic",t="string"},{n="qos",t="int"},{n="retain",t="bool"},{n="message",t="string"},min=4,max=4}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="dup",t="ranges",m="?"},{n="message_len",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=6},{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="dup",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=5},{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={MQTTPUB=true},late={{urc="MQTTPUBACK",when={qos={1}},within=60,default=60,forms={"set","exec"}},{urc="MQTTPUBREC",when={qos={2}},within=60,default=60,step=true,forms={"set","exec"}},{urc="MQTTPUBCOMP",when={qos={2}},within=60,default=60,forms={"set","exec"}}}},
+    ["MQTTPUB"] = {name="MQTTPUB",dialect="m5310a-mqtt",timeout=10,set={{{n="topic",t="string"},{n="qos",t="int"},{n="retain",t="bool"},{n="dup",t="bool"},{n="message_len",t="int"},{n="message",t="payload",l="message_len"},min=6,max=6,counted=6,payload=6},{{n="topic",t="string"},{n="qos",t="int"},{n="retain",t="bool"},{n="dup",t="bool"},{n="message",t="string"},min=5,max=5},{{n="topic",t="string"},{n="qos",t="int"},{n="retain",t="bool"},{n="message",t="string"},min=4,max=4}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="dup",t="ranges",m="?"},{n="message_len",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=6},{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="dup",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=5},{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={MQTTPUB=true},late={{urc="MQTTPUBACK",when={qos={1}},within=60,default=60,forms={"set","exec"}},{urc="MQTTPUBREC",bind={"packid"},when={qos={2}},within=60,default=60,step=true,forms={"set","exec"}},{urc="MQTTPUBREL",bind={"packid"},when={qos={2}},within=60,default=60,step=true,forms={"set","exec"}},{urc="MQTTPUBCOMP",bind={"packid"},when={qos={2}},within=60,default=60,forms={"set","exec"}}}},
     ["MQTTSTAT"] = {name="MQTTSTAT",dialect="m5310a-mqtt",timeout=10,answer={{{n="stat",t="int",v={["0"]="not initialised",["1"]="initialised",["2"]="disconnected",["3"]="connecting for the first time",["4"]="reconnecting",["5"]="connected"}},min=1,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MQTTSTAT=true}},
     ["MQTTSTATE"] = {name="IMQTTSTATE",dialect="ica",timeout=10,answer={{{n="state",t="int",v={["0"]="disconnected",["1"]="reserved",["2"]="connected"}},min=1,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTSTATE=true}},
     ["MQTTSUB"] = {name="MQTTSUB",dialect="m5310a-mqtt",timeout=10,set={{{n="topic",t="string"},{n="qos",t="int"},{n="index",t="int",m="?"},min=2,max=3}},answer={{{n="topic",t="string",m="*"},min=0,max=10000}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="index",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,test=true},answer_names={MQTTSUB=true},late={{urc="MQTTSUBACK",within=60,default=60,forms={"set","exec"}}}},
@@ -218,16 +218,16 @@ local catalog = {
     ["MATREADY"] = {name="MATREADY",dialect="3gpp",reboot=true},
     ["MDNSGIP"] = {name="MDNSGIP",dialect="onemo-tcpip",syntax={{{n="domainname",t="string"},{n="ip",t="string",m="*"},min=1,max=10000}}},
     ["MIPCLOSE"] = {name="MIPCLOSE",dialect="onemo-tcpip",syntax={{{n="connect_id",t="int"},{n="ret_code",t="int",m="?",v={["0"]="normally",["1"]="the server did not answer",["2"]="other reasons (RST, time-out)"}},min=1,max=2}}},
-    ["MIPLDISCOVER"] = {name="MIPLDISCOVER",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},min=3,max=3}}},
-    ["MIPLEAD"] = {name="MIPLREAD",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},min=5,max=5},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=6,max=6}}},
+    ["MIPLDISCOVER"] = {name="MIPLDISCOVER",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},min=3,max=3}},answered={command="MIPLDISCOVERRSP",match={{"ref","ref",0},{"mid","mid",0},{"objid","objid",0}}}},
+    ["MIPLEAD"] = {name="MIPLREAD",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},min=5,max=5},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=6,max=6}},answered={command="MIPLREADRSP",match={{"ref","ref",0},{"mid","mid",0}}}},
     ["MIPLEVENT"] = {name="MIPLEVENT",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="evtid",t="int",v={["1"]="bootstrap started",["2"]="bootstrap succeeded",["3"]="bootstrap failed",["4"]="connected",["6"]="logged in",["7"]="login failed",["11"]="registration updated",["15"]="logged out",["25"]="notify failed",["26"]="notify acknowledged",["31"]="deleted by the platform",["32"]="DTLS: NAT mapping aged",["33"]="packet over 1500 bytes dropped"}},{n="ackid",t="int",m="?"},min=2,max=3}}},
-    ["MIPLEXECUTE"] = {name="MIPLEXECUTE",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},min=5,max=5},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="len",t="int"},{n="cmd",t="string",l="len"},min=7,max=7,counted=7},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="len",t="int"},{n="cmd",t="string",l="len"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=8,max=8,counted=7}}},
+    ["MIPLEXECUTE"] = {name="MIPLEXECUTE",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},min=5,max=5},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="len",t="int"},{n="cmd",t="string",l="len"},min=7,max=7,counted=7},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="len",t="int"},{n="cmd",t="string",l="len"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=8,max=8,counted=7}},answered={command="MIPLEXECUTERSP",match={{"ref","ref",0},{"mid","mid",0}}}},
     ["MIPLNMI"] = {name="MIPLNMI",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},min=1,max=1}}},
     ["MIPLNSMI"] = {name="MIPLNSMI",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="status",t="int",v={["0"]="no",["1"]="yes"}},{n="num",t="int"},min=3,max=3}}},
-    ["MIPLOBSERVE"] = {name="MIPLOBSERVE",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="observe_flag",t="int",v={["0"]="cancel",["1"]="observe"}},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},min=6,max=6}}},
-    ["MIPLPARAMETER"] = {name="MIPLPARAMETER",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="len",t="int"},{n="para",t="string",l="len"},min=7,max=7,counted=7}}},
-    ["MIPLREAD"] = {name="MIPLREAD",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},min=5,max=5},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=6,max=6}}},
-    ["MIPLWRITE"] = {name="MIPLWRITE",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=9,max=9,counted=8},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="index",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=10,max=10,counted=8}}},
+    ["MIPLOBSERVE"] = {name="MIPLOBSERVE",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="observe_flag",t="int",v={["0"]="cancel",["1"]="observe"}},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},min=6,max=6}},answered={command="MIPLOBSERVERSP",match={{"ref","ref",0},{"mid","mid",0}}}},
+    ["MIPLPARAMETER"] = {name="MIPLPARAMETER",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="len",t="int"},{n="para",t="string",l="len"},min=7,max=7,counted=7}},answered={command="MIPLPARAMETERRSP",match={{"ref","ref",0},{"mid","mid",0}}}},
+    ["MIPLREAD"] = {name="MIPLREAD",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},min=5,max=5},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=6,max=6}},answered={command="MIPLREADRSP",match={{"ref","ref",0},{"mid","mid",0}}}},
+    ["MIPLWRITE"] = {name="MIPLWRITE",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=9,max=9,counted=8},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int"},{n="insid",t="int"},{n="resid",t="int"},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="index",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=10,max=10,counted=8}},answered={command="MIPLWRITERSP",match={{"ref","ref",0},{"mid","mid",0}}}},
     ["MIPOPEN"] = {name="MIPOPEN",dialect="onemo-tcpip",syntax={{{n="connect_id",t="int"},{n="result",t="int",v={["550"]="TCP/IP unknown error",["551"]="TCP/IP not in use",["552"]="TCP/IP already in use",["553"]="TCP/IP not connected",["554"]="creating the socket failed",["555"]="binding the socket failed",["556"]="listening on the socket failed",["557"]="connection refused",["558"]="connecting timed out",["559"]="connecting failed for another reason",["560"]="writing to the socket failed",["561"]="reading from the socket failed",["562"]="accepting on the socket failed",["570"]="PDP context not activated",["571"]="activating the PDP context failed",["572"]="deactivating the PDP context failed",["575"]="APN not configured",["576"]="port busy",["577"]="IPv4 or IPv6 not supported",["580"]="resolving the name failed, or not an IP address",["581"]="DNS busy",["582"]="ping busy",["0"]="connected",["1"]="failed"}},min=2,max=2}}},
     ["MIPURC"] = {name="MIPURC",dialect="onemo-tcpip",syntax={{{n="kind",t="string",w={"rtcp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_length",t="int"},{n="data",t="payload",l="recv_length"},min=4,max=4,counted=4,payload=4},{{n="kind",t="string",w={"rtcp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_length",t="int"},{n="total_length",t="int"},min=4,max=4},{{n="kind",t="string",w={"rudp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_length",t="int"},{n="data",t="payload",l="recv_length"},min=4,max=4,counted=4,payload=4},{{n="kind",t="string",w={"rudp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_count",t="int"},min=3,max=3},{{n="kind",t="string",w={"disconn"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="connect_state",t="int",v={["1"]="the server closed it",["2"]="connection error",["3"]="PDP context deactivated"}},min=3,max=3},{{n="kind",t="string",w={"seq","sea"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="seq",t="int"},{n="result",t="int",v={["0"]="yes",["1"]="no"}},min=4,max=4},{{n="kind",t="string",w={"ack"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="length",t="int"},min=3,max=3},{{n="kind",t="string",w={"drop"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="drop_length",t="int"},min=3,max=3}},ok="maybe"},
     ["MNTP"] = {name="MNTP",dialect="onemo-tcpip",syntax={{{n="result",t="int",v={["0"]="time received",["1"]="the name could not be resolved",["2"]="no answer in time",["3"]="synchronisation failed"}},{n="time",t="time",m="~"},min=2,max=2,rest=true},{{n="result",t="int",v={["0"]="time received",["1"]="the name could not be resolved",["2"]="no answer in time",["3"]="synchronisation failed"}},min=1,max=1}}},
@@ -271,6 +271,14 @@ local catalog = {
     {name="IMQTTTRCVPUB",syntax={{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4},cached=nil,next_line=nil},
     {name="IHTTPCRVRSP",syntax={{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=5,max=5,counted=5,payload=5},cached=nil,next_line=nil},
   },
+  groups = {
+    {name="create",dialect="onemo-lwm2m",key={},within=60,start={{line="MIPLCREATE",where={flag="1"}}},more={{line="MIPLCREATE",where={flag="2"}}},finish={{line="MIPLCREATE",where={flag="0"}}}},
+    {name="notify",dialect="onemo-lwm2m",key={"ref","objid","insid"},within=60,start={{line="MIPLNOTIFY",where={flag="1"}}},more={{line="MIPLNOTIFY",where={flag="2"}}},finish={{line="MIPLNOTIFY",where={flag="0|512|1024"}}}},
+    {name="read-response",dialect="onemo-lwm2m",key={"ref","mid"},within=60,start={{line="MIPLREADRSP",where={flag="1"}}},more={{line="MIPLREADRSP",where={flag="2"}}},finish={{line="MIPLREADRSP",where={flag="0"}}}},
+    {name="write",dialect="onemo-lwm2m",key={"ref","mid"},within=60,start={{line="MIPLWRITE",where={flag="1"}}},more={{line="MIPLWRITE",where={flag="2"}}},finish={{line="MIPLWRITE",where={flag="0"}}}},
+    {name="keep-alive",dialect="m5310a-mqtt",key={},within=3600,start={{line="MQTTTO",where={type="5"}}},more={{line="MQTTTO",where={type="5"}},{line="MQTTREC"}},finish={{line="MQTTDISC"},{line="MQTTPINGRSP"},{line="MQTTOPEN"}}},
+  },
+  answering = {MIPLDISCOVERRSP=true,MIPLEXECUTERSP=true,MIPLOBSERVERSP=true,MIPLPARAMETERRSP=true,MIPLREADRSP=true,MIPLWRITERSP=true},
   errors = {
     ["onemo-tcpip"] = {cme={["550"]="TCP/IP unknown error",["551"]="TCP/IP not in use",["552"]="TCP/IP already in use",["553"]="TCP/IP not connected",["554"]="creating the socket failed",["555"]="binding the socket failed",["556"]="listening on the socket failed",["557"]="connection refused",["558"]="connecting timed out",["559"]="connecting failed for another reason",["560"]="writing to the socket failed",["561"]="reading from the socket failed",["562"]="accepting on the socket failed",["570"]="PDP context not activated",["571"]="activating the PDP context failed",["572"]="deactivating the PDP context failed",["575"]="APN not configured",["576"]="port busy",["577"]="IPv4 or IPv6 not supported",["580"]="resolving the name failed, or not an IP address",["581"]="DNS busy",["582"]="ping busy"},all={["550"]="TCP/IP unknown error",["551"]="TCP/IP not in use",["552"]="TCP/IP already in use",["553"]="TCP/IP not connected",["554"]="creating the socket failed",["555"]="binding the socket failed",["556"]="listening on the socket failed",["557"]="connection refused",["558"]="connecting timed out",["559"]="connecting failed for another reason",["560"]="writing to the socket failed",["561"]="reading from the socket failed",["562"]="accepting on the socket failed",["570"]="PDP context not activated",["571"]="activating the PDP context failed",["572"]="deactivating the PDP context failed",["575"]="APN not configured",["576"]="port busy",["577"]="IPv4 or IPv6 not supported",["580"]="resolving the name failed, or not an IP address",["581"]="DNS busy",["582"]="ping busy"}},
     ["onemo-lwm2m"] = {cis={["100"]="unknown error",["601"]="syntax error",["602"]="not logged in, or logging in",["651"]="operation not allowed",["652"]="uplink busy",["653"]="resource operation failed: it exists already, or does not exist"},all={["100"]="unknown error",["601"]="syntax error",["602"]="not logged in, or logging in",["651"]="operation not allowed",["652"]="uplink busy",["653"]="resource operation failed: it exists already, or does not exist"}},
@@ -715,6 +723,7 @@ local catalog = {
     {"MIPLDISCOVER","ref","int","LwM2M device instance"},
     {"MIPLDISCOVERRSP","data","string","resources, separated by semicolons"},
     {"MIPLDISCOVERRSP","length","int","length of the data"},
+    {"MIPLDISCOVERRSP","mid","int","message id"},
     {"MIPLDISCOVERRSP","objid","int","object"},
     {"MIPLDISCOVERRSP","ref","int","LwM2M device instance"},
     {"MIPLDISCOVERRSP","result","int","result of the operation"},
@@ -766,7 +775,7 @@ local catalog = {
     {"MIPLOBSERVE","observe_flag","int","observe"},
     {"MIPLOBSERVE","ref","int","LwM2M device instance"},
     {"MIPLOBSERVE","resid","int","resource, -1 for all"},
-    {"MIPLOBSERVERSP","msgid","int","message id"},
+    {"MIPLOBSERVERSP","mid","int","message id"},
     {"MIPLOBSERVERSP","ref","int","LwM2M device instance"},
     {"MIPLOBSERVERSP","result","int","result of the operation"},
     {"MIPLOPEN","lifetime","int","lifetime of the registration"},
@@ -818,7 +827,7 @@ local catalog = {
     {"MIPLWRITE","resid","int","resource, -1 for all"},
     {"MIPLWRITE","type","int","data type"},
     {"MIPLWRITE","value","string","value"},
-    {"MIPLWRITEOBSERVERSP","msgid","int","message id"},
+    {"MIPLWRITEOBSERVERSP","mid","int","message id"},
     {"MIPLWRITEOBSERVERSP","ref","int","LwM2M device instance"},
     {"MIPLWRITEOBSERVERSP","result","int","result of the operation"},
     {"MIPLWRITERSP","mid","int","message id"},
@@ -1476,14 +1485,31 @@ function engine.new(tables)
   self.learned = {}
   self.verbose = nil
   self.last_line = ""
+  self.requests = {}
+  self.groups = {}
   return self
 end
 
 local function in_list(values, value)
   for _, one in ipairs(values) do
-    if tostring(one) == value or (one == "*" and value ~= nil) then return true end
+    if tostring(one) == value or (one == "*" and value ~= nil) or (one == "-" and value == nil) then return true end
   end
   return false
+end
+
+local function agree(rules, own, theirs)
+  -- Whether the parameters of a URC agree with those of a command; what the command lacks, agrees.
+  for _, rule in ipairs(rules or {}) do
+    local value = own[rule[2]]
+    local number = rule[3] > 0 and value and tonumber(value)
+    if number then value = string.format("%d", number % (rule[3] + 1)) end
+    if value ~= nil and value ~= theirs[rule[1]] then return false end
+  end
+  return true
+end
+
+local function state_key(state, key)
+  return state .. "\0" .. tostring(key)
 end
 
 local function matches(where, by_name)
@@ -1494,7 +1520,7 @@ local function matches(where, by_name)
   return true
 end
 
-local function late_rules(command, form, by_name)
+local function late_rules(command, form, by_name, states)
   local rules = {}
   if command and command.late then
     for _, late in ipairs(command.late) do
@@ -1504,6 +1530,11 @@ local function late_rules(command, form, by_name)
       end
       for name, values in pairs(late.when or {}) do
         if not in_list(values, by_name[name]) then applies = false end
+      end
+      if late.given then
+        local given = late.given
+        local value = states[state_key(given.state, by_name[given.key])] or states[state_key(given.state, nil)]
+        if not value or not in_list(given.values, value) then applies = false end
       end
       if applies then rules[#rules + 1] = late end
     end
@@ -1548,7 +1579,7 @@ function Session:parse(line)
     else
       arguments = generic({})
     end
-    result[#result + 1] = { name, form, command, arguments, payload }
+    result[#result + 1] = { name, form, command, arguments, payload, text }
   end
   return result
 end
@@ -1559,10 +1590,16 @@ function Session:command(line, time_ns, frame)
   local opens, timeout = {}, 0
   for _, one in ipairs(self:parse(source)) do
     local command = one[3]
+    local request
+    if command and self.catalog.answering[command.name] then
+      one[4] = self:consistent(command, one)
+      request = self:answer_request(command.name, one[4].by_name)
+    end
     opens[#opens + 1] = {
       name = (command and one[2] ~= "s-register") and command.name or one[1], form = one[2], command = command, arguments = one[4], time_ns = time_ns, frame = frame,
-      late = late_rules(command, one[2], one[4].by_name), urcs = 0, payload = one[5],
+      late = late_rules(command, one[2], one[4].by_name, self.states), bound = {}, urcs = 0, payload = one[5], request = request,
     }
+    self:group_line(opens[#opens].name, one[4].by_name, time_ns, frame)
     timeout = timeout + (command and command.timeout or self.catalog.default_timeout)
   end
   local entry = { text = line, time_ns = time_ns, opens = opens, frame = frame }
@@ -1570,6 +1607,77 @@ function Session:command(line, time_ns, frame)
   self.pending[#self.pending + 1] = entry
   if #self.pending > MAX_PENDING then self:abandon(table.remove(self.pending, 1), "unanswered") end
   return entry
+end
+
+-- Requests of the platform and the commands that answer them; lines that belong together. See requests.py, groups.py.
+
+local MAX_REQUESTS, KEPT_NS = 256, 120 * SECOND
+
+function Session:add_request(name, by_name, time_ns, frame)
+  local urc = self.catalog.urcs[name]
+  if not urc or not urc.answered then return end
+  self.requests[#self.requests + 1] = { rule = urc.answered, by_name = by_name, time_ns = time_ns, frame = frame }
+  if #self.requests > MAX_REQUESTS then table.remove(self.requests, 1) end
+end
+
+function Session:find_request(command, by_name)
+  local last
+  for _, request in ipairs(self.requests) do
+    if request.rule.command == command and agree(request.rule.match, by_name, request.by_name) then
+      if not request.answered then return request end
+      last = request
+    end
+  end
+  return last
+end
+
+function Session:answer_request(command, by_name)
+  local found = self:find_request(command, by_name)
+  for _, request in ipairs(self.requests) do
+    if request.rule.command == command and agree(request.rule.match, by_name, request.by_name) then
+      request.answered = true
+    end
+  end
+  return found
+end
+
+function Session:consistent(command, parsed)
+  -- Of the syntaxes that fit equally well, the one by which the command answers a request.
+  if #(command.set or {}) > 1 then
+    for _, syntax in ipairs(command.set) do
+      local other = best({ syntax }, parsed[6] or "")
+      if other.fit <= parsed[4].fit and self:find_request(command.name, other.by_name) then return other end
+    end
+  end
+  return parsed[4]
+end
+
+local function is_line(patterns, name, by_name)
+  for _, one in ipairs(patterns) do
+    if one.line == name and matches(one.where, by_name) then return true end
+  end
+  return false
+end
+
+function Session:group_line(name, by_name, time_ns, frame)
+  for _, rule in ipairs(self.catalog.groups) do
+    local key = rule.dialect .. "\0" .. rule.name
+    for _, param in ipairs(rule.key) do key = key .. "\0" .. tostring(by_name[param]) end
+    local open, more = self.groups[key], is_line(rule.more, name, by_name)
+    local member = false
+    if is_line(rule.start, name, by_name) and not (open and more) then
+      open, member = { first = frame, name = rule.name }, true
+      self.groups[key] = open
+    elseif open and is_line(rule.finish, name, by_name) then
+      self.groups[key], member = nil, true
+    elseif open and more then
+      member = true
+    end
+    if member then
+      open.deadline = time_ns and time_ns + rule.within * SECOND
+      self.on_group(frame, open.first, open.name)
+    end
+  end
 end
 
 function Session:abandon(entry, code)
@@ -1591,28 +1699,43 @@ function Session:expire(now_ns)
     local deadline = self.late[i].deadline
     if deadline and deadline <= now_ns then table.remove(self.late, i) else i = i + 1 end
   end
+  for key, group in pairs(self.groups) do
+    if group.deadline and group.deadline <= now_ns then self.groups[key] = nil end
+  end
+  while self.requests[1] and self.requests[1].time_ns and self.requests[1].time_ns + KEPT_NS < now_ns do
+    table.remove(self.requests, 1)
+  end
+end
+
+local function expects(open, name, by_name)
+  for _, late in ipairs(open.late) do
+    if late.urc == name and matches(late.where, by_name) and agree(late.match, open.arguments.by_name, by_name) then
+      local equal = true
+      for _, key in ipairs(late.bind or {}) do
+        if open.bound[key] and open.bound[key] ~= by_name[key] then equal = false end
+      end
+      if equal then return true end
+    end
+  end
+  return false
+end
+
+local function bind(open, by_name)
+  -- Keep the parameters of a line that the later lines of this command must repeat.
+  for _, late in ipairs(open.late) do
+    for _, key in ipairs(late.bind or {}) do
+      if by_name[key] and not open.bound[key] then open.bound[key] = by_name[key] end
+    end
+  end
 end
 
 function Session:find_late(name, by_name)
-  local function search(open)
-    for _, late in ipairs(open.late) do
-      if late.urc == name and matches(late.where, by_name) then
-        local equal = true
-        for _, key in ipairs(late.match or {}) do
-          local own = open.arguments.by_name[key]
-        if own and by_name[key] ~= own then equal = false end
-        end
-        if equal then return true end
-      end
-    end
-    return false
-  end
   for _, open in ipairs(self.late) do
-    if search(open) then return open end
+    if expects(open, name, by_name) then return open end
   end
   for _, entry in ipairs(self.pending) do
     for _, open in ipairs(entry.opens) do
-      if search(open) then return open end
+      if expects(open, name, by_name) then return open end
     end
   end
   return nil
@@ -1740,6 +1863,7 @@ end
 
 function Session:attach(answer)
   local open = answer.owner
+  bind(open, answer.arguments.by_name)
   if not answer.late then
     open.informed = true
     return
@@ -1811,10 +1935,6 @@ function Session:explain(kind, text, dialect)
   return code, (not text:match("^%d+$")) and text or nil
 end
 
-local function state_key(state, key)
-  return state .. "\0" .. tostring(key)
-end
-
 function Session:apply_sets(sets, by_name, defaults)
   for _, rule in ipairs(sets) do
     local key = rule.key ~= "" and by_name[rule.key] or nil
@@ -1862,7 +1982,7 @@ function Session:succeeded(open)
   end
 end
 
-function Session:connect(text, time_ns)
+function Session:connect(text, time_ns, frame)
   for _, entry in ipairs(self.pending) do
     local command = entry.opens[#entry.opens].command
     if not command or (command.stream and not command.late) then
@@ -1874,10 +1994,10 @@ function Session:connect(text, time_ns)
     if #self.pending > 0 then return self:result("CONNECT", nil, nil, time_ns) end
     return nil
   end
-  return self:take_answer(answer, text, time_ns)
+  return self:take_answer(answer, time_ns, frame)
 end
 
-function Session:take_answer(answer, line, time_ns)
+function Session:take_answer(answer, time_ns, frame)
   local arguments = answer.arguments
   self.urc_ok = nil
   local out = {
@@ -1896,10 +2016,13 @@ function Session:take_answer(answer, line, time_ns)
     if answer.late and answer.urc and answer.urc.ok then self.urc_ok = answer.urc.name end
   else
     out.kind = answer.name and "urc" or "text"
+    if answer.name then self:add_request(answer.name, arguments.by_name, time_ns, frame) end
     if answer.urc and answer.urc.ok then self.urc_ok = answer.urc.name end
   end
+  if out.kind == "urc" and answer.name then self:group_line(answer.name, arguments.by_name, time_ns, frame) end
   if answer.urc and answer.urc.reboot then
     out.reboot = true
+    self.requests, self.groups = {}, {}
     while #self.pending > 0 do self:abandon(table.remove(self.pending, 1), "unanswered") end
     self.late, self.states, self.verbose = {}, {}, nil
   end
@@ -2021,12 +2144,12 @@ function Session:asks_for_payload()
   return true
 end
 
-function Session:module_line(bytes, time_ns)
+function Session:module_line(bytes, time_ns, frame)
   local start = bytes:find("[^\r\n \0]") or #bytes + 1
   if start > #bytes then return { kind = "blank" } end
   local arguments, inline, body = self:inline_line(bytes, start)
   if arguments then
-    local out = self:take_answer(self:answer(bytes:sub(start), arguments), bytes, time_ns)
+    local out = self:take_answer(self:answer(bytes:sub(start), arguments), time_ns, frame)
     out.body, out.inline = body, inline
     return out
   end
@@ -2049,7 +2172,7 @@ function Session:module_line(bytes, time_ns)
       local code, meaning = self:explain(kind .. " ERROR", shown, dialect)
       return self:result(kind .. " ERROR", code, meaning, time_ns)
     end
-    return self:take_answer(self:answer(text), text, time_ns)
+    return self:take_answer(self:answer(text), time_ns, frame)
   end
   local two = text:sub(1, 2)
   if two == "AT" or two == "at" or two == "At" or two == "A/" then
@@ -2062,20 +2185,20 @@ function Session:module_line(bytes, time_ns)
     end
   end
   if text:sub(1, 7) == "CONNECT" then
-    local out = self:connect(text, time_ns)
+    local out = self:connect(text, time_ns, frame)
     if out then return out end
   end
   local numeric = NUMERIC[text]
   if numeric and ending == "\r" and #self.pending > 0 and self.verbose ~= true then
     if numeric == "CONNECT" then
-      local out = self:connect("CONNECT", time_ns)
+      local out = self:connect("CONNECT", time_ns, frame)
       if out then return out end
       return { kind = "text" }
     end
     return self:result(numeric, nil, nil, time_ns)
   end
   if not engine.is_text(line) then return { kind = "noise" } end
-  return self:take_answer(self:answer(text), text, time_ns)
+  return self:take_answer(self:answer(text), time_ns, frame)
 end
 
 function Session:mcu_line(bytes, time_ns, frame)
@@ -2094,7 +2217,7 @@ function Session:push(frame, time_ns, side, bytes)
   -- One packet -> a table that says what it is. time_ns is nil when unknown.
   if time_ns then self:expire(time_ns) end
   if side == "mcu" then return self:mcu_line(bytes, time_ns, frame) end
-  return self:module_line(bytes, time_ns)
+  return self:module_line(bytes, time_ns, frame)
 end
 
 if not Proto then return { engine = engine, catalog = catalog } end
@@ -2119,6 +2242,11 @@ local fields = {
   error_text = ProtoField.string("atshark.error.text", "Error"),
   response_in = ProtoField.framenum("atshark.response_in", "Result in", base.NONE, frametype.RESPONSE),
   response_to = ProtoField.framenum("atshark.response_to", "Answer to", base.NONE, frametype.REQUEST),
+  answers = ProtoField.framenum("atshark.answers", "Answers the request in", base.NONE, frametype.REQUEST),
+  answered_in = ProtoField.framenum("atshark.answered_in", "Answered in", base.NONE, frametype.RESPONSE),
+  answer_latency = ProtoField.double("atshark.answer_latency", "Request to answer (ms)"),
+  group = ProtoField.string("atshark.group", "Belongs to"),
+  group_start = ProtoField.framenum("atshark.group_start", "Begins in"),
   latency = ProtoField.double("atshark.latency", "Latency (ms)"),
   latency_ns = ProtoField.int64("atshark.latency_ns", "Latency (ns)"),
   data = ProtoField.bytes("atshark.data", "Data"),
@@ -2158,12 +2286,16 @@ proto.experts = {
   experts.error, experts.unanswered, experts.unexpected, experts.noise, experts.reboot, experts.unfit,
 }
 
-local session, frames, abandoned, answered_in
+local session, frames, abandoned, answered_in, request_answered_in, groups
 
 local function reset()
   session = engine.new(catalog)
-  frames, abandoned, answered_in = {}, {}, {}
+  frames, abandoned, answered_in, request_answered_in, groups = {}, {}, {}, {}, {}
   session.on_abandoned = function(frame, code) abandoned[frame] = code end
+  session.on_group = function(frame, first, name)
+    groups[frame] = groups[frame] or {}
+    table.insert(groups[frame], { first, name })
+  end
 end
 
 function proto.init() reset() end
@@ -2246,6 +2378,12 @@ local function add_command(tree, tvb, found, frame)
     tree:add(fields.form, tvb, open.form)
     if open.command then tree:add(fields.dialect, tvb, open.command.dialect) end
     add_params(tree, tvb, open.name, open.arguments.params)
+    if open.request then
+      tree:add(fields.answers, tvb, open.request.frame):set_generated()
+      if open.time_ns and open.request.time_ns then
+        tree:add(fields.answer_latency, tvb, (open.time_ns - open.request.time_ns) / 1e6):set_generated()
+      end
+    end
   end
   local result = answered_in[frame]
   if result then tree:add(fields.response_in, tvb, result):set_generated() end
@@ -2295,6 +2433,13 @@ local function show(tvb, pinfo, root, found, side)
     tree:add(fields.latency, all_bytes, found.latency / 1e6):set_generated()
     tree:add(fields.latency_ns, all_bytes, Int64.new(string.format("%.0f", found.latency))):set_generated()
   end
+  if request_answered_in[pinfo.number] then
+    tree:add(fields.answered_in, all_bytes, request_answered_in[pinfo.number]):set_generated()
+  end
+  for _, group in ipairs(groups[pinfo.number] or {}) do
+    tree:add(fields.group, all_bytes, group[2]):set_generated()
+    tree:add(fields.group_start, all_bytes, group[1]):set_generated()
+  end
   if found.body and #found.body > 0 then
     tree:add(fields.data, all_bytes):set_text("Data: " .. escaped(engine.to_text(found.body)))
   end
@@ -2312,6 +2457,10 @@ function proto.dissector(tvb, pinfo, root)
   if not found then
     found = session:push(pinfo.number, exact_time(pinfo), side, tvb:raw())
     if found.owner then answered_in[found.owner.frame] = pinfo.number end
+    for _, open in ipairs(found.entry and found.entry.opens or {}) do
+      local request = open.request
+      if request and not request_answered_in[request.frame] then request_answered_in[request.frame] = pinfo.number end
+    end
     frames[pinfo.number] = found
   end
   ends(pinfo, side)

@@ -513,14 +513,31 @@ function engine.new(tables)
   self.learned = {}
   self.verbose = nil
   self.last_line = ""
+  self.requests = {}
+  self.groups = {}
   return self
 end
 
 local function in_list(values, value)
   for _, one in ipairs(values) do
-    if tostring(one) == value or (one == "*" and value ~= nil) then return true end
+    if tostring(one) == value or (one == "*" and value ~= nil) or (one == "-" and value == nil) then return true end
   end
   return false
+end
+
+local function agree(rules, own, theirs)
+  -- Whether the parameters of a URC agree with those of a command; what the command lacks, agrees.
+  for _, rule in ipairs(rules or {}) do
+    local value = own[rule[2]]
+    local number = rule[3] > 0 and value and tonumber(value)
+    if number then value = string.format("%d", number % (rule[3] + 1)) end
+    if value ~= nil and value ~= theirs[rule[1]] then return false end
+  end
+  return true
+end
+
+local function state_key(state, key)
+  return state .. "\0" .. tostring(key)
 end
 
 local function matches(where, by_name)
@@ -531,7 +548,7 @@ local function matches(where, by_name)
   return true
 end
 
-local function late_rules(command, form, by_name)
+local function late_rules(command, form, by_name, states)
   local rules = {}
   if command and command.late then
     for _, late in ipairs(command.late) do
@@ -541,6 +558,11 @@ local function late_rules(command, form, by_name)
       end
       for name, values in pairs(late.when or {}) do
         if not in_list(values, by_name[name]) then applies = false end
+      end
+      if late.given then
+        local given = late.given
+        local value = states[state_key(given.state, by_name[given.key])] or states[state_key(given.state, nil)]
+        if not value or not in_list(given.values, value) then applies = false end
       end
       if applies then rules[#rules + 1] = late end
     end
@@ -585,7 +607,7 @@ function Session:parse(line)
     else
       arguments = generic({})
     end
-    result[#result + 1] = { name, form, command, arguments, payload }
+    result[#result + 1] = { name, form, command, arguments, payload, text }
   end
   return result
 end
@@ -596,10 +618,16 @@ function Session:command(line, time_ns, frame)
   local opens, timeout = {}, 0
   for _, one in ipairs(self:parse(source)) do
     local command = one[3]
+    local request
+    if command and self.catalog.answering[command.name] then
+      one[4] = self:consistent(command, one)
+      request = self:answer_request(command.name, one[4].by_name)
+    end
     opens[#opens + 1] = {
       name = (command and one[2] ~= "s-register") and command.name or one[1], form = one[2], command = command, arguments = one[4], time_ns = time_ns, frame = frame,
-      late = late_rules(command, one[2], one[4].by_name), urcs = 0, payload = one[5],
+      late = late_rules(command, one[2], one[4].by_name, self.states), bound = {}, urcs = 0, payload = one[5], request = request,
     }
+    self:group_line(opens[#opens].name, one[4].by_name, time_ns, frame)
     timeout = timeout + (command and command.timeout or self.catalog.default_timeout)
   end
   local entry = { text = line, time_ns = time_ns, opens = opens, frame = frame }
@@ -607,6 +635,77 @@ function Session:command(line, time_ns, frame)
   self.pending[#self.pending + 1] = entry
   if #self.pending > MAX_PENDING then self:abandon(table.remove(self.pending, 1), "unanswered") end
   return entry
+end
+
+-- Requests of the platform and the commands that answer them; lines that belong together. See requests.py, groups.py.
+
+local MAX_REQUESTS, KEPT_NS = 256, 120 * SECOND
+
+function Session:add_request(name, by_name, time_ns, frame)
+  local urc = self.catalog.urcs[name]
+  if not urc or not urc.answered then return end
+  self.requests[#self.requests + 1] = { rule = urc.answered, by_name = by_name, time_ns = time_ns, frame = frame }
+  if #self.requests > MAX_REQUESTS then table.remove(self.requests, 1) end
+end
+
+function Session:find_request(command, by_name)
+  local last
+  for _, request in ipairs(self.requests) do
+    if request.rule.command == command and agree(request.rule.match, by_name, request.by_name) then
+      if not request.answered then return request end
+      last = request
+    end
+  end
+  return last
+end
+
+function Session:answer_request(command, by_name)
+  local found = self:find_request(command, by_name)
+  for _, request in ipairs(self.requests) do
+    if request.rule.command == command and agree(request.rule.match, by_name, request.by_name) then
+      request.answered = true
+    end
+  end
+  return found
+end
+
+function Session:consistent(command, parsed)
+  -- Of the syntaxes that fit equally well, the one by which the command answers a request.
+  if #(command.set or {}) > 1 then
+    for _, syntax in ipairs(command.set) do
+      local other = best({ syntax }, parsed[6] or "")
+      if other.fit <= parsed[4].fit and self:find_request(command.name, other.by_name) then return other end
+    end
+  end
+  return parsed[4]
+end
+
+local function is_line(patterns, name, by_name)
+  for _, one in ipairs(patterns) do
+    if one.line == name and matches(one.where, by_name) then return true end
+  end
+  return false
+end
+
+function Session:group_line(name, by_name, time_ns, frame)
+  for _, rule in ipairs(self.catalog.groups) do
+    local key = rule.dialect .. "\0" .. rule.name
+    for _, param in ipairs(rule.key) do key = key .. "\0" .. tostring(by_name[param]) end
+    local open, more = self.groups[key], is_line(rule.more, name, by_name)
+    local member = false
+    if is_line(rule.start, name, by_name) and not (open and more) then
+      open, member = { first = frame, name = rule.name }, true
+      self.groups[key] = open
+    elseif open and is_line(rule.finish, name, by_name) then
+      self.groups[key], member = nil, true
+    elseif open and more then
+      member = true
+    end
+    if member then
+      open.deadline = time_ns and time_ns + rule.within * SECOND
+      self.on_group(frame, open.first, open.name)
+    end
+  end
 end
 
 function Session:abandon(entry, code)
@@ -628,28 +727,43 @@ function Session:expire(now_ns)
     local deadline = self.late[i].deadline
     if deadline and deadline <= now_ns then table.remove(self.late, i) else i = i + 1 end
   end
+  for key, group in pairs(self.groups) do
+    if group.deadline and group.deadline <= now_ns then self.groups[key] = nil end
+  end
+  while self.requests[1] and self.requests[1].time_ns and self.requests[1].time_ns + KEPT_NS < now_ns do
+    table.remove(self.requests, 1)
+  end
+end
+
+local function expects(open, name, by_name)
+  for _, late in ipairs(open.late) do
+    if late.urc == name and matches(late.where, by_name) and agree(late.match, open.arguments.by_name, by_name) then
+      local equal = true
+      for _, key in ipairs(late.bind or {}) do
+        if open.bound[key] and open.bound[key] ~= by_name[key] then equal = false end
+      end
+      if equal then return true end
+    end
+  end
+  return false
+end
+
+local function bind(open, by_name)
+  -- Keep the parameters of a line that the later lines of this command must repeat.
+  for _, late in ipairs(open.late) do
+    for _, key in ipairs(late.bind or {}) do
+      if by_name[key] and not open.bound[key] then open.bound[key] = by_name[key] end
+    end
+  end
 end
 
 function Session:find_late(name, by_name)
-  local function search(open)
-    for _, late in ipairs(open.late) do
-      if late.urc == name and matches(late.where, by_name) then
-        local equal = true
-        for _, key in ipairs(late.match or {}) do
-          local own = open.arguments.by_name[key]
-        if own and by_name[key] ~= own then equal = false end
-        end
-        if equal then return true end
-      end
-    end
-    return false
-  end
   for _, open in ipairs(self.late) do
-    if search(open) then return open end
+    if expects(open, name, by_name) then return open end
   end
   for _, entry in ipairs(self.pending) do
     for _, open in ipairs(entry.opens) do
-      if search(open) then return open end
+      if expects(open, name, by_name) then return open end
     end
   end
   return nil
@@ -777,6 +891,7 @@ end
 
 function Session:attach(answer)
   local open = answer.owner
+  bind(open, answer.arguments.by_name)
   if not answer.late then
     open.informed = true
     return
@@ -848,10 +963,6 @@ function Session:explain(kind, text, dialect)
   return code, (not text:match("^%d+$")) and text or nil
 end
 
-local function state_key(state, key)
-  return state .. "\0" .. tostring(key)
-end
-
 function Session:apply_sets(sets, by_name, defaults)
   for _, rule in ipairs(sets) do
     local key = rule.key ~= "" and by_name[rule.key] or nil
@@ -899,7 +1010,7 @@ function Session:succeeded(open)
   end
 end
 
-function Session:connect(text, time_ns)
+function Session:connect(text, time_ns, frame)
   for _, entry in ipairs(self.pending) do
     local command = entry.opens[#entry.opens].command
     if not command or (command.stream and not command.late) then
@@ -911,10 +1022,10 @@ function Session:connect(text, time_ns)
     if #self.pending > 0 then return self:result("CONNECT", nil, nil, time_ns) end
     return nil
   end
-  return self:take_answer(answer, text, time_ns)
+  return self:take_answer(answer, time_ns, frame)
 end
 
-function Session:take_answer(answer, line, time_ns)
+function Session:take_answer(answer, time_ns, frame)
   local arguments = answer.arguments
   self.urc_ok = nil
   local out = {
@@ -933,10 +1044,13 @@ function Session:take_answer(answer, line, time_ns)
     if answer.late and answer.urc and answer.urc.ok then self.urc_ok = answer.urc.name end
   else
     out.kind = answer.name and "urc" or "text"
+    if answer.name then self:add_request(answer.name, arguments.by_name, time_ns, frame) end
     if answer.urc and answer.urc.ok then self.urc_ok = answer.urc.name end
   end
+  if out.kind == "urc" and answer.name then self:group_line(answer.name, arguments.by_name, time_ns, frame) end
   if answer.urc and answer.urc.reboot then
     out.reboot = true
+    self.requests, self.groups = {}, {}
     while #self.pending > 0 do self:abandon(table.remove(self.pending, 1), "unanswered") end
     self.late, self.states, self.verbose = {}, {}, nil
   end
@@ -1058,12 +1172,12 @@ function Session:asks_for_payload()
   return true
 end
 
-function Session:module_line(bytes, time_ns)
+function Session:module_line(bytes, time_ns, frame)
   local start = bytes:find("[^\r\n \0]") or #bytes + 1
   if start > #bytes then return { kind = "blank" } end
   local arguments, inline, body = self:inline_line(bytes, start)
   if arguments then
-    local out = self:take_answer(self:answer(bytes:sub(start), arguments), bytes, time_ns)
+    local out = self:take_answer(self:answer(bytes:sub(start), arguments), time_ns, frame)
     out.body, out.inline = body, inline
     return out
   end
@@ -1086,7 +1200,7 @@ function Session:module_line(bytes, time_ns)
       local code, meaning = self:explain(kind .. " ERROR", shown, dialect)
       return self:result(kind .. " ERROR", code, meaning, time_ns)
     end
-    return self:take_answer(self:answer(text), text, time_ns)
+    return self:take_answer(self:answer(text), time_ns, frame)
   end
   local two = text:sub(1, 2)
   if two == "AT" or two == "at" or two == "At" or two == "A/" then
@@ -1099,20 +1213,20 @@ function Session:module_line(bytes, time_ns)
     end
   end
   if text:sub(1, 7) == "CONNECT" then
-    local out = self:connect(text, time_ns)
+    local out = self:connect(text, time_ns, frame)
     if out then return out end
   end
   local numeric = NUMERIC[text]
   if numeric and ending == "\r" and #self.pending > 0 and self.verbose ~= true then
     if numeric == "CONNECT" then
-      local out = self:connect("CONNECT", time_ns)
+      local out = self:connect("CONNECT", time_ns, frame)
       if out then return out end
       return { kind = "text" }
     end
     return self:result(numeric, nil, nil, time_ns)
   end
   if not engine.is_text(line) then return { kind = "noise" } end
-  return self:take_answer(self:answer(text), text, time_ns)
+  return self:take_answer(self:answer(text), time_ns, frame)
 end
 
 function Session:mcu_line(bytes, time_ns, frame)
@@ -1131,7 +1245,7 @@ function Session:push(frame, time_ns, side, bytes)
   -- One packet -> a table that says what it is. time_ns is nil when unknown.
   if time_ns then self:expire(time_ns) end
   if side == "mcu" then return self:mcu_line(bytes, time_ns, frame) end
-  return self:module_line(bytes, time_ns)
+  return self:module_line(bytes, time_ns, frame)
 end
 
 if not Proto then return { engine = engine, catalog = catalog } end
@@ -1156,6 +1270,11 @@ local fields = {
   error_text = ProtoField.string("atshark.error.text", "Error"),
   response_in = ProtoField.framenum("atshark.response_in", "Result in", base.NONE, frametype.RESPONSE),
   response_to = ProtoField.framenum("atshark.response_to", "Answer to", base.NONE, frametype.REQUEST),
+  answers = ProtoField.framenum("atshark.answers", "Answers the request in", base.NONE, frametype.REQUEST),
+  answered_in = ProtoField.framenum("atshark.answered_in", "Answered in", base.NONE, frametype.RESPONSE),
+  answer_latency = ProtoField.double("atshark.answer_latency", "Request to answer (ms)"),
+  group = ProtoField.string("atshark.group", "Belongs to"),
+  group_start = ProtoField.framenum("atshark.group_start", "Begins in"),
   latency = ProtoField.double("atshark.latency", "Latency (ms)"),
   latency_ns = ProtoField.int64("atshark.latency_ns", "Latency (ns)"),
   data = ProtoField.bytes("atshark.data", "Data"),
@@ -1195,12 +1314,16 @@ proto.experts = {
   experts.error, experts.unanswered, experts.unexpected, experts.noise, experts.reboot, experts.unfit,
 }
 
-local session, frames, abandoned, answered_in
+local session, frames, abandoned, answered_in, request_answered_in, groups
 
 local function reset()
   session = engine.new(catalog)
-  frames, abandoned, answered_in = {}, {}, {}
+  frames, abandoned, answered_in, request_answered_in, groups = {}, {}, {}, {}, {}
   session.on_abandoned = function(frame, code) abandoned[frame] = code end
+  session.on_group = function(frame, first, name)
+    groups[frame] = groups[frame] or {}
+    table.insert(groups[frame], { first, name })
+  end
 end
 
 function proto.init() reset() end
@@ -1283,6 +1406,12 @@ local function add_command(tree, tvb, found, frame)
     tree:add(fields.form, tvb, open.form)
     if open.command then tree:add(fields.dialect, tvb, open.command.dialect) end
     add_params(tree, tvb, open.name, open.arguments.params)
+    if open.request then
+      tree:add(fields.answers, tvb, open.request.frame):set_generated()
+      if open.time_ns and open.request.time_ns then
+        tree:add(fields.answer_latency, tvb, (open.time_ns - open.request.time_ns) / 1e6):set_generated()
+      end
+    end
   end
   local result = answered_in[frame]
   if result then tree:add(fields.response_in, tvb, result):set_generated() end
@@ -1332,6 +1461,13 @@ local function show(tvb, pinfo, root, found, side)
     tree:add(fields.latency, all_bytes, found.latency / 1e6):set_generated()
     tree:add(fields.latency_ns, all_bytes, Int64.new(string.format("%.0f", found.latency))):set_generated()
   end
+  if request_answered_in[pinfo.number] then
+    tree:add(fields.answered_in, all_bytes, request_answered_in[pinfo.number]):set_generated()
+  end
+  for _, group in ipairs(groups[pinfo.number] or {}) do
+    tree:add(fields.group, all_bytes, group[2]):set_generated()
+    tree:add(fields.group_start, all_bytes, group[1]):set_generated()
+  end
   if found.body and #found.body > 0 then
     tree:add(fields.data, all_bytes):set_text("Data: " .. escaped(engine.to_text(found.body)))
   end
@@ -1349,6 +1485,10 @@ function proto.dissector(tvb, pinfo, root)
   if not found then
     found = session:push(pinfo.number, exact_time(pinfo), side, tvb:raw())
     if found.owner then answered_in[found.owner.frame] = pinfo.number end
+    for _, open in ipairs(found.entry and found.entry.opens or {}) do
+      local request = open.request
+      if request and not request_answered_in[request.frame] then request_answered_in[request.frame] = pinfo.number end
+    end
     frames[pinfo.number] = found
   end
   ends(pinfo, side)
