@@ -21,3 +21,9 @@ class Chunk(NamedTuple):
     time_ns: int | None
     side: Side
     data: bytes
+
+
+class WholeChunk(Chunk):
+    """A chunk that an exporter has cut: exactly one message, so that no later byte can belong to it."""
+
+    __slots__ = ()

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from capture import pcapng, upper_pdu
-from capture.chunk import Chunk, Side
+from capture.chunk import Chunk, Side, WholeChunk
 from capture.errors import AtsharkError
 
 RAW_DISSECTOR = "atshark_raw"
@@ -70,7 +70,7 @@ def record(chunks: Iterable[Chunk], path: Path) -> None:
 
 
 def read(stream: BinaryIO, name: str, warnings: list[str]) -> Iterator[Chunk]:
-    """Yield the chunks of a recording or of an export, in file order.
+    """Yield the chunks of a recording or of an export (as :class:`WholeChunk`), in file order.
 
     A cut or damaged end is told in ``warnings``; all whole packets before it are yielded. Raises
     :class:`AtsharkError` if the file is pcapng but holds nothing of ours.
@@ -87,7 +87,8 @@ def read(stream: BinaryIO, name: str, warnings: list[str]) -> Iterator[Chunk]:
             continue
         own += 1
         if parts[2]:
-            yield Chunk(packet.time_ns or None, parts[1], parts[2])
+            kind = Chunk if parts[0] == RAW_DISSECTOR else WholeChunk
+            yield kind(packet.time_ns or None, parts[1], parts[2])
     if reader.truncated:
         warnings.append(f"{name}: {reader.truncated}; {own} whole packets before it were read")
     if foreign and not own:

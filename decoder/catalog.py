@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -25,6 +25,9 @@ from decoder.grammar import BLANK, split_arguments, unquote
 from decoder.quantities import QUANTITIES, Quantity
 from decoder.schema import LateSpec, Meaning, ParamSpec, PayloadSpec, SetsSpec, StreamSpec
 from decoder.values import CONVERTERS
+
+Known = TypeVar("Known", "Command", "UrcType")
+Specification = schema.CommandSpec | schema.UrcSpec
 
 DEFAULT_DIALECTS = ("onemo-tcpip", "onemo-lwm2m", "m5310a-mqtt", "ica", "c1100")
 DEFAULT_TIMEOUT_S = 10
@@ -218,8 +221,23 @@ class Command:
     """A command of a dialect, compiled."""
 
     __slots__ = (
-        "answer", "answer_encoding", "answer_names", "answers", "dialect", "encoding", "late", "name", "payload",
-        "raw_after_ok", "sets", "spec", "stream", "syntaxes", "test_answer", "timeout_s",
+        "answer",
+        "answer_encoding",
+        "answer_names",
+        "answers",
+        "bare",
+        "dialect",
+        "encoding",
+        "late",
+        "name",
+        "payload",
+        "raw_after_ok",
+        "sets",
+        "spec",
+        "stream",
+        "syntaxes",
+        "test_answer",
+        "timeout_s",
     )  # fmt: skip
 
     def __init__(self, dialect: Dialect, spec: schema.CommandSpec) -> None:
@@ -229,6 +247,7 @@ class Command:
         self.syntaxes = dialect.syntaxes(spec.set, spec.param)
         self.answer = dialect.syntaxes(spec.answer, spec.param)
         self.test_answer = dialect.test_syntaxes(spec.test_answer or spec.set, spec.param)
+        self.bare = spec.bare
         self.answer_names = frozenset([spec.name, *spec.answer_names])
         self.answers = frozenset(
             form
@@ -261,7 +280,7 @@ class Basic(Command):
 class UrcType:
     """A URC of a dialect, compiled."""
 
-    __slots__ = ("dialect", "encoding", "name", "ok", "spec", "syntaxes")
+    __slots__ = ("dialect", "encoding", "line", "line_parts", "line_syntax", "name", "ok", "spec", "syntaxes")
 
     def __init__(self, dialect: Dialect, spec: schema.UrcSpec) -> None:
         self.name = spec.name
@@ -270,6 +289,16 @@ class UrcType:
         self.ok = spec.ok
         self.encoding = spec.encoding
         self.syntaxes = dialect.syntaxes(spec.syntax, spec.param)
+        self.line_parts, words = schema.parse_line(spec.line)
+        self.line_syntax = dialect.compile(words, spec.param)
+        places = [f"({'.*' if word.mark else '[^,]*'})" for word in words] + [""]
+        pattern = "".join(re.escape(text) + place for text, place in zip(self.line_parts, places, strict=True))
+        self.line = re.compile(pattern + r"\Z", re.DOTALL)
+
+    def read_line(self, text: str) -> Arguments | None:
+        """Read a line that has the shape ``line`` of this URC, or return None."""
+        match = self.line.match(text)
+        return None if match is None else self.line_syntax.read(list(match.groups()))
 
 
 class Dialect:
@@ -285,11 +314,12 @@ class Dialect:
 
     def syntaxes(self, texts: list[str], own: dict[str, ParamSpec]) -> list[Syntax]:
         """Compile syntaxes with the parameters of this file; ``own``, those of one command, come first."""
+        return [self.compile(words, own) for words in map(schema.parse_syntax, texts)]
+
+    def compile(self, words: list[schema.Word], own: dict[str, ParamSpec]) -> Syntax:
+        """Compile a parsed syntax."""
         known = {**self.file.param, **own}
-        return [
-            Syntax([Param(word, known.get(word.name, ParamSpec()), self._all_errors) for word in words])
-            for words in map(schema.parse_syntax, texts)
-        ]
+        return Syntax([Param(word, known.get(word.name, ParamSpec()), self._all_errors) for word in words])
 
     def test_syntaxes(self, texts: list[str], own: dict[str, ParamSpec]) -> list[Syntax]:
         """Compile syntaxes for the answer to a test command: every value is a text that tells what is supported."""
@@ -306,10 +336,15 @@ class Dialect:
 
 
 class Catalog:
-    """The dialects in force, in order of precedence. A misprint that is another command's name is not an alias."""
+    """The dialects in force, in order of precedence.
 
-    def __init__(self, dialects: Iterable[Dialect]) -> None:
+    ``rivals`` and ``urc_rivals`` hold the names that several dialects define, or list as a misprint (those come last).
+    ``given``: the dialects that the user asked for.
+    """
+
+    def __init__(self, dialects: Iterable[Dialect], given: Iterable[str] = ()) -> None:
         self.dialects = list(dialects)
+        self.given = frozenset(given)
         self.commands: dict[str, Command] = {}
         self.urcs: dict[str, UrcType] = {}
         for dialect in reversed(self.dialects):
@@ -317,42 +352,69 @@ class Catalog:
             self.urcs.update(dialect.urcs)
         self.groups = [(dialect.id, group) for dialect in self.dialects for group in dialect.file.group]
         self.answering = {urc.spec.answered.command for urc in self.urcs.values() if urc.spec.answered}
-        names = self.commands.keys() | self.urcs.keys()
-        for dialect in self.dialects:
-            for command in dialect.file.command:
-                for alias in set(command.aliases) - names:
-                    self.commands.setdefault(alias, dialect.commands[command.name])
-            for urc in dialect.file.urc:
-                for alias in set(urc.aliases) - names:
-                    self.urcs.setdefault(alias, dialect.urcs[urc.name])
-
+        self.bases = {dialect.file.dialect.base for dialect in self.dialects}
+        self.modules = {
+            name: frozenset(one.id for one in self.dialects if name in one.file.dialect.modules)
+            for dialect in self.dialects
+            for name in dialect.file.dialect.modules
+        }
+        self.rivals = _rivals([(dialect.commands, dialect.file.command) for dialect in self.dialects])
+        self.urc_rivals = _rivals([(dialect.urcs, dialect.file.urc) for dialect in self.dialects])
+        for name, commands in self.rivals.items():
+            self.commands.setdefault(name, commands[0])
+        for name, urcs in self.urc_rivals.items():
+            self.urcs.setdefault(name, urcs[0])
+        self.rivals = {name: commands for name, commands in self.rivals.items() if len(commands) > 1}
+        self.urc_rivals = {name: urcs for name, urcs in self.urc_rivals.items() if len(urcs) > 1}
+        self.lines = [urc for urc in self.urcs.values() if urc.spec.line]
         self.inline = [
-            _inline(name, syntax, urc.encoding, urc.spec.cached, urc.spec.payload_on_next_line)
+            inline(name, syntax, urc.encoding, urc.spec)
             for name, urc in self.urcs.items()
             for syntax in urc.syntaxes
             if syntax.payload >= 0
         ] + [
-            _inline(name, syntax, command.answer_encoding, {})
+            inline(name, syntax, command.answer_encoding, command.spec)
             for name, command in self.commands.items()
             for syntax in command.answer
             if syntax.payload >= 0
         ]
-        heads = b"|".join(sorted({re.escape(inline.name.encode()) for inline in self.inline}))
-        self.inline_head = re.compile(rb"[\r\n \0]*+\+(?:%b)[ \t]*[:=]" % heads if heads else rb"(?!)")
+        heads = b"|".join(sorted({re.escape(one.name.encode()) for one in self.inline if not one.bare}))
+        named = rb"\+(?:%b)[ \t]*[:=,]" % heads if heads else b"(?!)"
+        bare = rb"|\d+," if any(one.bare for one in self.inline) else b""
+        self.inline_head = re.compile(rb"[\r\n \0]*+(?:%b%b)" % (named, bare))
 
-    def error(self, kind: str, text: str, dialect: str | None) -> Error:
-        """Explain what followed ``+CME ERROR:``. ``dialect``, that of the failed command, is asked first."""
+    def error(self, kind: str, text: str, order: Callable[[Dialect], Any]) -> Error:
+        """Explain what followed ``+CME ERROR:``. ``order`` sorts the dialects: the smallest is asked first."""
         code: int | str = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
-        ordered = sorted(self.dialects, key=lambda one: one.id != dialect)
-        for one in ordered:
+        for one in sorted(self.dialects, key=order):
             meaning = one.error(kind, str(code))
             if meaning:
                 return Error(code, meaning[0], meaning[1])
         return Error(code, None if isinstance(code, int) else text)
 
 
+def _rivals(tables: list[tuple[dict[str, Known], Sequence[Specification]]]) -> dict[str, list[Known]]:
+    """Find who defines each name: the dialects that have it, then those that have it as a misprint."""
+    found: dict[str, list[Known]] = {}
+    for entries, _ in tables:
+        for name, entry in entries.items():
+            found.setdefault(name, []).append(entry)
+    for entries, specs in tables:
+        for spec in specs:
+            for alias in spec.aliases:
+                if entries[spec.name] not in found.setdefault(alias, []):
+                    found[alias].append(entries[spec.name])
+    return found
+
+
+Spec = schema.CommandSpec | schema.BasicSpec | schema.UrcSpec
+
+
 class Inline(NamedTuple):
-    """A module line with payload in it: where the payload begins, how many bytes, by which state it is encoded."""
+    """A module line with payload in it: where the payload begins, how many bytes, by which state it is encoded.
+
+    ``exact``: it ends where its length says, line end or not. ``bare``: the line has no name in front.
+    """
 
     name: str
     head: re.Pattern[bytes]
@@ -360,9 +422,17 @@ class Inline(NamedTuple):
     encoding: str
     cached: dict[str, list[int]]
     counter: int
+    exact: bool
+    bare: bool
 
 
-def _inline(name: str, syntax: Syntax, encoding: str, cached: dict[str, list[int]], next_line: bool = False) -> Inline:
+def inline(
+    name: str, syntax: Syntax, encoding: str, spec: schema.CommandSpec | schema.BasicSpec | schema.UrcSpec
+) -> Inline:
+    """Compile what stands in front of the payload of a line."""
+    comma = isinstance(spec, schema.UrcSpec) and spec.comma
+    bare = isinstance(spec, schema.CommandSpec) and spec.bare
+    next_line = not isinstance(spec, schema.BasicSpec) and spec.payload_on_next_line
     parts = []
     for param in syntax.params[: syntax.payload]:
         if param.words:
@@ -370,12 +440,15 @@ def _inline(name: str, syntax: Syntax, encoding: str, cached: dict[str, list[int
             parts.append(rb'"?(?P<%b>%b)"?[ \t]*,' % (param.name.encode(), words))
         else:
             parts.append(rb'(?P<%b>"[^"\r\n]*"|[^,"\r\n]*),' % param.name.encode())
-    start = rb"[\r\n \0]*+(?P<line>\+%b[ \t]*[:=][ \t]*" % re.escape(name.encode())
-    if next_line:
+    if comma:
+        parts[-1] = parts[-1].removesuffix(b",").replace(b'[^,"', b'[^:,"') + b":"
+    elif next_line:
         parts[-1] = parts[-1].removesuffix(b",") + rb"(?:,|\r\n(?:\r\n)?)"
-    parts = [start, rb"[ \t]*".join(parts)]
+    title = b"" if bare else rb"\+%b%b" % (re.escape(name.encode()), b"," if comma else rb"[ \t]*[:=][ \t]*")
+    pattern = rb"[\r\n \0]*+(?P<line>" + title + rb"[ \t]*".join(parts) + rb")"
     counter = next(i for i, param in enumerate(syntax.params) if param.name == syntax.params[syntax.payload].length)
-    return Inline(name, re.compile(b"".join(parts) + rb")"), syntax, encoding, cached, counter)
+    cached = spec.cached if isinstance(spec, schema.UrcSpec) else {}
+    return Inline(name, re.compile(pattern), syntax, encoding, cached, counter, comma, bare)
 
 
 def names() -> list[str]:
@@ -402,7 +475,8 @@ def _load(name: str) -> Dialect:
 def load(dialects: Iterable[str] = ()) -> Catalog:
     """Load dialects by name or file path, each with its base. Raises :class:`AtsharkError`."""
     loaded: dict[str, Dialect] = {}
-    queue = list(dialects) or list(DEFAULT_DIALECTS)
+    given = list(dialects)
+    queue = [*given] or list(DEFAULT_DIALECTS)
     for name in queue:
         dialect = _load(name)
         if dialect.id in loaded:
@@ -411,4 +485,4 @@ def load(dialects: Iterable[str] = ()) -> Catalog:
         base = dialect.file.dialect.base
         if base and base not in loaded:
             queue.append(base)
-    return Catalog(loaded.values())
+    return Catalog(loaded.values(), list(loaded)[: len(given)])

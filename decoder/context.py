@@ -6,12 +6,12 @@ import re
 from typing import Any, Literal
 
 from capture.chunk import Side
-from decoder.catalog import Catalog
+from decoder.catalog import Catalog, UrcType
 from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
 from decoder.framing import Span, Wire
 from decoder.groups import Groups
 from decoder.states import States
-from decoder.transactions import Pairing
+from decoder.transactions import Open, Pairing
 from decoder.values import decode_payload, to_text
 
 SETTLE_NS = 50_000_000
@@ -40,8 +40,10 @@ class Context:
         self.mcu = Wire("mcu")
         self.module = Wire("module")
         self.loose: dict[Side, bool] = {"mcu": False, "module": False}
-        self.expected_ok: str | None = None
+        self.expected_ok: UrcType | None = None
         """The URC that an OK line directly behind it may belong to."""
+        self.awaits_stream: Open | None = None
+        """The command whose OK will be followed by a prompt and transparent mode."""
         self.wake_ns = NEVER
 
     def wake(self, time_ns: int) -> None:

@@ -121,6 +121,25 @@ class Group(msgspec.Struct, tag_field="kind", tag="group"):
     data: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class DialectUse(msgspec.Struct, frozen=True):
+    """A dialect that a session spoke: in how many lines, how sure that is, and why."""
+
+    dialect: str
+    lines: int
+    certainty: str
+    because: str
+
+
+class Summary(msgspec.Struct, tag_field="kind", tag="summary"):
+    """What the whole session showed, at its end: dialects, names that none defines, lines that several define."""
+
+    time_ns: int | None
+    side: Side | None
+    dialects: list[DialectUse]
+    unknown: dict[str, int]
+    ambiguous: int
+
+
 class Finding(msgspec.Struct, tag_field="kind", tag="finding"):
     """Something that went wrong or deserves a look. ``reference`` names the manual or standard, if any."""
 
@@ -154,5 +173,5 @@ class Message(msgspec.Struct):
     data: Data | None = None
 
 
-Record = Transaction | Urc | Data | Group | Finding
+Record = Transaction | Urc | Data | Group | Finding | Summary
 Event = Message | Record

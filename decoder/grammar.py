@@ -32,7 +32,7 @@ _ARGUMENT = re.compile(
     r"[ \t]*(,|\Z)",
     re.DOTALL,
 )
-_INFORMATION = re.compile(r"([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*[:=][ \t]*(.*)", re.ASCII | re.DOTALL)
+_INFORMATION = re.compile(r"([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*[:=,][ \t]*(.*)", re.ASCII | re.DOTALL)
 _ERROR = re.compile(r"\+(CM[ES]|CIS) ?ERROR[ \t]*[:=]?[ \t]*(.*)", re.DOTALL)
 
 BLANK = " \t"
@@ -143,7 +143,7 @@ def unquote(text: str) -> str:
 
 
 def parse_information(line: str) -> tuple[str, str] | None:
-    """Take ``+NAME: arguments`` (or ``=`` for ``:``, or a caret) apart, or return None."""
+    """Take ``+NAME: arguments`` (or ``=`` or a comma for ``:``, or a caret) apart, or return None."""
     match = _INFORMATION.match(line)
     return (match[1], match[2]) if match else None
 

@@ -53,7 +53,7 @@ class InlineReader:
         self._awaited = None
         for inline in self._context.catalog.inline:
             match = self._wire.match(inline.head)
-            if match is not None and self._carries_payload(inline, match):
+            if match is not None and self._applies(inline) and self._carries_payload(inline, match):
                 return self._find_payload(inline, match, settled)
         return None
 
@@ -64,15 +64,15 @@ class InlineReader:
         """
         for inline in self._context.catalog.inline:
             match = inline.head.match(line)
-            if match is None or not _is_length(match[_counter(inline)]):
+            if match is None or not self._applies(inline) or not _is_length(match[_counter(inline)]):
                 continue
             if self._carries_payload(inline, match):
-                self._emit(inline, match["line"], line[match.end() :], line, span, "raw")
+                self._emit(inline, match, line[match.end() :], line, span, "raw")
                 return True
-            text = to_text(line).partition(":" if b":" in line else "=")[2].strip(grammar.BLANK)
+            parts = grammar.parse_information(to_text(line))
             syntaxes = self._context.catalog.urcs[inline.name].syntaxes
-            arguments = best([syntax for syntax in syntaxes if syntax.payload < 0], text)
-            self._take(self._context.pairing.answer(line, arguments), line, span, None)
+            arguments = best([syntax for syntax in syntaxes if syntax.payload < 0], parts[1] if parts else "")
+            self._take(self._context.pairing.answer(line, arguments, inline.name), line, span, None)
             return True
         return False
 
@@ -83,16 +83,22 @@ class InlineReader:
         self.give_up()
         return True
 
-    def give_up(self) -> None:
-        """Take what there is of a payload whose rest did not come."""
+    def give_up(self, *, whole: bool = False) -> None:
+        """Take what there is of a payload whose rest did not come. ``whole``: what there is, is one line."""
         inline, self._awaited = self._awaited, None
         match = self._wire.match(inline.head) if inline is not None else None
         if inline is None or match is None:
             return
         end = len(self._wire.buffer)
-        whole = end - match.end() == int(match[_counter(inline)])
-        if whole or self._resume(inline, match, end, True) is None:
+        exact = end - match.end() == int(match[_counter(inline)])
+        if whole and not exact:
+            end = len(self._wire.buffer.removesuffix(b"\n").removesuffix(b"\r"))
+        if exact or whole or self._resume(inline, match, end, True) is None:
             self._line(inline, match, (match.end(), end), end, "raw", True)
+
+    def _applies(self, inline: Inline) -> bool:
+        """Tell whether a line without a name can be the answer that ``inline`` describes."""
+        return not inline.bare or self._context.pairing.awaits(inline.name)
 
     def _carries_payload(self, inline: Inline, match: re.Match[bytes]) -> bool:
         """Tell whether payload follows, and not a count as in the buffered modes."""
@@ -122,6 +128,8 @@ class InlineReader:
         """
         buffer, start = self._wire.buffer, match.end()
         length = int(match[_counter(inline)])
+        if inline.exact:
+            return self._exactly(inline, match, length)
         encoding = self._context.states.encoding(inline.encoding, _number(match.groupdict().get("connect_id")))
         raw, in_hex = (length, encoding or "raw"), (2 * length, "hex")
         candidates = (in_hex, (length, "raw")) if encoding == "hex" else (raw, in_hex)
@@ -148,6 +156,18 @@ class InlineReader:
             self._context.wake(self._wire.last_ns + GAP_NS)
         return False
 
+    def _exactly(self, inline: Inline, match: re.Match[bytes], length: int) -> bool:
+        """Take payload that ends where its length says, whatever follows."""
+        wire, buffer, end = self._wire, self._wire.buffer, match.end() + length
+        if len(buffer) < end:
+            self._awaited = inline
+            if wire.last_ns is not None:
+                self._context.wake(wire.last_ns + GAP_NS)
+            return False
+        line = buffer[match.start("line") : end]
+        self._emit(inline, match, buffer[match.end() : end], line, wire.take(end), "raw")
+        return True
+
     def _resume(self, inline: Inline, match: re.Match[bytes], limit: int, settled: bool) -> bool | None:
         """The length leads to no line end: bytes were lost, or it is wrong. Go on with the next line before limit."""
         buffer, start = self._wire.buffer, match.end()
@@ -166,12 +186,14 @@ class InlineReader:
         stop = end + (buffer[end : end + 1] == b"\r")
         stop += buffer[stop : stop + 1] == b"\n"
         line = buffer[match.start("line") : end]
-        self._emit(inline, match["line"], buffer[slice(*body)], line, wire.take(stop), encoding)
+        self._emit(inline, match, buffer[slice(*body)], line, wire.take(stop), encoding)
         return True
 
-    def _emit(self, inline: Inline, head: bytes, body: bytes, line: bytes, span: Span, encoding: str) -> None:
-        parts = grammar.parse_information(to_text(head))
-        before = grammar.split_arguments(parts[1].rstrip("\r\n"))[: inline.syntax.payload] if parts else []
+    def _emit(
+        self, inline: Inline, match: re.Match[bytes], body: bytes, line: bytes, span: Span, encoding: str
+    ) -> None:
+        params = inline.syntax.params[: inline.syntax.payload]
+        before = [to_text(match[param.name]).strip(grammar.BLANK) for param in params]
         announced = int(before[inline.counter]) if before[inline.counter].isdigit() else None
         if encoding == "raw" and announced is not None and _escaped_length(body.strip(b" ")) == announced:
             body, encoding = body.strip(b" ")[1:-1], "quoted"
@@ -180,7 +202,7 @@ class InlineReader:
         if announced is not None and len(body) != sizes.get(encoding, announced):
             text = f"{inline.name}: {announced} bytes of payload were announced, {len(body)} came"
             self._context.finding(span.last_ns, "module", "payload.length", "warning", text)
-        answer = self._context.pairing.answer(line, arguments)
+        answer = self._context.pairing.answer(line, arguments, inline.name)
         data = self._context.decode(
             span, "module", connection(arguments.params), inline.name,
             via="urc" if answer.owner is None else "answer", encoding=encoding, body=body,

@@ -28,11 +28,18 @@ _BLANKS = b"\r\n \0"
 class _Payload:
     """Payload that a command announced. ``length`` 0: without a length. ``finished``: the module has answered."""
 
-    __slots__ = ("after_ok", "deadline_ns", "end", "entry", "finished", "length", "open", "taken")
+    __slots__ = (
+        "after_ok", "after_result", "deadline_ns", "end", "end_early", "entry", "finished", "length", "open", "taken",
+        "then_prompt",
+    )  # fmt: skip
 
     def __init__(self, entry: CommandLine, waiting: Open, length: int) -> None:
         rule = waiting.command.payload if waiting.command else None
-        self.after_ok = rule is not None and rule.after == "ok" and length > 0
+        after = rule.after if rule is not None else "prompt"
+        self.after_ok = after == "ok-prompt" or (after == "ok" and length > 0)
+        self.then_prompt = after == "ok-prompt"
+        self.after_result = after == "result"
+        self.end_early = rule is not None and rule.end_early
         self.end = b"+++" if rule is not None and "+++" in rule.end else b"\x1a"
         self.entry = entry
         self.open = waiting
@@ -86,7 +93,9 @@ class McuReader:
             payload = self._payload = _Payload(self._context.pairing.pending[0], waiting, 0)
         owner = payload.open.record if payload else None
         self._context.message("prompt", "module", span, text=text, owner=owner)
-        if payload is not None:
+        if payload is not None and text == "OK" and payload.then_prompt:
+            payload.after_ok = payload.then_prompt = False
+        elif payload is not None:
             self._mode = "payload"
             self._postpone(span.last_ns, PAYLOAD_GAP_NS)
             self.pump()
@@ -103,7 +112,13 @@ class McuReader:
         payload = self._payload
         if payload is None:
             return
-        if self._mode == "held":
+        if self._mode == "held" and good and payload.after_result:
+            payload.after_result = False
+            payload.entry.echoed = False
+        elif self._mode == "held" and good and self._came_without_prompt(payload):
+            self._settle_payload(payload)
+            self.resume()
+        elif self._mode == "held":
             self._become_lines()
             self.resume()
         elif not payload.length:
@@ -114,6 +129,12 @@ class McuReader:
             payload.finished = True
         else:
             self._give_up("the module ended it with an error")
+
+    def _came_without_prompt(self, payload: _Payload) -> bool:
+        """Tell whether what is held is just the announced payload: some modules do not prompt for it."""
+        held = self._wire.waiting()
+        whole = len(held) == payload.length or (payload.end_early and held.endswith(payload.end))
+        return payload.length > 0 and whole and grammar.command_start(held) != 0
 
     def end(self, why: str) -> None:
         """Stop waiting for payload and go on with lines."""
@@ -199,11 +220,12 @@ class McuReader:
             line = line[begin:]
         self.command(line.rstrip(b" "), wire.take(end))
 
-    def command(self, line: bytes, span: Span) -> None:
+    def command(self, line: bytes, span: Span, *, silent: bool = False) -> None:
         """Open the commands of a command line; note what payload it carries or announces."""
         context = self._context
-        entry = context.pairing.command(line, span.last_ns)
+        entry = context.pairing.command(line, span.last_ns, silent=silent)
         context.expected_ok = None
+        context.awaits_stream = None
         opens = entry.opens
         context.message("command", "mcu", span, text=to_text(line), commands=tuple([one.record for one in opens]))
         for waiting in opens:
@@ -272,7 +294,7 @@ class McuReader:
         if not payload.length and len(wire) > MAX_LINE:
             self._give_up("no end of the payload was found")
             return True
-        self._context.set_loose(wire, not payload.length)
+        self._context.set_loose(wire, not payload.length or payload.end_early)
         return False
 
     def _settle_payload(self, payload: _Payload) -> None:
@@ -282,6 +304,8 @@ class McuReader:
             if size >= left:
                 self._complete(payload, left, left)
                 self.pump()
+            elif payload.end_early and self._wire.waiting().endswith(payload.end):
+                self._complete(payload, size, size - len(payload.end))
         elif self._wire.waiting().endswith((payload.end, b"\x1b")):
             self._complete(payload, size, size - (len(payload.end) if self._wire.waiting()[-1:] != b"\x1b" else 1))
 

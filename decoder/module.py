@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from decoder import grammar
-from decoder.catalog import UNFIT
+from decoder.catalog import UNFIT, UrcType
 from decoder.context import MAX_LINE, Context, is_text, short
-from decoder.events import Data, Message, MessageKind, Result
+from decoder.events import Data, Error, Message, MessageKind, Result
 from decoder.framing import Span
 from decoder.groups import Line
 from decoder.inline import InlineReader
@@ -21,6 +21,8 @@ from decoder.raw import RawReader
 from decoder.transactions import Answer, CommandLine, Open, goes_transparent, urc_record
 from decoder.transparent import Transparent
 from decoder.values import to_text
+
+_BLANKS = b"\r\n \0"
 
 
 class ModuleReader:
@@ -48,6 +50,9 @@ class ModuleReader:
         if self._mcu.awaits_prompt and (match := wire.match(grammar.PROMPT)):
             self._mcu.prompt(wire.take(match.end()), None)
             return True
+        if self._context.awaits_stream is not None and (match := wire.match(grammar.PROMPT)):
+            self._enter_stream(self._context.awaits_stream, wire.take(match.end()))
+            return False
         if self._mcu.echo is not None and (decided := self._payload_echo(*self._mcu.echo, settled)) is not None:
             return decided
         inline = wire.match(self._context.catalog.inline_head) is not None
@@ -79,6 +84,11 @@ class ModuleReader:
                 self._mcu.prompt(wire.take(match.end()), pending[0].opens[-1])
                 return True
             self._context.set_loose(wire, True)
+        elif not wire.waiting().strip(_BLANKS):
+            if settled:
+                self._context.message("blank", "module", wire.take_all())
+            else:
+                self._context.set_loose(wire, True)
         elif wire.buffer.endswith(b"\r"):
             self._context.set_loose(wire, not settled)
         return False
@@ -154,6 +164,7 @@ class ModuleReader:
         if owner is None:
             context.out.append(urc_record(answer, text, time_ns))
             if answer.name is not None:
+                context.pairing.ranking.saw(answer.name, answer.dialect, shared=answer.shared)
                 context.pairing.requested(answer.name, params, labels, text, time_ns)
         else:
             command = owner.command
@@ -170,7 +181,7 @@ class ModuleReader:
         self.raw.announce(answer, text)
         if answer.urc is not None and (answer.owner is None or answer.late):
             if answer.urc.ok != "never":
-                context.expected_ok = answer.urc.name
+                context.expected_ok = answer.urc
             if answer.urc.spec.reboot:
                 self._reboot(span, answer)
 
@@ -192,7 +203,7 @@ class ModuleReader:
         context, pairing = self._context, self._context.pairing
         self._mcu.module_speaks()
         if context.expected_ok is not None and result.code == "OK" and self._is_own_ok(context.expected_ok):
-            self._own_ok_seen.add(context.expected_ok)
+            self._own_ok_seen.add(context.expected_ok.name)
             context.expected_ok = None
             context.message("urc", "module", span, text="OK")
             self.raw.begin()
@@ -226,19 +237,23 @@ class ModuleReader:
             why = f"{to_text(text)}: a result that no command waits for"
             self._context.finding(span.last_ns, "module", "result.unexpected", "note", why)
 
-    def _is_own_ok(self, name: str) -> bool:
+    def _is_own_ok(self, urc: UrcType) -> bool:
         """Decide whether an OK right behind a URC is the URC's own (ica, onemo-tcpip) or a command's."""
-        urc, pending = self._context.catalog.urcs[name], self._context.pairing.pending
+        pending = self._context.pairing.pending
         if urc.ok == "always" or not pending:
             return True
         waiting = pending[0].opens[-1]
         needs_answer = waiting.command is not None and waiting.record.form in waiting.command.answers
-        return name in self._own_ok_seen and needs_answer and not pending[0].answered
+        return urc.name in self._own_ok_seen and needs_answer and not pending[0].answered
 
     def _error(self, error: tuple[str, str], text: bytes, span: Span) -> None:
         pending = self._context.pairing.pending
         dialect = pending[0].opens[-1].record.dialect if pending else None
-        self._result(Result(error[0], self._context.catalog.error(error[0], error[1], dialect)), text, span)
+        self._result(Result(error[0], self._explain(error, dialect)), text, span)
+
+    def _explain(self, error: tuple[str, str], dialect: str | None) -> Error:
+        context = self._context
+        return context.catalog.error(error[0], error[1], context.pairing.ranking.order(dialect))
 
     def _failed(self, entry: CommandLine, result: Result, text: str, span: Span) -> None:
         waiting = entry.opens[-1]
@@ -259,8 +274,16 @@ class ModuleReader:
             return
         if record.form == "set" and command.sets:
             self._context.states.apply(command.sets, record.params, defaults=True)
-        if result.code == "CONNECT" and goes_transparent(waiting):
-            self._transparent.enter(record)
+        if command.stream is not None and goes_transparent(waiting):
+            if result.code == "CONNECT":
+                self._transparent.enter(waiting)
+            elif command.stream.after == "prompt":
+                self._context.awaits_stream = waiting
+
+    def _enter_stream(self, waiting: Open, span: Span) -> None:
+        self._context.message("prompt", "module", span, text=">", owner=waiting.record)
+        self._context.awaits_stream = None
+        self._transparent.enter(waiting)
 
     def _connect(self, text: bytes, span: Span) -> bool:
         """Handle CONNECT: the final result of a waiting command, or the late result of an earlier one."""
@@ -279,5 +302,5 @@ class ModuleReader:
             return True
         self._answer(answer, text, span)
         if goes_transparent(owner):
-            self._transparent.enter(owner.record)
+            self._transparent.enter(owner)
         return True

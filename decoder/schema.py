@@ -128,12 +128,14 @@ class PayloadSpec(msgspec.Struct, forbid_unknown_fields=True):
     """Raw bytes from the MCU after a command: as many as ``length`` says, or until one of ``end``.
 
     ``after`` "ok": with a length the module asks for them by an OK, which is not the result yet; without one, by
-    its prompt as ever.
+    its prompt as ever. "ok-prompt": by an OK and a prompt. "result": by its result OK and then a prompt.
+    ``end_early``: ``end`` may also stand before the announced length is reached.
     """
 
-    after: Literal["prompt", "ok"] = "prompt"
+    after: Literal["prompt", "ok", "ok-prompt", "result"] = "prompt"
     length: str = ""
     end: tuple[Literal["ctrl-z", "+++"], ...] = ("ctrl-z",)
+    end_early: bool = False
     unless: str = ""
 
 
@@ -148,9 +150,15 @@ class RawSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """Transparent mode after ``CONNECT``; ``when`` says for which commands (empty: always)."""
+    """Transparent mode after ``CONNECT``, or ``after`` "prompt": after the OK and a prompt.
+
+    ``when`` and ``forms`` say for which commands (empty: always). ``escape_answer``: an OK answers ``+++``.
+    """
 
     when: dict[str, list[int | str]] = {}
+    forms: tuple[str, ...] = ()
+    after: Literal["connect", "prompt"] = "connect"
+    escape_answer: bool = True
 
 
 class SetsSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -165,7 +173,11 @@ class SetsSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """A command: its forms (a list of syntaxes each), its answers, what follows it."""
+    """A command: its forms (a list of syntaxes each), its answers, what follows it.
+
+    ``bare``: its information response has no name in front. ``payload_on_next_line``: payload in it may stand behind
+    a line end.
+    """
 
     name: str
     section: str
@@ -177,6 +189,8 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     answer: list[str] = []
     set_answer: bool = True
     answer_names: list[str] = []
+    bare: bool = False
+    payload_on_next_line: bool = False
     test_answer: list[str] = []
     late: list[LateSpec] = []
     payload: PayloadSpec | None = None
@@ -196,7 +210,9 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     ``ok``: whether its own OK line follows it. ``reboot``: the module restarted. ``ends_stream``: the parameters
     of the line that ends transparent mode. ``encoding``: the state that says how its payload is written.
     ``cached``: states in which it announces payload without carrying it. ``payload_on_next_line``: it may carry it
-    behind a line end. ``raw_after_ok``: raw bytes follow its OK.
+    behind a line end. ``raw_after_ok``: raw bytes follow its OK. ``line`` is its whole line, with parameters in
+    braces (``{rest~}``: to the end of the line), if it does not have the shape ``+NAME: …``. ``comma``: its shape is
+    ``+NAME,…:payload``, and the payload ends where its length says, line end or not.
     """
 
     name: str
@@ -210,6 +226,8 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     encoding: str = ""
     cached: dict[str, list[int]] = {}
     payload_on_next_line: bool = False
+    line: str = ""
+    comma: bool = False
     raw_after_ok: RawSpec | None = None
     answered: AnsweredSpec | None = None
     aliases: list[str] = []
@@ -308,6 +326,15 @@ def parse_syntax(syntax: str) -> list[Word]:
     return words
 
 
+_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)(~?)\}")
+
+
+def parse_line(line: str) -> tuple[list[str], list[Word]]:
+    """Parse a line with parameters in braces. Returns the literal texts around them, and the parameters."""
+    pieces = _PLACE.split(line)
+    return pieces[::3], [Word(name, mark=mark) for name, mark in zip(pieces[1::3], pieces[2::3], strict=True)]
+
+
 def load(text: str, name: str) -> DialectFile:
     """Parse and check a dialect file. Raises :class:`AtsharkError` that begins with ``name:line:``."""
     try:
@@ -328,7 +355,7 @@ def load(text: str, name: str) -> DialectFile:
 def _check(file: DialectFile, text: str, name: str) -> None:
     tables: list[tuple[str, list[tuple[CommandSpec | UrcSpec, list[str]]]]] = [
         ("command", [(command, [*command.set, *command.answer, *command.test_answer]) for command in file.command]),
-        ("urc", [(urc, urc.syntax) for urc in file.urc]),
+        ("urc", [(urc, [*urc.syntax, " ".join(word.name for word in parse_line(urc.line)[1])]) for urc in file.urc]),
     ]
     for table, entries in tables:
         seen: set[str] = set()

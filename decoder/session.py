@@ -15,7 +15,7 @@ ones are (a CR that LF may follow); it *settles* when the other side speaks, tim
 
 from __future__ import annotations
 
-from capture.chunk import Chunk
+from capture.chunk import Chunk, WholeChunk
 from decoder import grammar
 from decoder.catalog import Catalog
 from decoder.context import NEVER, SETTLE_NS, Context
@@ -37,6 +37,7 @@ class Session:
         self._transparent = Transparent(context, self._mcu)
         self._module = ModuleReader(context, self._mcu, self._transparent)
         self._now_ns = -NEVER
+        self._last_ns: int | None = None
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
@@ -56,11 +57,22 @@ class Session:
             if time_ns < self._now_ns and context.loose[side]:
                 self._settle(wire)
             self._now_ns = time_ns
+            if self._last_ns is None or time_ns > self._last_ns:
+                self._last_ns = time_ns
             if time_ns >= context.wake_ns or time_ns >= context.pairing.wake_ns or time_ns >= context.groups.wake_ns:
                 self._pass_time(time_ns)
         wire.append(time_ns, data)
         self._pump(wire)
+        if len(wire) and isinstance(chunk, WholeChunk):
+            self._complete(wire)
         return self._drain()
+
+    def _complete(self, wire: Wire) -> None:
+        """Decide about a message that is whole: no later byte can belong to it."""
+        if wire is self._context.module and self._module.inline.waits:
+            self._module.inline.give_up(whole=True)
+            self._pump(wire)
+        self._settle(wire)
 
     def tick(self, now_ns: int) -> list[Event]:
         """Let time pass without bytes. ``now_ns`` must not be before the last chunk."""
@@ -90,6 +102,7 @@ class Session:
                 self._leftover(wire)
         context.pairing.abandon_all()
         context.groups.end()
+        context.out.append(context.pairing.ranking.summary(self._last_ns))
         return self._drain()
 
     def _drain(self) -> list[Event]:

@@ -20,6 +20,7 @@ import msgspec
 from decoder import grammar
 from decoder.catalog import (
     DEFAULT_TIMEOUT_S,
+    UNFIT,
     Arguments,
     Catalog,
     Command,
@@ -30,8 +31,9 @@ from decoder.catalog import (
     slice_payload,
 )
 from decoder.events import Event, Finding, Information, Params, Result, Severity, Transaction, Urc
+from decoder.ranking import Ranking
 from decoder.requests import Requests
-from decoder.schema import AnsweredSpec, LateSpec, fixed, matches
+from decoder.schema import AnsweredSpec, BasicSpec, LateSpec, fixed, matches
 from decoder.states import States
 from decoder.values import to_text
 
@@ -55,6 +57,7 @@ class Parsed(NamedTuple):
     command: Command | None
     arguments: Arguments
     payload: bytes | None
+    shared: bool
 
 
 class Open:
@@ -116,6 +119,7 @@ class Answer(msgspec.Struct):
     owner: Open | None = None
     urc: UrcType | None = None
     late: bool = False
+    shared: bool = False
 
 
 def _overtaken(first: CommandLine, second: CommandLine) -> bool:
@@ -135,9 +139,12 @@ def _answered_by(waiting: Open, name: str) -> bool:
 
 
 def goes_transparent(waiting: Open) -> bool:
-    """Tell whether transparent mode follows when this command is answered with CONNECT."""
+    """Tell whether transparent mode follows when this command is answered with CONNECT (or OK and a prompt)."""
     command = waiting.command
-    return command is not None and command.stream is not None and _has(command.stream.when, waiting.record)
+    stream = command.stream if command is not None else None
+    if stream is None or (stream.forms and waiting.record.form not in stream.forms):
+        return False
+    return _has(stream.when, waiting.record)
 
 
 def _applies(late: LateSpec, record: Transaction, states: States) -> bool:
@@ -161,6 +168,7 @@ class Pairing:
     def __init__(self, catalog: Catalog, states: States, out: list[Event]) -> None:
         self._catalog = catalog
         self._states = states
+        self.ranking = Ranking(catalog)
         self.requests = Requests(catalog, self._unanswered_request)
         self._out = out
         self.pending: deque[CommandLine] = deque()
@@ -172,8 +180,8 @@ class Pairing:
 
     # commands
 
-    def command(self, line: bytes, time_ns: int | None) -> CommandLine:
-        """Open the commands of a command line (without its CR)."""
+    def command(self, line: bytes, time_ns: int | None, *, silent: bool = False) -> CommandLine:
+        """Open the commands of a command line (without its CR). ``silent``: no answer will come."""
         if line[:2] in (b"A/", b"a/"):
             parsed_from = self._last_line
         else:
@@ -182,7 +190,8 @@ class Pairing:
         raw = to_text(line)
         opens = []
         timeout_s = 0
-        for text, command, arguments, payload in parsed:
+        for text, command, arguments, payload, shared in parsed:
+            self.ranking.saw(_shown_name(text), command.dialect if command else None, shared=shared)
             record = Transaction(
                 time_ns, "mcu", _record_name(text, command), text.form, command.dialect if command else None,
                 arguments.params, raw, [], [], labels=arguments.labels or msgspec.UNSET,
@@ -194,6 +203,9 @@ class Pairing:
             opens.append(Open(record, command, self._states, payload))
             timeout_s += command.timeout_s if command else DEFAULT_TIMEOUT_S
         entry = CommandLine(line, time_ns, opens)
+        if silent:
+            self._out.extend(waiting.record for waiting in opens)
+            return entry
         if time_ns is not None:
             entry.deadline_ns = time_ns + timeout_s * SECOND
             self.wake_ns = min(self.wake_ns, entry.deadline_ns)
@@ -207,6 +219,8 @@ class Pairing:
         parsed = self._lines.get(line)
         if parsed is None:
             parsed = self._parse(line)
+            if any(one.shared for one in parsed):
+                return parsed
             if len(self._lines) >= _CACHE_SIZE:
                 self._lines.clear()
             self._lines[line] = parsed
@@ -215,23 +229,34 @@ class Pairing:
     def _parse(self, line: bytes) -> list[Parsed]:
         if line == b"+++":
             text = grammar.CommandText("+++", "exec", "", "")
-            return [Parsed(text, self._catalog.commands.get("+++"), generic([]), None)]
+            return [Parsed(text, self._catalog.commands.get("+++"), generic([]), None, False)]
         whole = self._parse_with_payload(line)
         if whole is not None:
             return [whole]
         result = []
         for text in grammar.parse_command_line(to_text(line[2:])):
-            command = self._find_command(text)
-            payload = None
+            name = "S" if text.form == "s-register" else _shown_name(text)
+            command = self._catalog.commands.get(name)
+            rivals = self._catalog.rivals.get(name)
             if command is None:
-                arguments = generic(grammar.split_arguments(text.arguments))
-            elif text.form in ("set", "basic", "s-register", "dial"):
-                arguments = best(command.syntaxes, text.arguments)
-                payload = _unsliced_payload(arguments)
+                result.append(Parsed(text, None, generic(grammar.split_arguments(text.arguments)), None, False))
+            elif rivals is None:
+                arguments = _read(command, text)
+                result.append(Parsed(text, command, arguments, _unsliced_payload(arguments), False))
             else:
-                arguments = generic([])
-            result.append(Parsed(text, command, arguments, payload))
+                result.append(self._choose(name, [_parsed(rival, text) for rival in rivals]))
         return result
+
+    def _choose(self, name: str, candidates: list[Parsed]) -> Parsed:
+        """Of the ways in which several dialects read a command, take the likeliest."""
+
+        def weight(parsed: Parsed) -> tuple[bool, bool, bool, int, int]:
+            command = parsed.command
+            assert command is not None
+            fit = parsed.arguments.fit + (0 if _has_form(command, parsed.text.form) else UNFIT)
+            return self.ranking.weight(command, fit, alias=command.name != name)
+
+        return min(candidates, key=weight)
 
     def _consistent(self, command: Command, text: grammar.CommandText, arguments: Arguments) -> Arguments:
         """Of the syntaxes that fit equally well, choose one by which the command answers a request."""
@@ -250,18 +275,15 @@ class Pairing:
         if not match:
             return None
         name = match[1].decode("ascii").upper()
-        command = self._catalog.commands.get(name)
-        for syntax in command.syntaxes if command else ():
-            if syntax.payload < 0:
-                continue
-            parts = slice_payload(match[2].decode("latin-1").strip(" "), syntax)
-            if parts is not None and command is not None:
-                payload = parts[syntax.payload].encode("latin-1")
-                shown = [to_text(part.encode("latin-1")) for part in parts]
-                arguments = syntax.read(shown)
-                text = to_text(match[2])
-                return Parsed(grammar.CommandText(name, "set", text), command, arguments, payload)
-        return None
+        rivals = self._catalog.rivals.get(name)
+        if rivals is None:
+            command = self._catalog.commands.get(name)
+            return _slice(command, name, match[2], shared=False) if command is not None else None
+        text = grammar.CommandText(name, "set", to_text(match[2]))
+        sliced = [_slice(rival, name, match[2], shared=True) for rival in rivals]
+        if not any(sliced):
+            return None
+        return self._choose(name, [one or _parsed(rival, text) for one, rival in zip(sliced, rivals, strict=True)])
 
     # module lines
 
@@ -280,25 +302,49 @@ class Pairing:
                 return entry
         return None
 
-    def answer(self, line: bytes, arguments: Arguments | None = None) -> Answer:
-        """Find whose line this is. ``arguments`` are given when the session has sliced payload out of it."""
-        text = to_text(line)
-        parts = grammar.parse_information(text)
-        if parts is None:
-            return self._free_text(text)
-        name = self._canonical(parts[0][1:] if parts[0][0] == "+" else parts[0])
-        found = self._waiting_for(name)
-        if found is None:
-            return self._unsolicited(name, parts[1], arguments)
-        entry, waiting = found
-        if waiting.command is None:
-            return self._owned(entry, waiting, name, None, arguments or self._generic(parts[1]))
-        return self._information(entry, waiting, waiting.command, name, parts[1], arguments)
+    def awaits(self, name: str) -> bool:
+        """Tell whether a command waits for an information response with this name."""
+        return self._waiting_for(name) is not None
+
+    def answer(self, line: bytes, arguments: Arguments | None = None, name: str = "") -> Answer:
+        """Find whose line this is. ``arguments`` and ``name`` are given when payload was sliced out of it."""
+        rest = ""
+        if arguments is None:
+            text = to_text(line)
+            parts = grammar.parse_information(text)
+            if parts is None:
+                return self._free_text(text)
+            name, rest = parts[0].removeprefix("+"), parts[1]
+        shared = name in self._catalog.urc_rivals or name in self._catalog.rivals
+        names = self._canonical_names(name) if shared else (self._canonical(name),)
+        for canonical in names:
+            found = self._waiting_for(canonical)
+            if found is not None:
+                entry, waiting = found
+                if waiting.command is None:
+                    return self._owned(entry, waiting, canonical, None, arguments or self._generic(rest))
+                return self._information(entry, waiting, waiting.command, canonical, rest, arguments)
+        if name in self._catalog.urc_rivals and arguments is None:
+            return self._choose_urc(name, rest)
+        return self._unsolicited(names[0], rest, arguments)
 
     def _canonical(self, name: str) -> str:
         """Return the name under which the catalog knows what the wire may spell otherwise."""
         found = self._catalog.urcs.get(name) or self._catalog.commands.get(name)
         return found.name if found is not None else name
+
+    def _canonical_names(self, name: str) -> tuple[str, ...]:
+        """Return all names under which dialects know what the wire spells ``name``."""
+        known = [*self._catalog.urc_rivals.get(name, ()), *self._catalog.rivals.get(name, ())]
+        return tuple(dict.fromkeys([self._canonical(name), *(one.name for one in known)]))
+
+    def _choose_urc(self, name: str, text: str) -> Answer:
+        """Of the ways in which several dialects read a URC, take the likeliest."""
+        rivals = self._catalog.urc_rivals[name]
+        read = [(urc, self._read(name, urc.syntaxes, text, False)) for urc in rivals]
+        urc, arguments = min(read, key=lambda one: self.ranking.weight(one[0], one[1].fit, alias=one[0].name != name))
+        late = self._find_late(urc.name, arguments.params)
+        return Answer(urc.name, urc.dialect, arguments, late, urc, late is not None, True)
 
     def _waiting_for(self, name: str) -> tuple[CommandLine, Open] | None:
         """Find the command that an information response with this name answers."""
@@ -321,6 +367,11 @@ class Pairing:
         late = self._find_late(text.split(" ", maxsplit=1)[0], {})
         if late is not None:
             return Answer(text, late.record.dialect, empty, late, None, True)
+        for urc in self._catalog.lines:
+            arguments = urc.read_line(text)
+            if arguments is not None:
+                late = self._find_late(urc.name, arguments.params)
+                return Answer(urc.name, urc.dialect, arguments, late, urc, late is not None)
         if _DAMAGED.match(text):
             return Answer(None, None, empty)
         for entry in self.pending:
@@ -329,6 +380,9 @@ class Pairing:
                 entry.answered = True
                 silent = [one for one in candidates if not one.record.information]
                 waiting = (silent or candidates[-1:])[0]
+                command = waiting.command
+                if command is not None and command.bare and waiting.record.form != "test":
+                    return Answer(command.name, command.dialect, best(command.answer, text), waiting)
                 return Answer(None, waiting.record.dialect, empty, waiting)
         return Answer(None, None, empty)
 
@@ -394,6 +448,7 @@ class Pairing:
         labels = answer.arguments.labels or msgspec.UNSET
         owner.bind(answer.arguments.params)
         if not answer.late:
+            self.ranking.identify(record.name, text)
             if len(record.information) < _MAX_INFORMATION:
                 record.information.append(Information(answer.name, answer.arguments.params, text, labels))
             return
@@ -524,6 +579,37 @@ _NEVER = 1 << 80
 
 def _with_plus(name: str) -> str:
     return name if name == "CONNECT" or not name[0].isalpha() else "+" + name
+
+
+def _read(command: Command, text: grammar.CommandText) -> Arguments:
+    if text.form in ("set", "basic", "s-register", "dial"):
+        return best(command.syntaxes, text.arguments)
+    return generic([])
+
+
+def _parsed(command: Command, text: grammar.CommandText) -> Parsed:
+    arguments = _read(command, text)
+    return Parsed(text, command, arguments, _unsliced_payload(arguments), True)
+
+
+def _slice(command: Command, name: str, body: bytes, *, shared: bool) -> Parsed | None:
+    """Read the arguments of a command that carries payload, or return None if its length fits none."""
+    for syntax in command.syntaxes:
+        if syntax.payload < 0:
+            continue
+        parts = slice_payload(body.decode("latin-1").strip(" "), syntax)
+        if parts is not None:
+            payload = parts[syntax.payload].encode("latin-1")
+            arguments = syntax.read([to_text(part.encode("latin-1")) for part in parts])
+            return Parsed(grammar.CommandText(name, "set", to_text(body)), command, arguments, payload, shared)
+    return None
+
+
+def _has_form(command: Command, form: str) -> bool:
+    spec = command.spec
+    if isinstance(spec, BasicSpec) or form == "test":
+        return True
+    return bool(spec.set) if form == "set" else spec.read if form == "read" else spec.exec
 
 
 def _record_name(text: grammar.CommandText, command: Command | None) -> str:

@@ -15,10 +15,10 @@ import re
 from decoder import grammar
 from decoder.catalog import best
 from decoder.context import ConnectId, Context, connection
-from decoder.events import Data, Transaction
+from decoder.events import Data
 from decoder.framing import Wire
 from decoder.mcu import McuReader
-from decoder.transactions import SECOND
+from decoder.transactions import SECOND, Open
 from decoder.values import to_text
 
 GUARD_NS = 200_000_000
@@ -36,11 +36,12 @@ _ANSWER_END = re.compile(rb"\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
 class _Stream:
     """The connection that is in transparent mode. ``escape``: the size of a "+++" that waits for its OK, or 0."""
 
-    __slots__ = ("connect_id", "escape", "escape_ns", "exchanges", "name", "suspect")
+    __slots__ = ("connect_id", "escape", "escape_answer", "escape_ns", "exchanges", "name", "suspect")
 
-    def __init__(self, name: str, connect_id: ConnectId) -> None:
+    def __init__(self, name: str, connect_id: ConnectId, *, escape_answer: bool) -> None:
         self.name = name
         self.connect_id = connect_id
+        self.escape_answer = escape_answer
         self.escape = 0
         self.escape_ns: int | None = None
         self.suspect = False
@@ -60,9 +61,11 @@ class Transparent:
         """Whether transparent mode is on."""
         return self._stream is not None
 
-    def enter(self, record: Transaction) -> None:
-        """Begin: the command ``record`` was answered with CONNECT."""
-        self._stream = _Stream(record.name, connection(record.params))
+    def enter(self, waiting: Open) -> None:
+        """Begin: the module is ready for the data of the command ``waiting``."""
+        record, rule = waiting.record, waiting.command.stream if waiting.command is not None else None
+        escape_answer = rule is None or rule.escape_answer
+        self._stream = _Stream(record.name, connection(record.params), escape_answer=escape_answer)
         self._mcu.reset()
         self._context.loose["mcu"] = False
         if len(self._context.mcu):
@@ -91,6 +94,10 @@ class Transparent:
             return
         if wire is self._context.mcu:
             if self._is_escape(stream, wire):
+                if not stream.escape_answer:
+                    self._stream = None
+                    self._mcu.command(b"+++", wire.take_all(), silent=True)
+                    return
                 stream.escape = len(wire)
                 stream.escape_ns = wire.last_ns
                 if wire.last_ns is not None:

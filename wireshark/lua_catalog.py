@@ -7,13 +7,14 @@ the written file is stale.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from decoder import catalog, schema
-from decoder.catalog import DEFAULT_TIMEOUT_S, Catalog, Command, Dialect, Syntax, UrcType
+from decoder.catalog import DEFAULT_TIMEOUT_S, Catalog, Command, Dialect, Inline, Known, Syntax, UrcType
 
 PLUGIN = Path(__file__).parent / "plugin"
 OUTPUT = PLUGIN / "atshark.lua"
@@ -119,10 +120,19 @@ def _command(command: Command) -> str:
     parts.append(f"answer_names={lua(dict.fromkeys(sorted(command.answer_names), True))}")
     if command.late:
         parts.append(f"late={lua(_late(command))}")
-    if command.payload is not None and command.payload.after == "ok":
-        parts.append(f"payload={lua({'after': 'ok', 'length': command.payload.length})}")
+    if command.payload is not None and command.payload.after in ("ok", "ok-prompt"):
+        parts.append(f"payload={lua({'after': command.payload.after, 'length': command.payload.length})}")
     if command.stream is not None:
         parts.append("stream=true")
+        if not command.stream.escape_answer:
+            parts.append(f"silent_escape={lua(dict.fromkeys(command.stream.forms, True))}")
+    if command.bare:
+        parts.append("bare=true")
+    spec = command.spec
+    forms = ["test", "basic", "s-register", "dial"]
+    if not isinstance(spec, schema.BasicSpec):
+        forms = ["test"] + ["set"] * bool(spec.set) + ["read"] * spec.read + ["exec"] * spec.exec
+    parts.append(f"forms={lua(dict.fromkeys(forms, True))}")
     if command.sets:
         sets = [
             {"key": rule.key, "values": rule.values, "defaults": {k: str(v) for k, v in rule.defaults.items()} or None}
@@ -141,9 +151,36 @@ def _urc(urc: UrcType) -> str:
     if urc.spec.answered is not None:
         answered = urc.spec.answered
         parts.append(f"answered={lua({'command': answered.command, 'match': _match(answered.match)})}")
+    if urc.spec.line:
+        parts.append(f"line={lua(_line_pattern(urc))},line_syntax={_syntax(urc.line_syntax)}")
     if urc.spec.reboot:
         parts.append("reboot=true")
     return "{" + ",".join(parts) + "}"
+
+
+def _inline(inline: Inline, known: Catalog) -> str:
+    urc = known.urcs.get(inline.name)
+    command = known.commands.get(inline.name)
+    specs = [one.spec for one in (urc, command) if one is not None and not isinstance(one.spec, schema.BasicSpec)]
+    facts = {
+        "name": inline.name,
+        "cached": inline.cached or None,
+        "next_line": any(spec.payload_on_next_line for spec in specs) or None,
+        "exact": inline.exact or None,
+        "bare": inline.bare or None,
+    }
+    return lua(facts)[:-1] + f",syntax={_syntax(inline.syntax)}}}"
+
+
+def _texts(rivals: dict[str, list[Known]], write: Callable[[Known], str]) -> list[tuple[str, list[str]]]:
+    return [(name, [write(one) for one in entries]) for name, entries in sorted(rivals.items())]
+
+
+def _line_pattern(urc: UrcType) -> str:
+    """Write the shape of a URC's line as a Lua pattern."""
+    texts = [re.sub(r"([^\w\s])", r"%\1", text) for text in urc.line_parts]
+    places = ["(.*)" if param.mark else "([^,]*)" for param in urc.line_syntax.params] + [""]
+    return "^" + "".join(text + place for text, place in zip(texts, places, strict=True)) + "$"
 
 
 def _group(dialect: str, group: schema.GroupSpec) -> dict[str, Any]:
@@ -170,6 +207,11 @@ def _fields(known: Catalog) -> list[list[str]]:
     owners: list[tuple[str, list[Syntax]]] = [
         (name, [*command.syntaxes, *command.answer, *command.test_answer]) for name, command in known.commands.items()
     ] + [(name, urc.syntaxes) for name, urc in known.urcs.items()]
+    for commands in known.rivals.values():
+        owners += [(one.name, [*one.syntaxes, *one.answer, *one.test_answer]) for one in commands]
+    for urcs in known.urc_rivals.values():
+        owners += [(one.name, one.syntaxes) for one in urcs]
+    owners += [(urc.name, [urc.line_syntax]) for urc in known.lines]
     for name, syntaxes in owners:
         for syntax in syntaxes:
             for param in syntax.params:
@@ -196,14 +238,15 @@ def table(known: Catalog) -> str:
     lines.extend(f"    [{lua(name)}] = {_urc(urc)}," for name, urc in sorted(known.urcs.items()))
     lines.append("  },")
     lines.append("  inline = {")
-    for inline in known.inline:
-        cached = lua(inline.cached) if inline.cached else "nil"
-        urc = known.urcs.get(inline.name)
-        next_line = "true" if urc and urc.spec.payload_on_next_line else "nil"
-        lines.append(
-            f"    {{name={lua(inline.name)},syntax={_syntax(inline.syntax)},cached={cached},next_line={next_line}}},"
-        )
+    lines.extend(f"    {_inline(inline, known)}," for inline in known.inline)
     lines.append("  },")
+    lines.append(f"  lines = {lua([urc.name for urc in known.lines])},")
+    for title, rivals in (("rivals", _texts(known.rivals, _command)), ("urc_rivals", _texts(known.urc_rivals, _urc))):
+        lines.append(f"  {title} = {{")
+        lines.extend(f"    [{lua(name)}] = {{{','.join(texts)}}}," for name, texts in rivals)
+        lines.append("  },")
+    lines.append(f"  bases = {lua(dict.fromkeys(sorted(known.bases), True))},")
+    lines.append(f"  modules = {lua({name: sorted(ids) for name, ids in sorted(known.modules.items())})},")
     lines.append("  groups = {")
     lines.extend(f"    {lua(_group(dialect, group))}," for dialect, group in known.groups)
     lines.append("  },")

@@ -7,7 +7,7 @@ from typing import TextIO
 
 import msgspec
 
-from decoder.events import Data, Finding, Group, Record, Transaction, Urc
+from decoder.events import Data, Finding, Group, Record, Summary, Transaction, Urc
 
 COLUMNS = (
     "kind", "time_ns", "side", "name", "form", "dialect", "result", "error_code", "error_text", "latency_ns",
@@ -55,5 +55,7 @@ def _cells(record: Record) -> dict[str, object]:
     if isinstance(record, Group):
         lines = _json([line.raw for line in record.lines])
         return {"name": record.name, "dialect": record.dialect, "raw": lines, "message": record.text}
+    if isinstance(record, Summary):
+        return {"params": _json(record.unknown), "message": ", ".join(use.dialect for use in record.dialects)}
     assert isinstance(record, Finding)
     return {"rule": record.rule, "severity": record.severity, "message": record.message}

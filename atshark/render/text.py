@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from decoder.events import Data, Finding, Group, Information, Record, Transaction, Urc
+from decoder.events import Data, Finding, Group, Information, Record, Summary, Transaction, Urc
 from decoder.values import printable
 
 _LONGEST = 120
@@ -62,6 +62,8 @@ def render(record: Record) -> Text:
         return _data(record)
     if isinstance(record, Group):
         return _group(record)
+    if isinstance(record, Summary):
+        return _summary(record)
     return _finding(record)
 
 
@@ -129,6 +131,16 @@ def _group(record: Group) -> Text:
     if not isinstance(record.data, msgspec.UnsetType):
         text.append(f"\n{_INDENT}{printable(shorten(record.data))}", "dim")
     return text if record.complete else text.append(" (incomplete)", "yellow")
+
+
+def _summary(record: Summary) -> Text:
+    text = Text("dialects: ", "dim")
+    uses = [f"{use.dialect} ({use.certainty}: {use.because})" for use in record.dialects]
+    text.append(printable(", ".join(uses) or "none"), "dim")
+    if record.unknown:
+        names = [f"{name} × {count}" if count > 1 else name for name, count in record.unknown.items()]
+        text.append("\nunknown to all of them: ", "dim").append(printable(shorten(", ".join(names))), "yellow")
+    return text
 
 
 def _finding(record: Finding) -> Text:

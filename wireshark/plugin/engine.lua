@@ -515,6 +515,7 @@ function engine.new(tables)
   self.last_line = ""
   self.requests = {}
   self.groups = {}
+  self.scores, self.identified, self.module = {}, nil, ""
   return self
 end
 
@@ -570,44 +571,121 @@ local function late_rules(command, form, by_name, states)
   return rules
 end
 
-function Session:parse_with_payload(line)
-  local name, rest = line:match("^[Aa][Tt]%+([A-Za-z][A-Za-z0-9]*) ?=(.*)$")
-  if not name or rest:sub(1, 1) == "?" then return nil end
-  name = name:upper()
-  local command = self.catalog.commands[name]
-  for _, syntax in ipairs(command and command.set or {}) do
+-- Which dialect? See ranking.py.
+
+function Session:saw(dialect, shared)
+  if dialect and not shared and not self.catalog.bases[dialect] then
+    self.scores[dialect] = (self.scores[dialect] or 0) + 1
+  end
+end
+
+local IDENTIFYING = { I = true, CGMI = true, CGMM = true, CGMR = true, GMI = true, GMM = true, GMR = true }
+
+function Session:identify(command, text)
+  if not IDENTIFYING[command] then return end
+  for name, dialects in pairs(self.catalog.modules) do
+    local at = 1
+    while true do
+      local from = text:find(name, at, true)
+      if not from then break end
+      if not text:sub(from - 1, from - 1):match("%w") or from == 1 then
+        if #name > #self.module or (#name == #self.module and name > self.module) then
+          self.module, self.identified = name, {}
+          for _, dialect in ipairs(dialects) do self.identified[dialect] = true end
+        end
+      end
+      at = from + 1
+    end
+  end
+end
+
+function Session:weight(candidate, fit, alias)
+  local known = not self.identified or self.identified[candidate.dialect]
+  return { fit >= UNFIT and 1 or 0, known and 0 or 1, alias and 1 or 0, fit, -(self.scores[candidate.dialect] or 0) }
+end
+
+local function lighter(a, b)
+  for i = 1, #a do
+    if a[i] ~= b[i] then return a[i] < b[i] end
+  end
+  return false
+end
+
+function Session:choose(name, candidates)
+  -- Of the ways in which several dialects read a command, the likeliest.
+  local best_one, best_weight
+  for _, one in ipairs(candidates) do
+    local command = one[3]
+    local fit = one[4].fit + (command.forms[one[2]] and 0 or UNFIT)
+    local weight = self:weight(command, fit, command.name ~= name)
+    if not best_one or lighter(weight, best_weight) then best_one, best_weight = one, weight end
+  end
+  return best_one
+end
+
+local function parsed(name, form, command, text, shared)
+  local arguments, payload = nil, false
+  if form == "set" or form == "basic" or form == "s-register" or form == "dial" then
+    arguments = best(command.set or {}, text)
+    local at = arguments.syntax and arguments.syntax.payload
+    payload = at and arguments.by_name[arguments.syntax[at].n] ~= nil
+  else
+    arguments = generic({})
+  end
+  return { name, form, command, arguments, payload, text, shared }
+end
+
+local function sliced(command, name, rest, shared)
+  for _, syntax in ipairs(command.set or {}) do
     if syntax.payload then
       local parts = slice_payload((rest:gsub("^ +", ""):gsub(" +$", "")), syntax)
       if parts then
         for i, part in ipairs(parts) do parts[i] = engine.to_text(part) end
-        return { { name, "set", command, read_syntax(syntax, parts), true } }
+        return { name, "set", command, read_syntax(syntax, parts), true, engine.to_text(rest), shared }
       end
     end
   end
   return nil
 end
 
+function Session:parse_with_payload(line)
+  local name, rest = line:match("^[Aa][Tt]%+([A-Za-z][A-Za-z0-9]*) ?=(.*)$")
+  if not name or rest:sub(1, 1) == "?" then return nil end
+  name = name:upper()
+  local rivals = self.catalog.rivals[name]
+  if not rivals then
+    local command = self.catalog.commands[name]
+    local one = command and sliced(command, name, rest, false)
+    return one and { one }
+  end
+  local candidates, any = {}, false
+  for _, rival in ipairs(rivals) do
+    local one = sliced(rival, name, rest, true)
+    any = any or one ~= nil
+    candidates[#candidates + 1] = one or parsed(name, "set", rival, engine.to_text(rest), true)
+  end
+  return any and { self:choose(name, candidates) } or nil
+end
+
 function Session:parse(line)
-  -- A command line -> list of {name, form, command, arguments, carries payload}.
-  if line == "+++" then return { { "+++", "exec", self.catalog.commands["+++"], generic({}) } } end
+  -- A command line -> list of {name, form, command, arguments, carries payload, argument text, shared name}.
+  if line == "+++" then return { { "+++", "exec", self.catalog.commands["+++"], generic({}), false, "", false } } end
   local whole = self:parse_with_payload(line)
   if whole then return whole end
   local result = {}
   for _, one in ipairs(engine.parse_command_line(engine.to_text(line:sub(3)))) do
     local name, form, text = one[1], one[2], one[3]
-    local command = self.catalog.commands[form == "s-register" and "S" or name]
-    local arguments
-    local payload = false
+    local key = form == "s-register" and "S" or name
+    local command, rivals = self.catalog.commands[key], self.catalog.rivals[key]
     if not command then
-      arguments = generic(engine.split_arguments(text))
-    elseif form == "set" or form == "basic" or form == "s-register" or form == "dial" then
-      arguments = best(command.set or {}, text)
-      local at = arguments.syntax and arguments.syntax.payload
-      payload = at and arguments.by_name[arguments.syntax[at].n] ~= nil
+      result[#result + 1] = { name, form, nil, generic(engine.split_arguments(text)), false, text, false }
+    elseif not rivals then
+      result[#result + 1] = parsed(name, form, command, text, false)
     else
-      arguments = generic({})
+      local candidates = {}
+      for _, rival in ipairs(rivals) do candidates[#candidates + 1] = parsed(name, form, rival, text, true) end
+      result[#result + 1] = self:choose(key, candidates)
     end
-    result[#result + 1] = { name, form, command, arguments, payload, text }
   end
   return result
 end
@@ -619,6 +697,7 @@ function Session:command(line, time_ns, frame)
   for _, one in ipairs(self:parse(source)) do
     local command = one[3]
     local request
+    self:saw(command and command.dialect, one[7])
     if command and self.catalog.answering[command.name] then
       one[4] = self:consistent(command, one)
       request = self:answer_request(command.name, one[4].by_name)
@@ -631,6 +710,10 @@ function Session:command(line, time_ns, frame)
     timeout = timeout + (command and command.timeout or self.catalog.default_timeout)
   end
   local entry = { text = line, time_ns = time_ns, opens = opens, frame = frame }
+  if line == "+++" and self.silent_escape then
+    self.silent_escape = nil
+    return entry
+  end
   if time_ns then entry.deadline = time_ns + timeout * SECOND end
   self.pending[#self.pending + 1] = entry
   if #self.pending > MAX_PENDING then self:abandon(table.remove(self.pending, 1), "unanswered") end
@@ -819,18 +902,55 @@ function Session:waiting_for(name)
   return found_entry, found_open
 end
 
-function Session:answer(line, given)
-  local text = engine.to_text(line)
-  local prefix, bare, rest = text:match("^([%+%^%$%%%*#!])([A-Za-z][%w_%-%./]*)[ \t]*[:=][ \t]*(.*)$")
-  if not prefix then return self:free_text(text) end
-  local name = self:canonical((prefix == "+" and "" or prefix) .. bare)
-  local entry, open = self:waiting_for(name)
-  if entry and not open.command then
-    return self:owned(entry, open, name, nil, given or generic(engine.split_arguments(rest)))
-  elseif entry then
-    return self:information(entry, open, open.command, name, rest, given)
+function Session:canonical_names(name)
+  -- All names under which dialects know what the wire spells name.
+  local names, seen = { self:canonical(name) }, {}
+  seen[names[1]] = true
+  for _, list in ipairs({ self.catalog.urc_rivals[name] or {}, self.catalog.rivals[name] or {} }) do
+    for _, one in ipairs(list) do
+      if not seen[one.name] then
+        names[#names + 1] = one.name
+        seen[one.name] = true
+      end
+    end
   end
-  return self:unsolicited(name, rest, given)
+  return names
+end
+
+function Session:choose_urc(name, text)
+  local urc, arguments, least
+  for _, rival in ipairs(self.catalog.urc_rivals[name]) do
+    local read = best(rival.syntax or {}, text)
+    local weight = self:weight(rival, read.fit, rival.name ~= name)
+    if not least or lighter(weight, least) then urc, arguments, least = rival, read, weight end
+  end
+  local late = self:find_late(urc.name, arguments.by_name)
+  return {
+    name = urc.name, dialect = urc.dialect, arguments = arguments, owner = late, urc = urc, late = late ~= nil,
+    shared = true,
+  }
+end
+
+function Session:answer(line, given, name)
+  local rest = ""
+  if not given then
+    local text = engine.to_text(line)
+    local prefix, bare, behind = text:match("^([%+%^%$%%%*#!])([A-Za-z][%w_%-%./]*)[ \t]*[:=,][ \t]*(.*)$")
+    if not prefix then return self:free_text(text) end
+    name, rest = (prefix == "+" and "" or prefix) .. bare, behind
+  end
+  local names = { self:canonical(name) }
+  if self.catalog.urc_rivals[name] or self.catalog.rivals[name] then names = self:canonical_names(name) end
+  for _, canonical in ipairs(names) do
+    local entry, open = self:waiting_for(canonical)
+    if entry and not open.command then
+      return self:owned(entry, open, canonical, nil, given or generic(engine.split_arguments(rest)))
+    elseif entry then
+      return self:information(entry, open, open.command, canonical, rest, given)
+    end
+  end
+  if self.catalog.urc_rivals[name] and not given then return self:choose_urc(name, rest) end
+  return self:unsolicited(names[1], rest, given)
 end
 
 function Session:information(entry, open, command, name, text, given)
@@ -855,6 +975,16 @@ function Session:free_text(text)
   if late then
     return { name = text, dialect = late.command and late.command.dialect, arguments = empty, owner = late, late = true }
   end
+  for _, name in ipairs(self.catalog.lines) do
+    local shape = self.catalog.urcs[name]
+    local found = { text:match(shape.line) }
+    if #found > 0 then
+      if #shape.line_syntax == 0 then found = {} end
+      local arguments = read_syntax(shape.line_syntax, found)
+      local owner = self:find_late(name, arguments.by_name)
+      return { name = name, dialect = shape.dialect, arguments = arguments, owner = owner, urc = shape, late = owner ~= nil }
+    end
+  end
   if text:match("^[%+%^]") or text:match("^[Aa][Tt][%+%^&]") then return { arguments = empty } end
   for _, entry in ipairs(self.pending) do
     local chosen
@@ -863,7 +993,11 @@ function Session:free_text(text)
     end
     if chosen then
       entry.answered = true
-      return { dialect = chosen.command and chosen.command.dialect, arguments = empty, owner = chosen }
+      local command = chosen.command
+      if command and command.bare and chosen.form ~= "test" then
+        return { name = command.name, dialect = command.dialect, arguments = best(command.answer or {}, text), owner = chosen, text = text }
+      end
+      return { dialect = command and command.dialect, arguments = empty, owner = chosen, text = text }
     end
   end
   return { arguments = empty }
@@ -889,10 +1023,11 @@ function Session:is_last(open, answer)
   return true
 end
 
-function Session:attach(answer)
+function Session:attach(answer, line)
   local open = answer.owner
   bind(open, answer.arguments.by_name)
   if not answer.late then
+    self:identify(open.name, line)
     open.informed = true
     return
   end
@@ -938,8 +1073,7 @@ function Session:complete(code)
 end
 
 function Session:belongs_to_urc()
-  local urc = self.catalog.urcs[self.urc_ok]
-  if not urc then return false end
+  local urc = self.urc_ok
   if urc.ok == "always" or #self.pending == 0 then return true end
   local open = self.pending[1].opens[#self.pending[1].opens]
   local needs = open.command and open.command.answers and open.command.answers[open.form]
@@ -950,11 +1084,13 @@ function Session:explain(kind, text, dialect)
   local code = text
   if text:match("^%d+$") and #text < 10 then code = to_int(text) end
   local order = {}
-  if dialect then order[1] = dialect end
-  for _, id in ipairs(self.catalog.order) do
-    if id ~= dialect then order[#order + 1] = id end
+  for i, id in ipairs(self.catalog.order) do
+    local known = self.identified and self.identified[id]
+    order[i] = { id == dialect and 0 or 1, known and 0 or 1, -(self.scores[id] or 0), i, id }
   end
-  for _, id in ipairs(order) do
+  table.sort(order, lighter)
+  for _, one in ipairs(order) do
+    local id = one[5]
     local tables = self.catalog.errors[id] or {}
     local own = tables[ERROR_TABLES[kind] or kind]
     if own and own[code] then return code, own[code] end
@@ -977,7 +1113,7 @@ end
 function Session:result(code, error_code, error_text, time_ns)
   -- A final result code. Returns {kind, owner, latency}.
   if self.urc_ok and code == "OK" and self:belongs_to_urc() then
-    self.learned[self.urc_ok] = true
+    self.learned[self.urc_ok.name] = true
     self.urc_ok = nil
     return { kind = "urc" }
   end
@@ -1008,6 +1144,8 @@ function Session:succeeded(open)
   if open.command and open.form == "set" and open.command.sets then
     self:apply_sets(open.command.sets, by_name, true)
   end
+  local silent = open.command and open.command.silent_escape
+  if silent and (silent[open.form] or next(silent) == nil) then self.silent_escape = true end
 end
 
 function Session:connect(text, time_ns, frame)
@@ -1022,10 +1160,10 @@ function Session:connect(text, time_ns, frame)
     if #self.pending > 0 then return self:result("CONNECT", nil, nil, time_ns) end
     return nil
   end
-  return self:take_answer(answer, time_ns, frame)
+  return self:take_answer(answer, text, time_ns, frame)
 end
 
-function Session:take_answer(answer, time_ns, frame)
+function Session:take_answer(answer, line, time_ns, frame)
   local arguments = answer.arguments
   self.urc_ok = nil
   local out = {
@@ -1040,12 +1178,13 @@ function Session:take_answer(answer, time_ns, frame)
     if open.command and open.command.sets and open.form ~= "test" then
       self:apply_sets(open.command.sets, arguments.by_name, false)
     end
-    self:attach(answer)
-    if answer.late and answer.urc and answer.urc.ok then self.urc_ok = answer.urc.name end
+    self:attach(answer, line)
+    if answer.late and answer.urc and answer.urc.ok then self.urc_ok = answer.urc end
   else
     out.kind = answer.name and "urc" or "text"
+    if answer.name then self:saw(answer.dialect, answer.shared) end
     if answer.name then self:add_request(answer.name, arguments.by_name, time_ns, frame) end
-    if answer.urc and answer.urc.ok then self.urc_ok = answer.urc.name end
+    if answer.urc and answer.urc.ok then self.urc_ok = answer.urc end
   end
   if out.kind == "urc" and answer.name then self:group_line(answer.name, arguments.by_name, time_ns, frame) end
   if answer.urc and answer.urc.reboot then
@@ -1061,7 +1200,10 @@ end
 
 local function inline_head(inline, bytes, start)
   -- Match the line up to its payload. Returns the offset of the payload and the arguments in front of it.
-  local position = bytes:match("^%+" .. inline.name .. "[ \t]*[:=][ \t]*()", start)
+  local position = start
+  if not inline.bare then
+    position = bytes:match("^%+" .. inline.name .. (inline.exact and ",()" or "[ \t]*[:=][ \t]*()"), start)
+  end
   if not position then return nil end
   local arguments = {}
   for i = 1, inline.syntax.payload - 1 do
@@ -1070,7 +1212,11 @@ local function inline_head(inline, bytes, start)
     if bytes:sub(position, position) == '"' then
       value, stop = bytes:match('^("[^"\r\n]*")[ \t]*,()', position)
     end
-    if not value then value, stop = bytes:match('^([^,"\r\n]*),()', position) end
+    if not value and inline.exact and i == inline.syntax.payload - 1 then
+      value, stop = bytes:match('^([^:,"\r\n]*):()', position)
+    elseif not value then
+      value, stop = bytes:match('^([^,"\r\n]*),()', position)
+    end
     if not value and inline.next_line and i == inline.syntax.payload - 1 then
       value, stop = bytes:match('^([^,"\r\n]*)\r\n()', position)
       if stop then stop = bytes:match("^\r\n()", stop) or stop end
@@ -1112,7 +1258,7 @@ function Session:inline_line(bytes, start)
   -- A packet that is a line with payload inside -> its arguments, or nil if it is an ordinary line.
   for _, inline in ipairs(self.catalog.inline) do
     local at, before = inline_head(inline, bytes, start)
-    if at then
+    if at and (not inline.bare or self:waiting_for(inline.name)) then
       local by_name = {}
       for i, text in ipairs(before) do by_name[inline.syntax[i].n] = text end
       local digits = by_name[inline.syntax[inline.syntax.payload].l]
@@ -1124,8 +1270,8 @@ function Session:inline_line(bytes, start)
       if digits and digits:match("^%d+$") and #digits <= 8 then
         local body = not cached and self:inline_body(inline, bytes, at, tonumber(digits))
         if not body then
-          local text = strip(bytes:match("^[^:=]*[:=]([^\r\n]*)", start))
-          return best(self:counting(inline), engine.to_text(text))
+          local text = strip(bytes:match("^%+[%w_%-%./]*[ \t]*[:=,]([^\r\n]*)", start) or "")
+          return best(self:counting(inline), engine.to_text(text)), inline
         else
           local arguments = {}
           for i, text in ipairs(before) do arguments[i] = text end
@@ -1140,7 +1286,7 @@ end
 
 function Session:inline_body(inline, bytes, at, length)
   local rest = bytes:sub(at)
-  if #rest == length then return rest end
+  if #rest == length or inline.exact then return rest end
   local bare = rest:gsub("\r?\n?$", "")
   for _, size in ipairs({ length, 2 * length }) do
     for _, lead in ipairs({ "", '"', OPEN_QUOTE, " ", ' "', " " .. OPEN_QUOTE }) do
@@ -1165,7 +1311,11 @@ function Session:asks_for_payload()
   local entry = self.pending[1]
   local open = entry and entry.opens[#entry.opens]
   local rule = open and open.command and open.command.payload
-  if not rule or rule.after ~= "ok" or open.form ~= "set" or open.payload or entry.asked then return false end
+  if not rule or open.form ~= "set" or open.payload or entry.asked then return false end
+  if rule.after == "ok-prompt" then
+    entry.asked = true
+    return true
+  end
   local length = tonumber(open.arguments.by_name[rule.length] or 0) or 0
   if length <= 0 then return false end
   entry.asked = true
@@ -1177,8 +1327,8 @@ function Session:module_line(bytes, time_ns, frame)
   if start > #bytes then return { kind = "blank" } end
   local arguments, inline, body = self:inline_line(bytes, start)
   if arguments then
-    local out = self:take_answer(self:answer(bytes:sub(start), arguments), time_ns, frame)
-    out.body, out.inline = body, inline
+    local out = self:take_answer(self:answer(bytes:sub(start), arguments, inline.name), bytes, time_ns, frame)
+    out.body = body
     return out
   end
   local line, ending = bytes:match("^([^\r\n]*)([\r\n]*)", start)
@@ -1200,7 +1350,7 @@ function Session:module_line(bytes, time_ns, frame)
       local code, meaning = self:explain(kind .. " ERROR", shown, dialect)
       return self:result(kind .. " ERROR", code, meaning, time_ns)
     end
-    return self:take_answer(self:answer(text), time_ns, frame)
+    return self:take_answer(self:answer(text), text, time_ns, frame)
   end
   local two = text:sub(1, 2)
   if two == "AT" or two == "at" or two == "At" or two == "A/" then
@@ -1226,7 +1376,7 @@ function Session:module_line(bytes, time_ns, frame)
     return self:result(numeric, nil, nil, time_ns)
   end
   if not engine.is_text(line) then return { kind = "noise" } end
-  return self:take_answer(self:answer(text), time_ns, frame)
+  return self:take_answer(self:answer(text), text, time_ns, frame)
 end
 
 function Session:mcu_line(bytes, time_ns, frame)
