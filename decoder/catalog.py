@@ -29,7 +29,7 @@ from decoder.values import CONVERTERS
 Known = TypeVar("Known", "Command", "UrcType")
 Specification = schema.CommandSpec | schema.UrcSpec
 
-DEFAULT_DIALECTS = ("onemo-tcpip", "onemo-lwm2m", "m5310a-mqtt", "ica", "c1100")
+DEFAULT_DIALECTS = ("onemo-tcpip", "onemo-lwm2m", "m5310a-mqtt", "ica", "c1100", "quectel", "espressif")
 DEFAULT_TIMEOUT_S = 10
 UNFIT = 100
 """From here on the ``fit`` of a line says that it has the wrong number of parameters for its syntax."""
@@ -59,7 +59,7 @@ class Param:
         self.length = word.length
         self.mark = word.mark
         self.spec = spec
-        self.type = "string" if spec.type == "payload" and not word.length else spec.type
+        self.type = "string" if spec.type == "payload" and not word.length and word.mark != "~" else spec.type
         self.by = spec.by
         self.cases = {value: CONVERTERS[kind] for value, kind in spec.cases.items()}
         self.bits = [(1 << int(bit), meaning[0]) for bit, meaning in spec.bits.items()]
@@ -67,8 +67,14 @@ class Param:
         self.quantity_name = word.name + quantity[0] if quantity else ""
         self.quantity = quantity[1] if quantity else None
         self.convert = CONVERTERS[self.type]
+        if spec.prefix:
+            self.convert = _without(spec.prefix, self.convert)
         table = {**errors, **spec.values} if spec.error else spec.values
         self.labels = {key: meaning[0] for key, meaning in table.items()}
+
+
+def _without(prefix: str, convert: Callable[[str], object]) -> Callable[[str], object]:
+    return lambda text: convert(text.removeprefix(prefix))
 
 
 class Syntax:
@@ -83,7 +89,7 @@ class Syntax:
         self.takes_rest = bool(params) and params[-1].mark == "~"
         self.constants = [(i, param.words) for i, param in enumerate(params) if param.words]
         self.counted = next((i for i, param in enumerate(params) if param.length), -1)
-        self.payload = self.counted if params and params[self.counted].type == "payload" else -1
+        self.payload = next((i for i, param in enumerate(params) if param.type == "payload"), -1)
 
     def read(self, arguments: list[str]) -> Arguments:
         """Type ``arguments`` by this syntax; each thing that does not fit adds to ``fit``."""
@@ -159,7 +165,7 @@ def best(syntaxes: list[Syntax], text: str) -> Arguments:
     arguments = split_arguments(text)
     found: Arguments | None = None
     for syntax in syntaxes:
-        counted = slice_counted(text, syntax) if syntax.counted > syntax.payload else None
+        counted = slice_counted(text, syntax) if syntax.counted >= 0 > syntax.payload else None
         candidate = syntax.read(arguments if counted is None else counted)
         if candidate.fit == 0:
             return candidate
@@ -178,11 +184,12 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
     """Split ``text`` (one character a byte) with the counted parameter cut out by its announced length.
 
     It may hold quotes and commas. It is as long as announced, or twice as long (hex digits). Without an
-    announced length it reaches to the last quote that only digits and commas follow. None if nothing fits.
+    announced length it reaches to the last quote that only digits and commas follow; payload that no parameter
+    counts takes the rest of the line. None if nothing fits.
     """
     head: list[str] = []
     position = 0
-    for _ in range(syntax.counted):
+    for _ in range(syntax.counted if syntax.counted >= 0 else syntax.payload):
         comma = text.find(",", position)
         if comma < 0:
             return None
@@ -190,9 +197,14 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
         position = comma + 1
     while position < len(text) and text[position] == " ":
         position += 1
+    if syntax.counted < 0:
+        return [*head, unquote(text[position:].strip(BLANK))]
     length_name = syntax.params[syntax.counted].length
     length_index = next(i for i, param in enumerate(syntax.params) if param.name == length_name)
-    announced = int(head[length_index]) if head[length_index].isascii() and head[length_index].isdigit() else 0
+    digits = head[length_index]
+    if digits and not (digits.isascii() and digits.isdigit()):
+        return None
+    announced = int(digits or 0)
     if announced > len(text):
         announced = 0
     quoted = position < len(text) and text[position] == '"'
@@ -371,17 +383,23 @@ class Catalog:
             inline(name, syntax, urc.encoding, urc.spec)
             for name, urc in self.urcs.items()
             for syntax in urc.syntaxes
-            if syntax.payload >= 0
+            if syntax.payload >= 0 and syntax.counted >= 0
         ] + [
             inline(name, syntax, command.answer_encoding, command.spec)
             for name, command in self.commands.items()
             for syntax in command.answer
-            if syntax.payload >= 0
+            if syntax.payload >= 0 and syntax.counted >= 0
         ]
         heads = b"|".join(sorted({re.escape(one.name.encode()) for one in self.inline if not one.bare}))
         named = rb"\+(?:%b)[ \t]*[:=,]" % heads if heads else b"(?!)"
         bare = rb"|\d+," if any(one.bare for one in self.inline) else b""
         self.inline_head = re.compile(rb"[\r\n \0]*+(?:%b%b)" % (named, bare))
+
+    def counting(self, name: str) -> list[Syntax]:
+        """Return the syntaxes of lines ``name`` that carry no payload."""
+        urc, command = self.urcs.get(name), self.commands.get(name)
+        syntaxes = [*(urc.syntaxes if urc else ()), *(command.answer if command else ())]
+        return [syntax for syntax in syntaxes if syntax.payload < 0]
 
     def error(self, kind: str, text: str, order: Callable[[Dialect], Any]) -> Error:
         """Explain what followed ``+CME ERROR:``. ``order`` sorts the dialects: the smallest is asked first."""
@@ -424,6 +442,7 @@ class Inline(NamedTuple):
     counter: int
     exact: bool
     bare: bool
+    next_line: bool
 
 
 def inline(
@@ -432,23 +451,26 @@ def inline(
     """Compile what stands in front of the payload of a line."""
     comma = isinstance(spec, schema.UrcSpec) and spec.comma
     bare = isinstance(spec, schema.CommandSpec) and spec.bare
-    next_line = not isinstance(spec, schema.BasicSpec) and spec.payload_on_next_line
+    line = "same" if isinstance(spec, schema.BasicSpec) else spec.payload_line
     parts = []
     for param in syntax.params[: syntax.payload]:
         if param.words:
             words = b"|".join(re.escape(word.encode()) for word in param.words)
             parts.append(rb'"?(?P<%b>%b)"?[ \t]*,' % (param.name.encode(), words))
+        elif param.type == "ip":
+            parts.append(rb'(?P<%b>"?[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*"?),' % param.name.encode())
         else:
             parts.append(rb'(?P<%b>"[^"\r\n]*"|[^,"\r\n]*),' % param.name.encode())
     if comma:
         parts[-1] = parts[-1].removesuffix(b",").replace(b'[^,"', b'[^:,"') + b":"
-    elif next_line:
-        parts[-1] = parts[-1].removesuffix(b",") + rb"(?:,|\r\n(?:\r\n)?)"
+    elif line != "same":
+        behind = rb"\r\n" if line == "next" else rb"(?:,|\r\n(?:\r\n)?)"
+        parts[-1] = parts[-1].removesuffix(b",").replace(b"[^,", b"[^\\r\\n,") + rb"[ \t]*" + behind
     title = b"" if bare else rb"\+%b%b" % (re.escape(name.encode()), b"," if comma else rb"[ \t]*[:=][ \t]*")
     pattern = rb"[\r\n \0]*+(?P<line>" + title + rb"[ \t]*".join(parts) + rb")"
     counter = next(i for i, param in enumerate(syntax.params) if param.name == syntax.params[syntax.payload].length)
     cached = spec.cached if isinstance(spec, schema.UrcSpec) else {}
-    return Inline(name, re.compile(pattern), syntax, encoding, cached, counter, comma, bare)
+    return Inline(name, re.compile(pattern), syntax, encoding, cached, counter, comma, bare, line == "next")
 
 
 def names() -> list[str]:
@@ -457,7 +479,24 @@ def names() -> list[str]:
     return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
+def own_folder() -> Path:
+    """Return the folder for the user's own dialect files (it need not exist)."""
+    if os.name == "nt":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "atshark" / "dialects"
+
+
+def own_files() -> dict[str, Path]:
+    """List the user's own dialect files by name."""
+    return {path.stem: path for path in sorted(own_folder().glob("*.toml"))}
+
+
 def _load(name: str) -> Dialect:
+    own = own_files()
+    if name in own:
+        name = str(own[name])
     if os.sep in name or name.endswith(".toml"):
         try:
             text = Path(name).read_text("utf-8")
@@ -467,16 +506,20 @@ def _load(name: str) -> Dialect:
             raise AtsharkError(f"{name}: the dialect file is not UTF-8 text") from error
         return Dialect(schema.load(text, name))
     if name not in names():
-        raise AtsharkError(f"no dialect is called {name!r}; known: {', '.join(names())}, or give a TOML file")
+        known = ", ".join([*own, *names()])
+        raise AtsharkError(f"no dialect is called {name!r}; known: {known}, or give a TOML file")
     file = resources.files("decoder.dialects") / f"{name}.toml"
     return Dialect(schema.load(file.read_text("utf-8"), f"{name}.toml"))
 
 
 def load(dialects: Iterable[str] = ()) -> Catalog:
-    """Load dialects by name or file path, each with its base. Raises :class:`AtsharkError`."""
+    """Load dialects by name or file path, each with its base; without any, the user's own and the built-in ones.
+
+    Raises :class:`AtsharkError`.
+    """
     loaded: dict[str, Dialect] = {}
     given = list(dialects)
-    queue = [*given] or list(DEFAULT_DIALECTS)
+    queue = [*given] or [*own_files(), *DEFAULT_DIALECTS]
     for name in queue:
         dialect = _load(name)
         if dialect.id in loaded:

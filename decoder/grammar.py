@@ -23,7 +23,8 @@ LONE_PROMPT = re.compile(rb"[\r\n \0]*+> ?\Z")
 REPEAT = re.compile(rb"[\r\n \0]*+[Aa]/")
 
 _COMMAND_START = re.compile(rb"[Aa][Tt](?=[+^$%&*#!\\/?;A-Za-z\d]|\s*\Z)")
-_EXTENDED = re.compile(r"([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*(=\?|\?|=|(?=;|[ \t]*\Z))", re.ASCII)
+_EXTENDED = re.compile(r"([+^$%*#!])[ \t]*([A-Za-z][\w\-./]*)[ \t]*(=\?|\?|=|:|(?=;|[ \t]*\Z))", re.ASCII)
+"""The manuals print blanks behind the plus sign, and a colon for "=": both mean what they seem to mean."""
 _S_REGISTER = re.compile(r"[Ss](\d+)[ \t]*(?:(\?)|=[ \t]*(\d*))?", re.ASCII)
 _BASIC = re.compile(r"([&\\%]?[A-Za-z])[ \t]*(\d*)", re.ASCII)
 _UNTIL_SEMICOLON = re.compile(r"(?:[^;\"“”]|\"(?:[^\"\\]|\\.)*(?:\"|\Z)|[“”][^“”]*(?:[“”]|\Z))*")
@@ -32,7 +33,9 @@ _ARGUMENT = re.compile(
     r"[ \t]*(,|\Z)",
     re.DOTALL,
 )
-_INFORMATION = re.compile(r"([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*[:=,][ \t]*(.*)", re.ASCII | re.DOTALL)
+_INFORMATION = re.compile(
+    r"(?:([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*[:=]|(\+[A-Za-z][\w\-./]*)[ \t]*,)[ \t]*(.*)", re.ASCII | re.DOTALL
+)
 _ERROR = re.compile(r"\+(CM[ES]|CIS) ?ERROR[ \t]*[:=]?[ \t]*(.*)", re.DOTALL)
 
 BLANK = " \t"
@@ -100,8 +103,8 @@ def parse_command_line(body: str) -> list[CommandText]:
 def _one_command(body: str, position: int, end: int) -> tuple[CommandText, int]:
     character = body[position]
     if match := _EXTENDED.match(body, position, end):
-        prefix, name, operator = match[1][0], match[1][1:].upper(), match[2]
-        if operator == "=":
+        prefix, name, operator = match[1], match[2].upper(), match[3]
+        if operator in ("=", ":"):
             stop = _UNTIL_SEMICOLON.match(body, match.end(), end)
             assert stop is not None
             return CommandText(name, "set", body[match.end() : stop.end()], prefix), stop.end()
@@ -145,7 +148,7 @@ def unquote(text: str) -> str:
 def parse_information(line: str) -> tuple[str, str] | None:
     """Take ``+NAME: arguments`` (or ``=`` or a comma for ``:``, or a caret) apart, or return None."""
     match = _INFORMATION.match(line)
-    return (match[1], match[2]) if match else None
+    return (match[1] or match[2], match[3]) if match else None
 
 
 def parse_error(line: str) -> tuple[str, str] | None:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from decoder import grammar
 from decoder.catalog import Inline, best
-from decoder.context import Context, connection
-from decoder.events import Data
+from decoder.context import ConnectId, Context, connection
+from decoder.events import Data, Params
 from decoder.framing import Span
 from decoder.transactions import SECOND, Answer
 from decoder.values import to_text
@@ -70,8 +70,8 @@ class InlineReader:
                 self._emit(inline, match, line[match.end() :], line, span, "raw")
                 return True
             parts = grammar.parse_information(to_text(line))
-            syntaxes = self._context.catalog.urcs[inline.name].syntaxes
-            arguments = best([syntax for syntax in syntaxes if syntax.payload < 0], parts[1] if parts else "")
+            syntaxes = self._context.catalog.counting(inline.name)
+            arguments = best(syntaxes, parts[1] if parts else "")
             self._take(self._context.pairing.answer(line, arguments, inline.name), line, span, None)
             return True
         return False
@@ -104,6 +104,8 @@ class InlineReader:
         """Tell whether payload follows, and not a count as in the buffered modes."""
         if not _is_length(match[_counter(inline)]):
             return False
+        if inline.next_line and int(match[_counter(inline)]) == 0:
+            return False
         if not inline.cached:
             return True
         connect_id = _number(match.groupdict().get("connect_id"))
@@ -114,12 +116,12 @@ class InlineReader:
 
     def _gives_count(self, inline: Inline, match: re.Match[bytes]) -> bool:
         rest = _REST_OF_LINE.match(match.string, match.end())
-        urc = self._context.catalog.urcs.get(inline.name)
         length = int(match[_counter(inline)])
-        if rest is None or urc is None or len(rest[0]) in (length, 2 * length):
+        if rest is None or len(rest[0]) in (length, 2 * length):
             return False
         count = inline.syntax.payload + 1
-        return any(one.minimum <= count <= one.maximum for one in urc.syntaxes if one.payload < 0)
+        syntaxes = self._context.catalog.counting(inline.name)
+        return any(one.minimum <= count <= one.maximum for one in syntaxes)
 
     def _find_payload(self, inline: Inline, match: re.Match[bytes], settled: bool) -> bool | None:
         """Find where the payload ends.
@@ -204,10 +206,16 @@ class InlineReader:
             self._context.finding(span.last_ns, "module", "payload.length", "warning", text)
         answer = self._context.pairing.answer(line, arguments, inline.name)
         data = self._context.decode(
-            span, "module", connection(arguments.params), inline.name,
+            span, "module", _connection(answer, arguments.params), inline.name,
             via="urc" if answer.owner is None else "answer", encoding=encoding, body=body,
         )  # fmt: skip
         self._take(answer, line, span, data)
+
+
+def _connection(answer: Answer, params: Params) -> ConnectId:
+    """Return the connection that a line names, or else the command that it answers."""
+    named = connection(params)
+    return connection(answer.owner.record.params) if named is None and answer.owner is not None else named
 
 
 def _escaped_length(body: bytes) -> int:

@@ -247,9 +247,7 @@ class McuReader:
         context, record, body, command = self._context, waiting.record, waiting.payload, waiting.command
         if body is None or command is None:
             return
-        syntax = next(one for one in command.syntaxes if one.payload >= 0)
-        announced = record.params.get(syntax.params[syntax.payload].length)
-        number = announced if isinstance(announced, int) else 0
+        number = waiting.announced
         connect_id = connection(record.params)
         looks_hex = number and len(body) == 2 * number and not _NOT_HEX.search(body)
         encoding = context.states.encoding(command.encoding, connect_id) or ("hex" if looks_hex else "raw")

@@ -289,8 +289,8 @@ class ModuleReader:
         """Handle CONNECT: the final result of a waiting command, or the late result of an earlier one."""
         pending = self._context.pairing.pending
         for entry in pending:
-            command = entry.opens[-1].command
-            if command is None or (command.stream is not None and not command.late):
+            waiting = entry.opens[-1]
+            if waiting.command is None or (waiting.command.stream is not None and not waiting.late):
                 self._result(Result("CONNECT"), text, span)
                 return True
         answer = self._context.pairing.answer(text)

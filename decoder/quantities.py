@@ -19,7 +19,7 @@ Quantity = Callable[[Any, dict[str, Any]], float | int | str | None]
 
 _BITS_8 = re.compile(r"[01]{8}\Z")
 _BITS_4 = re.compile(r"[01]{4}\Z")
-_TIME = re.compile(r'"?(\d\d)/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)(?:([+-])(\d\d?))?"?\Z', re.ASCII)
+_TIME = re.compile(r'"?(?:20)?(\d\d)/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)(?:([+-])(\d\d?))?"?\Z', re.ASCII)
 _TIMER_UNITS = {0: 2, 1: 60, 2: 360}
 _TIMER_3_UNITS = {0: 600, 1: 3600, 2: 36000, 3: 2, 4: 30, 5: 60, 6: 1152000}
 _DEACTIVATED = 7
@@ -87,7 +87,7 @@ def _access(params: dict[str, Any]) -> str:
 
 
 def clock(value: Any, _params: dict[str, Any]) -> str | None:
-    """Return "yy/MM/dd,hh:mm:ss+zz" as an ISO 8601 time; zz counts quarter hours east of Greenwich."""
+    """Return "yy/MM/dd,hh:mm:ss+zz" (or yyyy) as an ISO 8601 time; zz counts quarter hours east of Greenwich."""
     match = _TIME.match(value) if isinstance(value, str) else None
     if match is None:
         return None

@@ -77,5 +77,6 @@ class Ranking:
             return "certain", f"the module says {self._module}"
         score = self._scores[dialect]
         if score:
-            return ("likely" if score >= _LIKELY else "possible"), f"{score} lines that only this dialect defines"
+            lines = "1 line" if score == 1 else f"{score} lines"
+            return ("likely" if score >= _LIKELY else "possible"), f"{lines} that only this dialect defines"
         return "possible", "its parameters fit best"

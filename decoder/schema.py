@@ -33,7 +33,8 @@ class ParamSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A parameter: type, meaning, unit, range, enumeration.
 
     ``error``: a value not listed is an error code. ``bits``: the meaning of each bit of a set of flags. ``by`` names
-    an earlier parameter that decides the type: by its value, ``cases`` tells which.
+    an earlier parameter that decides the type: by its value, ``cases`` tells which. ``prefix`` stands in front of
+    the value, as in ``QUEUES=3``.
     """
 
     type: ParamType = "string"
@@ -45,6 +46,7 @@ class ParamSpec(msgspec.Struct, forbid_unknown_fields=True):
     secret: bool = False
     error: bool = False
     bits: dict[str, Meaning] = {}
+    prefix: str = ""
     by: str = ""
     cases: dict[str, ParamType] = {}
 
@@ -175,8 +177,7 @@ class SetsSpec(msgspec.Struct, forbid_unknown_fields=True):
 class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A command: its forms (a list of syntaxes each), its answers, what follows it.
 
-    ``bare``: its information response has no name in front. ``payload_on_next_line``: payload in it may stand behind
-    a line end.
+    ``bare``: its information response has no name in front. ``payload_line``: payload in it stands behind a line end.
     """
 
     name: str
@@ -190,7 +191,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     set_answer: bool = True
     answer_names: list[str] = []
     bare: bool = False
-    payload_on_next_line: bool = False
+    payload_line: Literal["same", "next", "either"] = "same"
     test_answer: list[str] = []
     late: list[LateSpec] = []
     payload: PayloadSpec | None = None
@@ -209,8 +210,8 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
 
     ``ok``: whether its own OK line follows it. ``reboot``: the module restarted. ``ends_stream``: the parameters
     of the line that ends transparent mode. ``encoding``: the state that says how its payload is written.
-    ``cached``: states in which it announces payload without carrying it. ``payload_on_next_line``: it may carry it
-    behind a line end. ``raw_after_ok``: raw bytes follow its OK. ``line`` is its whole line, with parameters in
+    ``cached``: states in which it announces payload without carrying it. ``payload_line``: it carries
+    it behind a line end. ``raw_after_ok``: raw bytes follow its OK. ``line`` is its whole line, with parameters in
     braces (``{rest~}``: to the end of the line), if it does not have the shape ``+NAME: …``. ``comma``: its shape is
     ``+NAME,…:payload``, and the payload ends where its length says, line end or not.
     """
@@ -225,7 +226,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     ends_stream: dict[str, str] = {}
     encoding: str = ""
     cached: dict[str, list[int]] = {}
-    payload_on_next_line: bool = False
+    payload_line: Literal["same", "next", "either"] = "same"
     line: str = ""
     comma: bool = False
     raw_after_ok: RawSpec | None = None
@@ -299,6 +300,7 @@ def fixed(where: dict[str, str | int], params: dict[str, Any]) -> bool:
     return all(str(params.get(name)) in str(value).split("|") for name, value in where.items())
 
 
+_WORDS = re.compile(r"(?:[^\s\"]|\"[^\"]*\")+|\S+")
 _WORD = re.compile(r"([a-z][a-z0-9_]*)(?:=\"([^\"]+)\"|:([a-z][a-z0-9_]*))?([?*~]?)\Z")
 
 
@@ -314,7 +316,7 @@ class Word(msgspec.Struct, frozen=True):
 def parse_syntax(syntax: str) -> list[Word]:
     """Parse a syntax. Raises ValueError with the offending word."""
     words = []
-    for text in syntax.split():
+    for text in _WORDS.findall(syntax):
         match = _WORD.match(text)
         if not match:
             raise ValueError(f"cannot read {text!r} in the syntax {syntax!r}")

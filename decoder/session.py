@@ -63,7 +63,7 @@ class Session:
                 self._pass_time(time_ns)
         wire.append(time_ns, data)
         self._pump(wire)
-        if len(wire) and isinstance(chunk, WholeChunk):
+        if len(wire) and isinstance(chunk, WholeChunk) and not self._transparent.active:
             self._complete(wire)
         return self._drain()
 

@@ -63,14 +63,20 @@ class Parsed(NamedTuple):
 class Open:
     """A command that is not finished: its record, what the catalog says of it, the late URCs it waits for."""
 
-    __slots__ = ("bound", "command", "deadline_ns", "late", "payload", "record", "satisfied")
+    __slots__ = ("announced", "bound", "command", "deadline_ns", "late", "payload", "record", "satisfied")
 
     def __init__(
-        self, record: Transaction, command: Command | None, states: States, payload: bytes | None = None
+        self,
+        record: Transaction,
+        command: Command | None,
+        states: States,
+        payload: bytes | None = None,
+        announced: object = None,
     ) -> None:
         self.record = record
         self.command = command
         self.payload = payload
+        self.announced = announced if isinstance(announced, int) else 0
         self.late: list[LateSpec] = []
         self.satisfied = False
         self.bound: Params = {}
@@ -200,7 +206,9 @@ class Pairing:
                 record.params = self._consistent(command, text, arguments).params
                 request = self.requests.answer(command.name, record.params, time_ns)
                 record.request = request if request is not None else msgspec.UNSET
-            opens.append(Open(record, command, self._states, payload))
+            syntax = arguments.syntax
+            length = syntax.params[syntax.payload].length if syntax is not None and syntax.payload >= 0 else ""
+            opens.append(Open(record, command, self._states, payload, arguments.params.get(length)))
             timeout_s += command.timeout_s if command else DEFAULT_TIMEOUT_S
         entry = CommandLine(line, time_ns, opens)
         if silent:

@@ -6,7 +6,8 @@ A sample is a recording (.pcapng) or a chunk file (.jsonl); ``samples/golden/NAM
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from capture.chunk import Chunk
 from capture.sources import open_source
 from capture.virtual import MS, Expect, Script, ScriptedMcu, Send, Wait, simulate
 from capture.virtual_module import VirtualModule, run, send_after_prompt, storm, tour_chunks, transparent
+from tests import dialogue
 from tests.helpers import SAMPLES, START, answer, command, records, talk
 
 GOLDEN = SAMPLES / "golden"
@@ -176,49 +178,6 @@ def ica() -> list[Chunk]:
     return talk(*lines)
 
 
-def lwm2m() -> list[Chunk]:
-    """A OneNET session of the OneMO LwM2M manual, chapter 5.1: bootstrap, log-in, notify, read, write, execute, log-out."""
-    lines: list[tuple[str, bytes] | tuple[str, bytes, int]] = [
-        command("AT"), answer("OK"), command("AT+CEREG?"), answer("+CEREG: 0,1", "OK"), command("AT+CSQ"), answer("+CSQ: 23,99", "OK"),
-        command('AT+MIPLCREATEEX="nbiotbt.heclouds.com:5683",1,"cmiot"'), answer("+MIPLCREATEEX: 0", "OK"), command('AT+MIPLADDOBJ=0,3200,1,"1",0,1'), answer("OK"),
-        command('AT+MIPLDISCOVERRSP=0,3200,1,14,"5500;5501;5750"'), answer("OK"), command("AT+MIPLOPEN=0,3000,30"), answer("OK"), ("module", b"\r\n+MIPLEVENT: 0,2\r\n", 900),
-        ("module", b"\r\n+MIPLEVENT: 0,6\r\n", 700), answer("+MIPLOBSERVE: 0,39121,1,3200,0,-1"), answer("+MIPLDISCOVER: 0,39122,3200"), answer("+MIPLEAD: 0,39123,3,0,-1,0"),
-        command("AT+MIPLOPEN?"), answer("OK"), answer("+MIPLEVENT: 0,6"), command("AT+MIPLDEVINFO?"), answer('+MIPLDEVINFO: "183.230.40.149:5684",1,,"abcd1234"', "OK"),
-    ]  # fmt: skip
-    for number in range(12):
-        lines += [
-            command(f'AT+MIPLNOTIFY=0,0,3200,0,5750,1,4,"ab{number:02d}",0,0,{147 + number}'),
-            answer("OK"),
-            ("module", f"\r\n+MIPLEVENT: 0,26,{147 + number}\r\n".encode(), 400),
-        ]
-    lines += [
-        answer("+MIPLREAD: 0,18172,3200,0,-1"), command('AT+MIPLREADRSP=0,18172,1,3200,0,5500,5,1,"0",2,1'), answer("OK"), command('AT+MIPLREADRSP=0,18172,1,3200,0,5501,3,3,"-12",1,2'), answer("OK"),
-        command('AT+MIPLREADRSP=0,18172,1,3200,0,5750,1,4,"test",0,0'), answer("OK"), answer("+MIPLWRITE: 0,18173,3200,0,5750,1,4,test,0"), command("AT+MIPLWRITERSP=0,18173,2"), answer("OK"),
-        answer("+MIPLNSMI: 0,1,125"), answer('+MIPLEXECUTE: 0,18174,3200,0,5750,4,"test"'), command("AT+MIPLEXECUTERSP=0,18174,2"), answer("OK"), answer("+MIPLWRITE: 0,8173,3200,0,5501,3,4,1860,1,0"),
-        answer('+MIPLPARAMETER: 0,18175,3200,0,5750,38,"pmin=18;pmax=90;lt=0.0;gt=60.0;stp=2.0"'), command("AT+MIPLPARAMETERRSP=0,18175,1"), answer("OK"),
-        command('AT+MIPLNOTIFY=0,0,3200,0,5505,2,10,"E309C82FE6",0,0x400,278'), answer("OK"), answer("+MIPLEVENT: 0,26,278"), command("AT+MIPLUPDATE=0,0,0"), answer("OK"), answer("+MIPLEVENT: 0,11"),
-        command("AT+MIPLQMGR=0"), answer("+MIPLQMGR: 0, QUEUES=3, DROPPED=0, BUFFERS=12", "OK"), command("AT+MIPLMGR=0"), answer("+CIS ERROR: 602"), command("AT+MIPLCLOSE=0"), answer("OK"), answer("+MIPLEVENT: 0,15"),
-        command("AT+MIPLDELETE=0"), answer("OK"),
-    ]  # fmt: skip
-    return talk(*lines)
-
-
-def bare(text: str) -> tuple[str, bytes]:
-    return ("module", text.encode())
-
-
-def c1100() -> list[Chunk]:
-    """The flows of the C1100 guide, 3.1, 3.3 and 3.8, with numeric results."""
-    return talk(
-        command("ATV0"),bare("0\r"),command("AT+CPIN?"),bare("+CPIN: READY\r\n0\r"),command("AT+CSQ"),bare("+CSQ: 22,99\r\n0\r"),command("AT+CEREG=1"),bare("0\r"),command("AT+COPS?"),bare('+COPS: 0,2,"46000",0\r\n0\r'),
- command('AT+LSIPPROFILE=1,"CMNET"'),bare("0\r"),command("AT+LSIPCALL=1"),bare("+LSIPCALL:1, 10.32.226.112\r+LSIP:OK\r0\r"),command("AT+LSIPCALL?"),bare("+LSIPCALL: 1, 10.32.226.112\r\n0\r"),
- command('AT+LSIPOPEN=1,5000,"223.47.251.33",60000,0'),bare("+LSIPOPEN=1,1\r+LSIP:OK\r0\r"),command("AT+LSIPOPEN?"),bare("+LSIPOPEN:2,3,4\r\n0\r"),command("AT+LSIPHEX=1"),bare("0\r"),
- command('AT+LSIPSEND=1,"313233"'),bare("+LSIPSEND:1,1497\r\n0\r"),command("AT+LSIPPUSH=1"),bare("+LSIP:OK \r0\r"),bare("+LSIPRTCP=1,3,313233\r"),command("AT+LSIPCLOSE?"),bare("+LSIPCLOSE:1\r\n0\r"),
- command("AT+LSIPHEX=0"),bare("0\r"),command("AT+LSIPTPS=1,1,5000,600"),bare(">"),("mcu",b"data\r\nOK+++",30),bare("\r+LSIP:OK\r0\r"),bare("+LSIPRTCP=1,4,abcd\r"),
- command("AT+LSIPCLOSE =1"),bare("+LSIPCLOSE:1,3,3,0\r+LSIP:OK\r0\r"),command("AT+LSIPCALL=0"),bare("+LSIPCALL:0\r+LSIP:OK\r0\r"),bare("^DATADISCONN\r\n"),bare("^ENTERPSMMODE\r\n"),bare("^EXITPSMMODE\r\n"),command("AT+X"),bare("4\r"),
-    )  # fmt: skip
-
-
 RECORDINGS = {
     "tour": lambda: tour_chunks(START),
     "meter": lambda: scripted(polling()),
@@ -231,9 +190,14 @@ CHUNK_FILES = {
     "pasted": pasted,
     "m5310a": m5310a,
     "ica": ica,
-    "lwm2m": lwm2m,
-    "c1100": c1100,
 }
+"""Sessions in Python; those in the notation of dialogue.py are files in tests/sessions."""
+
+
+def sessions() -> dict[str, Callable[[], list[Chunk]]]:
+    """Find the sessions that are written down in tests/sessions."""
+    texts = {path.stem: path.read_text("utf-8") for path in sorted(dialogue.SESSIONS.glob("*.txt"))}
+    return {name: partial(dialogue.chunks, text) for name, text in texts.items()}
 
 
 def golden_lines(path: Path) -> Iterator[bytes]:
@@ -251,7 +215,7 @@ def write(chunks: Iterable[Chunk], path: Path) -> None:
 
 def main() -> None:
     GOLDEN.mkdir(parents=True, exist_ok=True)
-    for suffix, makers in ((".pcapng", RECORDINGS), (".jsonl", CHUNK_FILES)):
+    for suffix, makers in ((".pcapng", RECORDINGS), (".jsonl", {**CHUNK_FILES, **sessions()})):
         for name, make in makers.items():
             path = SAMPLES / (name + suffix)
             write(make(), path)

@@ -51,6 +51,35 @@ def test_mistakes_are_told_with_file_and_line(text: str, line: int, says: str) -
     assert "\n" not in message
 
 
+OWN = (
+    HEAD.replace('"mine"', '"acme"')
+    + """[param]
+x = { type = "int" }
+[[command]]
+name = "ACMEX"
+section = "1"
+en = "x"
+set = ["x"]
+"""
+)
+
+
+def test_files_in_the_configuration_folder_are_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "atshark" / "dialects"
+    folder.mkdir(parents=True)
+    (folder / "acme.toml").write_text(OWN)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert run("dialects").stdout.startswith(b"acme ")
+    chunks = tmp_path / "one.jsonl"
+    chunks.write_text('{"time_ns": 1, "side": "mcu", "hex": "41542b41434d45583d370d"}\n')
+    done = run("decode", chunks, "--format", "jsonl")
+    assert json.loads(done.stdout.splitlines()[0])["params"] == {"x": 7}
+    (folder / "broken.toml").write_text("oops\n")
+    done = run("decode", chunks)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"broken.toml:1:" in done.stderr
+
+
 def test_the_command_line_says_it_too(tmp_path: Path) -> None:
     bad = tmp_path / "bad.toml"
     bad.write_text(HEAD + "oops\n")

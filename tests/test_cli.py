@@ -156,10 +156,12 @@ def test_dialects_lists_what_there_is() -> None:
     assert [line.split()[0] for line in text.splitlines()] == [
         "3gpp",
         "c1100",
+        "espressif",
         "ica",
         "m5310a-mqtt",
         "onemo-lwm2m",
         "onemo-tcpip",
+        "quectel",
     ]
 
 

@@ -60,7 +60,7 @@ EXAMPLES: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {
     "4.2": (["> AT+MIPLNMI=0,1,1", "< OK"], [t("MIPLNMI", "set", {"ref": 0, "nnmi": 1, "nsmi": 1})]),
     "4.4": (
         ["> AT+MIPLQMGR=0", "< +MIPLQMGR: 0, QUEUES=3, DROPPED=0, BUFFERS=12", "< OK"],
-        [t("MIPLQMGR", "set", {"ref": 0}, [{"ref": 0, "queues": "QUEUES=3", "dropped": "DROPPED=0", "buffers": "BUFFERS=12"}])],
+        [t("MIPLQMGR", "set", {"ref": 0}, [{"ref": 0, "queues": 3, "dropped": 0, "buffers": 12}])],
     ),
     "4.5": (["> AT+MIPLUPDATESET=0,1", "< OK"], [t("MIPLUPDATESET", "set", {"ref": 0, "enable": 1})]),
     "4.6": (

@@ -107,7 +107,7 @@ def from_python(found: list[dict[str, Any]]) -> list[Any]:
             target.extend(group)
     lines = []
     for group in merged:
-        result = group[-1]["result"]
+        result = group[-1]["result"] or {"code": "unanswered", "error": None}
         error = result["error"] or {}
         answered = result["code"] not in ("timeout", "unanswered")
         code = None if error.get("code") is None else str(error["code"])

@@ -35,7 +35,7 @@ def command(name: str | None, command_name: str | None) -> int:
 
 
 def _list() -> Iterator[str]:
-    for name in catalog.names():
+    for name in [*catalog.own_files(), *catalog.names()]:
         dialect = catalog.load([name]).dialects[0]
         spec = dialect.file.dialect
         yield f"{name:14} {len(dialect.commands):3} commands, {len(dialect.urcs):2} URCs  {spec.title} [{spec.source}]"

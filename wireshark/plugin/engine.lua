@@ -156,7 +156,7 @@ function engine.parse_command_line(body)
     if c == ";" or c == " " or c == "\t" then
       i = i + 1
     else
-      local prefix, name, stop = body:match("^([%+%^%$%%%*#!])([A-Za-z][%w_%-%./]*)[ \t]*()", i)
+      local prefix, name, stop = body:match("^([%+%^%$%%%*#!])[ \t]*([A-Za-z][%w_%-%./]*)[ \t]*()", i)
       local done = false
       if prefix then
         local shown = (prefix == "+" and "" or prefix) .. name:upper()
@@ -168,7 +168,7 @@ function engine.parse_command_line(body)
         elseif one == "?" then
           commands[#commands + 1] = { shown, "read", "" }
           i = stop + 1
-        elseif one == "=" then
+        elseif one == "=" or one == ":" then
           local last = until_semicolon(body, stop + 1)
           commands[#commands + 1] = { shown, "set", body:sub(stop + 1, last) }
           i = last + 1
@@ -323,6 +323,7 @@ local quantities = {
   end },
   time = { "_iso", function(value)
     local bare = value:gsub('^"', ""):gsub('"$', "")
+    bare = bare:gsub("^20(%d%d/%d%d/)", "%1")
     local yy, mo, dd, hh, mi, ss, rest = bare:match("^(%d%d)/(%d%d)/(%d%d),(%d%d):(%d%d):(%d%d)(.*)$")
     if not yy then return nil end
     local sign, quarters = rest:match("^([%+%-])(%d%d?)$")
@@ -387,7 +388,9 @@ local function read_syntax(syntax, arguments)
         if not (param.m or i > 1) then out.fit = out.fit + 1 end
       else
         local kind = param.by and param.cases[out.by_name[param.by] or ""] or param.t
-        local value = converters[kind](text)
+        local shown = text
+        if param.pre and text:sub(1, #param.pre) == param.pre then shown = text:sub(#param.pre + 1) end
+        local value = converters[kind](shown)
         if value == nil then
           value, kind = unquote(text), "string"
           out.fit = out.fit + 2
@@ -421,17 +424,22 @@ end
 local function slice_payload(text, syntax)
   -- Split text with the payload cut out by its announced length; nil if nothing fits. See the Python twin.
   local head, position = {}, 1
-  for _ = 1, syntax.counted - 1 do
+  for _ = 1, (syntax.counted or syntax.payload) - 1 do
     local comma = text:find(",", position, true)
     if not comma then return nil end
     head[#head + 1] = strip(text:sub(position, comma - 1))
     position = comma + 1
   end
   while text:sub(position, position) == " " do position = position + 1 end
+  if not syntax.counted then
+    head[#head + 1] = unquote(strip(text:sub(position)))
+    return head
+  end
   local announced = 0
   for i, param in ipairs(syntax) do
     if param.n == syntax[syntax.counted].l then
-      announced = head[i] and head[i]:match("^%d+$") and tonumber(head[i]) or 0
+      if head[i] and head[i] ~= "" and not head[i]:match("^%d+$") then return nil end
+      announced = tonumber(head[i] or "") or 0
     end
   end
   if announced > #text then announced = 0 end
@@ -935,7 +943,8 @@ function Session:answer(line, given, name)
   local rest = ""
   if not given then
     local text = engine.to_text(line)
-    local prefix, bare, behind = text:match("^([%+%^%$%%%*#!])([A-Za-z][%w_%-%./]*)[ \t]*[:=,][ \t]*(.*)$")
+    local prefix, bare, behind = text:match("^([%+%^%$%%%*#!])([A-Za-z][%w_%-%./]*)[ \t]*[:=][ \t]*(.*)$")
+    if not prefix then prefix, bare, behind = text:match("^(%+)([A-Za-z][%w_%-%./]*)[ \t]*,[ \t]*(.*)$") end
     if not prefix then return self:free_text(text) end
     name, rest = (prefix == "+" and "" or prefix) .. bare, behind
   end
@@ -1151,7 +1160,7 @@ end
 function Session:connect(text, time_ns, frame)
   for _, entry in ipairs(self.pending) do
     local command = entry.opens[#entry.opens].command
-    if not command or (command.stream and not command.late) then
+    if not command or (command.stream and #entry.opens[#entry.opens].late == 0) then
       return self:result("CONNECT", nil, nil, time_ns)
     end
   end
@@ -1217,11 +1226,14 @@ local function inline_head(inline, bytes, start)
     elseif not value then
       value, stop = bytes:match('^([^,"\r\n]*),()', position)
     end
-    if not value and inline.next_line and i == inline.syntax.payload - 1 then
+    local last = i == inline.syntax.payload - 1
+    if last and inline.behind == "next" then value, stop = nil, nil end
+    if not value and last and inline.behind then
       value, stop = bytes:match('^([^,"\r\n]*)\r\n()', position)
-      if stop then stop = bytes:match("^\r\n()", stop) or stop end
+      if stop and inline.behind == "either" then stop = bytes:match("^\r\n()", stop) or stop end
     end
     if not value then return nil end
+    if inline.syntax[i].t == "ip" and not value:match('^"?%x*[.:][%x.:]*"?$') then return nil end
     local words = inline.syntax[i].w
     if words then
       local bare, found = strip(value):gsub('"', ""), false
@@ -1237,10 +1249,12 @@ local function inline_head(inline, bytes, start)
 end
 
 function Session:counting(inline)
-  -- The syntaxes of a URC that carry no payload.
-  local urc, result = self.catalog.urcs[inline.name], {}
-  for _, syntax in ipairs(urc and urc.syntax or {}) do
-    if not syntax.payload then result[#result + 1] = syntax end
+  -- The syntaxes of a line that carry no payload.
+  local urc, command, result = self.catalog.urcs[inline.name], self.catalog.commands[inline.name], {}
+  for _, list in ipairs({ urc and urc.syntax or {}, command and command.answer or {} }) do
+    for _, syntax in ipairs(list) do
+      if not syntax.payload then result[#result + 1] = syntax end
+    end
   end
   return result
 end
@@ -1268,6 +1282,7 @@ function Session:inline_line(bytes, start)
         if value and in_list(values, value) then cached = true end
       end
       if digits and digits:match("^%d+$") and #digits <= 8 then
+        if inline.behind == "next" and tonumber(digits) == 0 then cached = true end
         local body = not cached and self:inline_body(inline, bytes, at, tonumber(digits))
         if not body then
           local text = strip(bytes:match("^%+[%w_%-%./]*[ \t]*[:=,]([^\r\n]*)", start) or "")
