@@ -29,10 +29,11 @@ bench: $(VENV)/.dev tshark
 samples golden: $(VENV)/.dev
 	$(BIN)/python -m tests.make_samples
 
-# Write what is generated: the Lua dissector from the dialect files, the JSON Schema from the record types.
+# Write what is generated: the Lua dissector from the dialect files, the JSON Schema from the record types, the coverage table.
 plugin: $(VENV)/.dev
 	$(BIN)/python -m wireshark.lua_catalog
 	$(BIN)/python -m atshark.schema
+	$(BIN)/python -m tests.coverage_table
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); $(APT) update && $(APT) install -y python3-venv && $(PYTHON) -m venv $(VENV); }

@@ -91,8 +91,11 @@ class Syntax:
         self.counted = next((i for i, param in enumerate(params) if param.length), -1)
         self.payload = next((i for i, param in enumerate(params) if param.type == "payload"), -1)
 
-    def read(self, arguments: list[str]) -> Arguments:
-        """Type ``arguments`` by this syntax; each thing that does not fit adds to ``fit``."""
+    def read(self, arguments: list[str], *, sliced: bool = False) -> Arguments:
+        """Type ``arguments`` by this syntax; each thing that does not fit adds to ``fit``.
+
+        ``sliced``: the counted one has been cut out, and what looks like quotes in it is part of it.
+        """
         count = len(arguments)
         fit = 0
         if count > self.maximum:
@@ -120,6 +123,8 @@ class Syntax:
                 continue
             value: Any
             convert = param.cases.get(str(params.get(param.by)), param.convert) if param.by else param.convert
+            if sliced and param.length and convert is unquote:
+                convert = str
             try:
                 value = convert(text)
             except ValueError:
@@ -166,7 +171,7 @@ def best(syntaxes: list[Syntax], text: str) -> Arguments:
     found: Arguments | None = None
     for syntax in syntaxes:
         counted = slice_counted(text, syntax) if syntax.counted >= 0 > syntax.payload else None
-        candidate = syntax.read(arguments if counted is None else counted)
+        candidate = syntax.read(arguments) if counted is None else syntax.read(counted, sliced=True)
         if candidate.fit == 0:
             return candidate
         if found is None or candidate.fit < found.fit:
@@ -202,7 +207,7 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
     length_name = syntax.params[syntax.counted].length
     length_index = next(i for i, param in enumerate(syntax.params) if param.name == length_name)
     digits = head[length_index]
-    if digits and not (digits.isascii() and digits.isdigit()):
+    if digits and not (digits.isascii() and digits.isdigit() and len(digits) < 10):
         return None
     announced = int(digits or 0)
     if announced > len(text):

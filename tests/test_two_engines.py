@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -26,6 +27,7 @@ FIELDS = [
     "atshark.answers", "atshark.group", "atshark.group_start",
 ]  # fmt: skip
 Row = dict[str, list[str]]
+_FRACTION = re.compile(r"((?:.*=)?-?\d+)(\.\d+)", re.DOTALL)
 
 
 def packets(exported: Path, *more: str) -> list[Row]:
@@ -33,7 +35,8 @@ def packets(exported: Path, *more: str) -> list[Row]:
         exported, "-T", "json", "-J", "atshark frame", *(part for name in FIELDS for part in ("-e", name)), *more
     )
     return [
-        {key: list(map(str, value)) for key, value in entry["_source"]["layers"].items()} for entry in json.loads(text)
+        {key: [canonical(str(one)) for one in values] for key, values in entry["_source"]["layers"].items()}
+        for entry in json.loads(text)
     ]
 
 
@@ -45,11 +48,15 @@ def shown(params: dict[str, Any]) -> list[str]:
     return out
 
 
-def plain(value: object) -> object:
-    """Write a value the way the dissector does: booleans in lower case, numbers without a needless fraction."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def plain(value: object) -> str:
+    """Write a value the way the dissector does: booleans in lower case."""
+    return canonical(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def canonical(text: str) -> str:
+    """Drop the needless zeros of a fraction: the dissector shows the text of the wire, 21.50, and Python 21.5."""
+    match = _FRACTION.fullmatch(text)
+    return text if match is None else match[1] + match[2].rstrip("0").rstrip(".")
 
 
 def one(row: Row, key: str) -> str | None:

@@ -346,7 +346,7 @@ local function name_bits(bits, value)
   return #names > 0 and table.concat(names, ", ") or "none"
 end
 
-local function read_syntax(syntax, arguments)
+local function read_syntax(syntax, arguments, sliced)
   local count, fit = #arguments, 0
   local last = #syntax
   if count > syntax.max then
@@ -390,7 +390,8 @@ local function read_syntax(syntax, arguments)
         local kind = param.by and param.cases[out.by_name[param.by] or ""] or param.t
         local shown = text
         if param.pre and text:sub(1, #param.pre) == param.pre then shown = text:sub(#param.pre + 1) end
-        local value = converters[kind](shown)
+        local value
+        if sliced and param.l and kind == "string" then value = shown else value = converters[kind](shown) end
         if value == nil then
           value, kind = unquote(text), "string"
           out.fit = out.fit + 2
@@ -438,7 +439,7 @@ local function slice_payload(text, syntax)
   local announced = 0
   for i, param in ipairs(syntax) do
     if param.n == syntax[syntax.counted].l then
-      if head[i] and head[i] ~= "" and not head[i]:match("^%d+$") then return nil end
+      if head[i] and head[i] ~= "" and (not head[i]:match("^%d+$") or #head[i] >= 10) then return nil end
       announced = tonumber(head[i] or "") or 0
     end
   end
@@ -481,7 +482,7 @@ local function best(syntaxes, text)
   local found
   for _, syntax in ipairs(syntaxes) do
     local counted = syntax.counted and not syntax.payload and slice_payload(text, syntax)
-    local candidate = read_syntax(syntax, counted or arguments)
+    local candidate = read_syntax(syntax, counted or arguments, counted)
     if candidate.fit == 0 then return candidate end
     if not found or candidate.fit < found.fit then found = candidate end
   end
