@@ -35,21 +35,24 @@ class Line(NamedTuple):
 
 
 class Groups:
-    """The groups of a session that are not complete. Finished ones are appended to ``out``."""
+    """The groups of a session that are not complete. Finished ones are appended to ``out``.
+
+    ``rules`` has the names of the lines that may belong to a group: others need not be shown.
+    """
 
     def __init__(self, catalog: Catalog, out: list[Event]) -> None:
         self._out = out
-        self._rules: dict[str, list[tuple[str, GroupSpec]]] = {}
+        self.rules: dict[str, list[tuple[str, GroupSpec]]] = {}
         for dialect, spec in catalog.groups:
             for name in dict.fromkeys(line.line for line in (*spec.start, *spec.more, *spec.end)):
-                self._rules.setdefault(name, []).append((dialect, spec))
+                self.rules.setdefault(name, []).append((dialect, spec))
         self._open: dict[tuple[str, ...], Group] = {}
         self._deadlines: dict[tuple[str, ...], int] = {}
         self.wake_ns = NEVER
 
     def see(self, line: Line) -> None:
         """Take notice of a command or URC."""
-        for dialect, spec in self._rules.get(line.name, ()):
+        for dialect, spec in self.rules.get(line.name, ()):
             key = (dialect, spec.name, *(str(line.params.get(name)) for name in spec.key))
             if _is(spec.start, line) and (key not in self._open or not _is(spec.more, line)):
                 self._finish(key, complete=False)

@@ -230,8 +230,9 @@ class McuReader:
         context.message("command", "mcu", span, text=to_text(line), commands=tuple([one.record for one in opens]))
         for waiting in opens:
             record, command = waiting.record, waiting.command
-            labels = record.labels or {}
-            context.groups.see(Line(record.name, "mcu", record.params, labels, record.raw, record.time_ns))
+            if record.name in context.groups.rules:
+                labels = record.labels or {}
+                context.groups.see(Line(record.name, "mcu", record.params, labels, record.raw, record.time_ns))
             if command is None:
                 continue
             if waiting.payload is not None:

@@ -174,7 +174,7 @@ class ModuleReader:
         if arguments.fit >= UNFIT and answer.dialect is not None:
             why = f"{short(line)}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
             context.finding(time_ns, "module", "parameters", "note", why)
-        if kind == "urc" and answer.name is not None:
+        if kind == "urc" and answer.name is not None and answer.name in context.groups.rules:
             context.groups.see(Line(answer.name, "module", params, labels, text, time_ns))
         if data is not None:
             context.out.append(data)

@@ -87,7 +87,7 @@ class Requests:
         return best
 
     def expire(self, now_ns: int) -> None:
-        """Report requests that should have been answered by ``now_ns``, and forget old ones."""
+        """Report requests that should have been answered by ``now_ns``."""
         self.wake_ns = NEVER
         for request in self._waiting:
             if request.answered or request.deadline_ns is None:
@@ -97,8 +97,11 @@ class Requests:
                 self._unanswered(request.information, request.spec)
             else:
                 self.wake_ns = min(self.wake_ns, request.deadline_ns)
+
+    def forget(self, now_ns: int | None) -> None:
+        """Forget what is too old to be answered at ``now_ns``."""
         waiting = self._waiting
-        while waiting and _is_old(waiting[0].information.time_ns, now_ns):
+        while waiting and now_ns is not None and _is_old(waiting[0].information.time_ns, now_ns):
             waiting.popleft()
 
     def clear(self) -> None:

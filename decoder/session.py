@@ -127,7 +127,8 @@ class Session:
         self._mcu.pass_time(now_ns)
         self._transparent.pass_time(now_ns)
         context.pairing.expire(now_ns)
-        context.groups.expire(now_ns)
+        if now_ns >= context.groups.wake_ns:
+            context.groups.expire(now_ns)
 
     def _settle(self, wire: Wire) -> None:
         self._context.loose[wire.side] = False

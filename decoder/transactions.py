@@ -203,6 +203,7 @@ class Pairing:
                 arguments.params, raw, [], [], labels=arguments.labels or msgspec.UNSET,
             )  # fmt: skip
             if command is not None and command.name in self._catalog.answering:
+                self.requests.forget(time_ns)
                 record.params = self._consistent(command, text, arguments).params
                 request = self.requests.answer(command.name, record.params, time_ns)
                 record.request = request if request is not None else msgspec.UNSET
@@ -541,7 +542,8 @@ class Pairing:
             self._expire_late(waiting)
         deadlines = [one.deadline_ns for one in self.pending if one.deadline_ns is not None]
         deadlines += [one.deadline_ns for one in self.late if one.deadline_ns is not None]
-        self.requests.expire(now_ns)
+        if now_ns >= self.requests.wake_ns:
+            self.requests.expire(now_ns)
         self.wake_ns = min([*deadlines, self.requests.wake_ns])
 
     def abandon_all(self) -> None:
