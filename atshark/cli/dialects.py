@@ -70,6 +70,10 @@ def _overview(dialect: Dialect) -> Iterator[str]:
     yield "\nURCs"
     for name, urc in dialect.urcs.items():
         yield f"  {name:16} {urc.spec.section:16} {urc.spec.en} / {urc.spec.zh}"
+    if dialect.file.group:
+        yield "\nlines that belong together"
+    for group in dialect.file.group:
+        yield f"  {group.name:16} {group.section:16} {group.en} / {group.zh}"
     for kind, table in dialect.file.errors.items():
         yield f"\n+{kind.upper()} ERROR codes"
         for code, meaning in table.items():
@@ -91,12 +95,20 @@ def _entry(dialect: Dialect, name: str) -> Iterator[str]:
         for title, syntaxes in ((f"AT+{key}=", command.syntaxes), (f"+{key}: ", command.answer)):
             for syntax in syntaxes:
                 yield f"  {title}{_shape(syntax, shown)}"
-        for late in command.late:
-            yield f"  then, late: {late.urc if late.urc == 'CONNECT' else '+' + late.urc}"
+        for name in dict.fromkeys(late.urc for late in command.late):
+            yield f"  then, late: {name if name == 'CONNECT' else '+' + name}"
     if urc is not None:
         yield f"URC {key}: {urc.spec.en} / {urc.spec.zh} [{dialect.id} {urc.spec.section}]"
         for syntax in urc.syntaxes:
             yield f"  +{key}: {_shape(syntax, shown)}"
+        if urc.spec.line:
+            yield f"  {urc.spec.line}"
+            _shape(urc.line_syntax, shown)
+        if urc.spec.answered is not None:
+            yield f"  answered by AT+{urc.spec.answered.command}"
+    for group in dialect.file.group:
+        if any(line.line == key for line in (*group.start, *group.more, *group.end)):
+            yield f"  part of: {group.en} / {group.zh} [{dialect.id} {group.section}]"
     if shown:
         yield "\nparameters"
     for lines in shown.values():
@@ -117,5 +129,7 @@ def _shape(syntax: Syntax, shown: dict[str, list[str]]) -> str:
             details.append("secret")
         lines = [f"  {param.name:16} {spec.en} / {spec.zh} ({', '.join(details)})"]
         lines += [f"  {'':16}   {value}: {meaning[0]} / {meaning[1]}" for value, meaning in spec.values.items()]
+        lines += [f"  {'':16}   bit {bit}: {meaning[0]} / {meaning[1]}" for bit, meaning in spec.bits.items()]
+        lines += [f"  {'':16}   {kind} if {spec.by} is {value}" for value, kind in spec.cases.items()]
         shown.setdefault(param.name, lines)
     return ",".join(words)
