@@ -95,8 +95,8 @@ def _entry(dialect: Dialect, name: str) -> Iterator[str]:
         for title, syntaxes in ((f"AT+{key}=", command.syntaxes), (f"+{key}: ", command.answer)):
             for syntax in syntaxes:
                 yield f"  {title}{_shape(syntax, shown)}"
-        for name in dict.fromkeys(late.urc for late in command.late):
-            yield f"  then, late: {name if name == 'CONNECT' else '+' + name}"
+        for follows in dict.fromkeys(late.urc for late in command.late):
+            yield f"  then, late: {follows if follows == 'CONNECT' else '+' + follows}"
     if urc is not None:
         yield f"URC {key}: {urc.spec.en} / {urc.spec.zh} [{dialect.id} {urc.spec.section}]"
         for syntax in urc.syntaxes:
