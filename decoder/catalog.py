@@ -245,6 +245,7 @@ class Command:
         "bare",
         "dialect",
         "encoding",
+        "frame",
         "late",
         "name",
         "payload",
@@ -265,6 +266,7 @@ class Command:
         self.answer = dialect.syntaxes(spec.answer, spec.param)
         self.test_answer = dialect.test_syntaxes(spec.test_answer or spec.set, spec.param)
         self.bare = spec.bare
+        self.frame = spec.frame
         self.answer_names = frozenset([spec.name, *spec.answer_names])
         self.answers = frozenset(
             form
@@ -444,6 +446,7 @@ class Inline(NamedTuple):
     syntax: Syntax
     encoding: str
     cached: dict[str, list[int]]
+    carried: dict[str, list[int]]
     counter: int
     exact: bool
     bare: bool
@@ -475,7 +478,8 @@ def inline(
     pattern = rb"[\r\n \0]*+(?P<line>" + title + rb"[ \t]*".join(parts) + rb")"
     counter = next(i for i, param in enumerate(syntax.params) if param.name == syntax.params[syntax.payload].length)
     cached = spec.cached if isinstance(spec, schema.UrcSpec) else {}
-    return Inline(name, re.compile(pattern), syntax, encoding, cached, counter, comma, bare, line == "next")
+    carried = spec.carried if isinstance(spec, schema.UrcSpec) else {}
+    return Inline(name, re.compile(pattern), syntax, encoding, cached, carried, counter, comma, bare, line == "next")
 
 
 def names() -> list[str]:

@@ -6,10 +6,12 @@ import re
 from typing import Any, Literal
 
 from capture.chunk import Side
+from decoder import frames
 from decoder.catalog import Catalog, UrcType
-from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
+from decoder.events import Data, Event, Finding, Frame, Message, MessageKind, Params, Severity
 from decoder.framing import Span, Wire
 from decoder.groups import Groups
+from decoder.schema import FrameSpec, applies
 from decoder.states import States
 from decoder.transactions import Open, Pairing
 from decoder.values import decode_payload, to_text
@@ -74,6 +76,20 @@ class Context:
     ) -> None:
         """Emit a finding."""
         self.out.append(Finding(time_ns, side, rule, severity, text, reference))
+
+    def payload(self, data: Data, spec: FrameSpec | None, params: Params) -> None:
+        """Emit payload, and the frame in it if ``spec`` knows its protocol."""
+        self.out.append(data)
+        if spec is None or not applies(spec.when, params):
+            return
+        frame = frames.decode(spec.protocol, bytes.fromhex(data.data))
+        if frame is None:
+            text = f"{data.announced_by}: the payload is no {spec.protocol} frame"
+            self.finding(data.time_ns, data.side, "frame.malformed", "warning", text)
+            return
+        self.out.append(
+            Frame(data.time_ns, data.side, spec.protocol, data.connect_id, data.announced_by, frame.text, frame.fields)
+        )
 
     def noise(self, side: Side, span: Span, why: str) -> None:
         """Emit bytes that cannot be decoded, as a message and as a finding that shows them."""

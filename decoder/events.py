@@ -104,6 +104,22 @@ class Data(msgspec.Struct, tag_field="kind", tag="data"):
     data: str
 
 
+class Frame(msgspec.Struct, tag_field="kind", tag="frame"):
+    """A frame of the protocol that payload carries. ``text`` says it in one line, ``fields`` in full.
+
+    ``origin`` "observed": its bytes crossed the line, in the payload that ``announced_by`` announced.
+    """
+
+    time_ns: int | None
+    side: Side
+    protocol: str
+    connect_id: int | str | None
+    announced_by: str
+    text: str
+    fields: dict[str, Any]
+    origin: Literal["observed", "inferred"] = "observed"
+
+
 class Group(msgspec.Struct, tag_field="kind", tag="group"):
     """Lines that belong together: a message in parts, a story told by URCs. Its lines have records of their own.
 
@@ -173,5 +189,5 @@ class Message(msgspec.Struct):
     data: Data | None = None
 
 
-Record = Transaction | Urc | Data | Group | Finding | Summary
+Record = Transaction | Urc | Data | Frame | Group | Finding | Summary
 Event = Message | Record

@@ -112,7 +112,12 @@ class InlineReader:
         modes = [self._context.states.get(name, connect_id) for name in inline.cached]
         if any(mode in values for mode, values in zip(modes, inline.cached.values(), strict=True)):
             return False
-        return any(mode is not None for mode in modes) or not self._gives_count(inline, match)
+        if inline.carried:
+            modes = [self._context.states.get(name, connect_id) for name in inline.carried]
+            sure = any(mode in values for mode, values in zip(modes, inline.carried.values(), strict=True))
+        else:
+            sure = any(mode is not None for mode in modes)
+        return sure or not self._gives_count(inline, match)
 
     def _gives_count(self, inline: Inline, match: re.Match[bytes]) -> bool:
         rest = _REST_OF_LINE.match(match.string, match.end())

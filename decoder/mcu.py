@@ -253,7 +253,7 @@ class McuReader:
         looks_hex = number and len(body) == 2 * number and not _NOT_HEX.search(body)
         encoding = context.states.encoding(command.encoding, connect_id) or ("hex" if looks_hex else "raw")
         data = context.decode(span, "mcu", connect_id, record.name, via="command", encoding=encoding, body=body)
-        context.out.append(data)
+        context.payload(data, command.frame, record.params)
         counted = len(body) // 2 if encoding == "hex" else len(body)
         if number not in (0, counted):
             text = f"{record.name}: the command announces {number} bytes but carries {counted}"
@@ -323,7 +323,7 @@ class McuReader:
         connect_id = connection(record.params)
         data = Data(span.last_ns, "mcu", connect_id, record.name, "prompt", "raw", meant, body.hex())
         self._context.message("data", "mcu", span, owner=record, data=data)
-        self._context.out.append(data)
+        self._context.payload(data, payload.open.command.frame if payload.open.command else None, record.params)
         payload.taken += size
         return span.raw
 

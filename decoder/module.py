@@ -177,7 +177,7 @@ class ModuleReader:
         if kind == "urc" and answer.name is not None and answer.name in context.groups.rules:
             context.groups.see(Line(answer.name, "module", params, labels, text, time_ns))
         if data is not None:
-            context.out.append(data)
+            context.payload(data, answer.urc.spec.frame if answer.urc is not None else None, params)
         self.raw.announce(answer, text)
         if answer.urc is not None and (answer.owner is None or answer.late):
             if answer.urc.ok != "never":

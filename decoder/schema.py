@@ -151,6 +151,13 @@ class RawSpec(msgspec.Struct, forbid_unknown_fields=True):
     crc16: str = ""
 
 
+class FrameSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """The protocol that payload carries, by the name of its codec; ``when`` says for which parameters."""
+
+    protocol: str
+    when: dict[str, list[int | str]] = {}
+
+
 class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
     """Transparent mode after ``CONNECT``, or ``after`` "prompt": after the OK and a prompt.
 
@@ -196,6 +203,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     late: list[LateSpec] = []
     payload: PayloadSpec | None = None
     raw_after_ok: RawSpec | None = None
+    frame: FrameSpec | None = None
     stream: StreamSpec | None = None
     sets: list[SetsSpec] = []
     encoding: str = ""
@@ -213,7 +221,8 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     ``cached``: states in which it announces payload without carrying it. ``payload_line``: it carries
     it behind a line end. ``raw_after_ok``: raw bytes follow its OK. ``line`` is its whole line, with parameters in
     braces (``{rest~}``: to the end of the line), if it does not have the shape ``+NAME: …``. ``comma``: its shape is
-    ``+NAME,…:payload``, and the payload ends where its length says, line end or not.
+    ``+NAME,…:payload``, and the payload ends where its length says, line end or not. ``carried``: states in which it
+    surely carries payload (none given: all but ``cached``).
     """
 
     name: str
@@ -226,6 +235,8 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     ends_stream: dict[str, str] = {}
     encoding: str = ""
     cached: dict[str, list[int]] = {}
+    carried: dict[str, list[int]] = {}
+    frame: FrameSpec | None = None
     payload_line: Literal["same", "next", "either"] = "same"
     line: str = ""
     comma: bool = False
@@ -291,6 +302,15 @@ def matches(rules: list[str], own: dict[str, Any], params: dict[str, Any]) -> bo
         if mask and isinstance(value, int):
             value &= mask
         if value is not None and value != params.get(theirs):
+            return False
+    return True
+
+
+def applies(when: dict[str, list[int | str]], params: dict[str, Any]) -> bool:
+    """Tell whether ``params`` are as ``when`` says: one of the values; "*": any, "-": none."""
+    for name, values in when.items():
+        value = params.get(name)
+        if value not in values and ("-" if value is None else "*") not in values:
             return False
     return True
 

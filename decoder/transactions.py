@@ -33,7 +33,7 @@ from decoder.catalog import (
 from decoder.events import Event, Finding, Information, Params, Result, Severity, Transaction, Urc
 from decoder.ranking import Ranking
 from decoder.requests import Requests
-from decoder.schema import AnsweredSpec, BasicSpec, LateSpec, fixed, matches
+from decoder.schema import AnsweredSpec, BasicSpec, LateSpec, applies, fixed, matches
 from decoder.states import States
 from decoder.values import to_text
 
@@ -150,22 +150,14 @@ def goes_transparent(waiting: Open) -> bool:
     stream = command.stream if command is not None else None
     if stream is None or (stream.forms and waiting.record.form not in stream.forms):
         return False
-    return _has(stream.when, waiting.record)
+    return applies(stream.when, waiting.record.params)
 
 
 def _applies(late: LateSpec, record: Transaction, states: States) -> bool:
     given = late.given
     if given is not None and states.get(given.state, record.params.get(given.key)) not in given.values:
         return False
-    return record.form in late.forms and _has(late.when, record)
-
-
-def _has(when: dict[str, list[int | str]], record: Transaction) -> bool:
-    for name, values in when.items():
-        value = record.params.get(name)
-        if value not in values and ("-" if value is None else "*") not in values:
-            return False
-    return True
+    return record.form in late.forms and applies(late.when, record.params)
 
 
 class Pairing:

@@ -7,7 +7,7 @@ from typing import TextIO
 
 import msgspec
 
-from decoder.events import Data, Finding, Group, Record, Summary, Transaction, Urc
+from decoder.events import Data, Finding, Frame, Group, Record, Summary, Transaction, Urc
 
 COLUMNS = (
     "kind", "time_ns", "side", "name", "form", "dialect", "result", "error_code", "error_text", "latency_ns",
@@ -52,6 +52,11 @@ def _cells(record: Record) -> dict[str, object]:
         }  # fmt: skip
     if isinstance(record, Data):
         return {"name": record.announced_by, "form": record.via, "connect_id": record.connect_id, "data": record.data}
+    if isinstance(record, Frame):
+        return {
+            "name": record.protocol, "form": record.origin, "connect_id": record.connect_id,
+            "params": _json(record.fields), "message": record.text,
+        }  # fmt: skip
     if isinstance(record, Group):
         lines = _json([line.raw for line in record.lines])
         return {"name": record.name, "dialect": record.dialect, "raw": lines, "message": record.text}

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from decoder.events import Data, Finding, Group, Information, Record, Summary, Transaction, Urc
+from decoder.events import Data, Finding, Frame, Group, Information, Record, Summary, Transaction, Urc
 from decoder.values import printable
 
 _LONGEST = 120
@@ -60,6 +60,8 @@ def render(record: Record) -> Text:
         return _urc(record)
     if isinstance(record, Data):
         return _data(record)
+    if isinstance(record, Frame):
+        return _frame(record)
     if isinstance(record, Group):
         return _group(record)
     if isinstance(record, Summary):
@@ -122,6 +124,13 @@ def _data(record: Data) -> Text:
     where = "" if record.connect_id is None else f" on connection {record.connect_id}"
     text = _head(record.time_ns, arrow, "bold white")
     return text.append(f"{record.length} bytes{where} ({record.announced_by}, {record.via}): ").append(shown, "white")
+
+
+def _frame(record: Frame) -> Text:
+    text = _head(record.time_ns, "▷" if record.side == "mcu" else "◁", "bold white")
+    where = "" if record.connect_id is None else f" on connection {record.connect_id}"
+    mark = "" if record.origin == "observed" else " (inferred)"
+    return text.append(printable(shorten(f"{record.protocol}{where}: {record.text}")), "white").append(mark, "dim")
 
 
 def _group(record: Group) -> Text:
