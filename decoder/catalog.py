@@ -248,6 +248,7 @@ class Command:
         "frame",
         "late",
         "name",
+        "opens",
         "payload",
         "raw_after_ok",
         "sets",
@@ -267,6 +268,7 @@ class Command:
         self.test_answer = dialect.test_syntaxes(spec.test_answer or spec.set, spec.param)
         self.bare = spec.bare
         self.frame = spec.frame
+        self.opens = spec.opens
         self.answer_names = frozenset([spec.name, *spec.answer_names])
         self.answers = frozenset(
             form

@@ -12,6 +12,7 @@ from decoder.events import Data, Event, Finding, Frame, Message, MessageKind, Pa
 from decoder.framing import Span, Wire
 from decoder.groups import Groups
 from decoder.schema import FrameSpec, applies
+from decoder.sockets import Sockets
 from decoder.states import States
 from decoder.transactions import Open, Pairing
 from decoder.values import decode_payload, to_text
@@ -39,6 +40,7 @@ class Context:
         self.states = States()
         self.pairing = Pairing(catalog, self.states, self.out)
         self.groups = Groups(catalog, self.out)
+        self.sockets = Sockets()
         self.mcu = Wire("mcu")
         self.module = Wire("module")
         self.loose: dict[Side, bool] = {"mcu": False, "module": False}
@@ -81,6 +83,7 @@ class Context:
         """Emit payload, and the frame in it if ``spec`` knows its protocol."""
         self.out.append(data)
         if spec is None or not applies(spec.when, params):
+            self.out.extend(self.sockets.payload(data))
             return
         frame = frames.decode(spec.protocol, bytes.fromhex(data.data))
         if frame is None:

@@ -194,6 +194,7 @@ class ModuleReader:
         context.pairing.requests.clear()
         context.groups.end()
         context.states.clear()
+        context.sockets.clear()
         self._verbose = None
         self._mcu.end("the module restarted")
 
@@ -272,6 +273,8 @@ class ModuleReader:
                 self._verbose = None
         if command is None:
             return
+        if record.form == "set" and command.opens is not None:
+            self._context.sockets.opened(command.opens, record.params)
         if record.form == "set" and command.sets:
             self._context.states.apply(command.sets, record.params, defaults=True)
         if command.stream is not None and goes_transparent(waiting):

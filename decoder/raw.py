@@ -78,7 +78,7 @@ class RawReader:
         self.expected = False
         data = Data(span.last_ns, "module", self._connect_id, self._name, "urc", "raw", size, span.raw.hex())
         self._context.message("data", "module", span, data=data)
-        self._context.out.append(data)
+        self._context.payload(data, None, {})
         if self._crc is not None and size == self._length:
             got = binascii.crc_hqx(span.raw, 0xFFFF)
             if got != self._crc:

@@ -158,6 +158,17 @@ class FrameSpec(msgspec.Struct, forbid_unknown_fields=True):
     when: dict[str, list[int | str]] = {}
 
 
+class OpensSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A command that opens a connection: the parameter ``key`` names it, ``transport`` tells the transport.
+
+    ``udp``: the values of ``transport`` that mean datagrams; all others are streams.
+    """
+
+    transport: str
+    udp: list[int | str]
+    key: str = "connect_id"
+
+
 class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
     """Transparent mode after ``CONNECT``, or ``after`` "prompt": after the OK and a prompt.
 
@@ -204,6 +215,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     payload: PayloadSpec | None = None
     raw_after_ok: RawSpec | None = None
     frame: FrameSpec | None = None
+    opens: OpensSpec | None = None
     stream: StreamSpec | None = None
     sets: list[SetsSpec] = []
     encoding: str = ""

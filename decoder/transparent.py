@@ -191,7 +191,7 @@ class Transparent:
             span.last_ns, wire.side, stream.connect_id, stream.name, "transparent", "raw", size, span.raw.hex()
         )  # fmt: skip
         self._context.message("data", wire.side, span, data=data)
-        self._context.out.append(data)
+        self._context.payload(data, None, {})
 
 
 def _is_answer(run: bytes) -> bool:
