@@ -33,6 +33,7 @@ DEFAULT_DIALECTS = ("onemo-tcpip", "onemo-lwm2m", "m5310a-mqtt", "ica", "c1100",
 DEFAULT_TIMEOUT_S = 10
 UNFIT = 100
 """From here on the ``fit`` of a line says that it has the wrong number of parameters for its syntax."""
+_HEX = re.compile(r"[0-9A-Fa-f]*\Z")
 _ERROR_KINDS = {"CME ERROR": "cme", "CMS ERROR": "cms", "CIS ERROR": "cis"}
 
 
@@ -217,7 +218,8 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
     for size in (announced, 2 * announced):
         end = start + size
         after = end + quoted
-        if size and after <= len(text) and (not quoted or text[end] == '"') and text[after : after + 1] in ("", ","):
+        fits = size and after <= len(text) and (not quoted or text[end] == '"') and text[after : after + 1] in ("", ",")
+        if fits and (size == announced or _HEX.match(text, start, end)):
             tail = split_arguments(text[after + 1 :]) if after < len(text) else []
             return [*head, text[start:end], *tail]
     if quoted:

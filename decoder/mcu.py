@@ -25,6 +25,11 @@ _NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
 _BLANKS = b"\r\n \0"
 
 
+def _is_nearer_as_hex(size: int, announced: int) -> bool:
+    """Tell whether ``size`` digits are rather ``announced`` bytes in hex than as many characters."""
+    return size % 2 == 0 and abs(size // 2 - announced) < abs(size - announced)
+
+
 class _Payload:
     """Payload that a command announced. ``length`` 0: without a length. ``finished``: the module has answered."""
 
@@ -250,7 +255,7 @@ class McuReader:
             return
         number = waiting.announced
         connect_id = connection(record.params)
-        looks_hex = number and len(body) == 2 * number and not _NOT_HEX.search(body)
+        looks_hex = number and _is_nearer_as_hex(len(body), number) and not _NOT_HEX.search(body)
         encoding = context.states.encoding(command.encoding, connect_id) or ("hex" if looks_hex else "raw")
         data = context.decode(span, "mcu", connect_id, record.name, via="command", encoding=encoding, body=body)
         context.payload(data, command.frame, record.params)

@@ -40,6 +40,8 @@ from decoder.values import to_text
 PIPELINE_NS = 300_000_000
 SECOND = 1_000_000_000
 _MAX_PENDING = 64
+_WRONG_TYPE = 2
+"""From here on the ``fit`` of a line says that a value is not of its type; a wrong length alone weighs less."""
 _MAX_LATE = 1024
 _CACHE_SIZE = 4096
 _MAX_INFORMATION = 10_000
@@ -595,16 +597,30 @@ def _parsed(command: Command, text: grammar.CommandText) -> Parsed:
 
 
 def _slice(command: Command, name: str, body: bytes, *, shared: bool) -> Parsed | None:
-    """Read the arguments of a command that carries payload, or return None if its length fits none."""
+    """Read the arguments of a command that carries payload, or return None if none of its syntaxes fits.
+
+    A length that fits comes first; then one that is wrong, if the rest fits; then payload that nothing counts.
+    """
+    text = body.decode("latin-1").strip(" ")
     for syntax in command.syntaxes:
-        if syntax.payload < 0:
-            continue
-        parts = slice_payload(body.decode("latin-1").strip(" "), syntax)
-        if parts is not None:
-            payload = parts[syntax.payload].encode("latin-1")
-            arguments = syntax.read([to_text(part.encode("latin-1")) for part in parts])
-            return Parsed(grammar.CommandText(name, "set", to_text(body)), command, arguments, payload, shared)
+        if syntax.payload >= 0 and syntax.counted >= 0 and (parts := slice_payload(text, syntax)) is not None:
+            return _sliced(command, name, body, syntax, parts, shared=shared)
+    uncounted = [syntax for syntax in command.syntaxes if syntax.payload >= 0 > syntax.counted]
+    if uncounted:
+        arguments = [grammar.unquote(one) for one in grammar.split_arguments(text)]
+        for syntax in command.syntaxes:
+            if syntax.counted >= 0 and len(arguments) > syntax.counted and syntax.read(arguments).fit < _WRONG_TYPE:
+                return _sliced(command, name, body, syntax, arguments, shared=shared)
+    for syntax in uncounted:
+        if (parts := slice_payload(text, syntax)) is not None:
+            return _sliced(command, name, body, syntax, parts, shared=shared)
     return None
+
+
+def _sliced(command: Command, name: str, body: bytes, syntax: Syntax, parts: list[str], *, shared: bool) -> Parsed:
+    payload = parts[syntax.payload].encode("latin-1")
+    arguments = syntax.read([to_text(part.encode("latin-1")) for part in parts], sliced=True)
+    return Parsed(grammar.CommandText(name, "set", to_text(body)), command, arguments, payload, shared)
 
 
 def _has_form(command: Command, form: str) -> bool:

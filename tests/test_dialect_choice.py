@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decoder import catalog
-from decoder.events import Message, Record, Summary
+from decoder.events import Frame, Message, Record, Summary
 from decoder.session import Session
-from tests.helpers import answer, command, records, talk, transactions, urcs
+from tests.helpers import answer, command, records, rules, talk, transactions, urcs
 
 M5310A = 'AT+MQTTPUB="t",1,0,0,5,"hello"'
 ESPRESSIF = 'AT+MQTTPUB=0,"t","hello",1,0'
@@ -96,3 +96,17 @@ def test_a_dialect_that_was_asked_for_is_the_only_one() -> None:
     found = [event for event in events + session.close() if not isinstance(event, Message)]
     assert transactions(found)[0].name == "IMQTTPUB"
     assert summary(found).dialects[0].because == "given"
+
+
+def test_a_wrong_length_does_not_make_it_another_variant() -> None:
+    line = 'AT+MQTTPUB="$dp",0,0,0,22,0300117B2274657374223A2268656C6C6F21227D'
+    found = records(talk(command(line), answer("OK")))
+    (one,) = transactions(found)
+    assert (one.params["message_len"], one.params["message"][:4]) == (22, "0300")
+    assert [frame.fields["json"] for frame in found if isinstance(frame, Frame)] == [{"test": "hello!"}]
+    assert rules(found) == ["send.length"]
+
+
+def test_a_value_longer_than_its_length_takes_no_commas() -> None:
+    (one,) = transactions(records(talk(command("AT+MIPLNOTIFY=0,7982,3303,0,5700,4,4,20.123,0,0"), answer("OK"))))
+    assert (one.params["value"], one.params["index"], one.params["flag"]) == (20.123, 0, 0)

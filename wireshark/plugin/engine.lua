@@ -458,7 +458,7 @@ local function slice_payload(text, syntax)
     local after = body_end + (quoted and 1 or 0)
     local follow = text:sub(after, after)
     if size > 0 and after <= #text + 1 and (not quoted or text:sub(body_end, body_end) == '"')
-      and (follow == "" or follow == ",") then
+      and (follow == "" or follow == ",") and (size == announced or text:sub(start, body_end - 1):match("^%x*$")) then
       return parts(body_end, after <= #text and engine.split_arguments(text:sub(after + 1)) or {})
     end
   end
@@ -645,14 +645,33 @@ local function parsed(name, form, command, text, shared)
 end
 
 local function sliced(command, name, rest, shared)
+  -- A length that fits comes first; then one that is wrong, if the rest fits; then payload that nothing counts.
+  local text = rest:gsub("^ +", ""):gsub(" +$", "")
+  local function made(syntax, parts)
+    for i, part in ipairs(parts) do parts[i] = engine.to_text(part) end
+    return { name, "set", command, read_syntax(syntax, parts, true), true, engine.to_text(rest), shared }
+  end
+  local uncounted = {}
   for _, syntax in ipairs(command.set or {}) do
-    if syntax.payload then
-      local parts = slice_payload((rest:gsub("^ +", ""):gsub(" +$", "")), syntax)
-      if parts then
-        for i, part in ipairs(parts) do parts[i] = engine.to_text(part) end
-        return { name, "set", command, read_syntax(syntax, parts), true, engine.to_text(rest), shared }
+    if syntax.payload and syntax.counted then
+      local parts = slice_payload(text, syntax)
+      if parts then return made(syntax, parts) end
+    elseif syntax.payload then
+      uncounted[#uncounted + 1] = syntax
+    end
+  end
+  if #uncounted > 0 then
+    local arguments = engine.split_arguments(text)
+    for i, one in ipairs(arguments) do arguments[i] = unquote(one) end
+    for _, syntax in ipairs(command.set) do
+      if syntax.counted and #arguments >= syntax.counted and read_syntax(syntax, arguments).fit < 2 then
+        return made(syntax, arguments)
       end
     end
+  end
+  for _, syntax in ipairs(uncounted) do
+    local parts = slice_payload(text, syntax)
+    if parts then return made(syntax, parts) end
   end
   return nil
 end
