@@ -1,8 +1,9 @@
 """Connections: what they carry, put together, and the frames in it.
 
 Strategy: the command that opens a connection says whether it carries datagrams or a stream. A datagram is tried as
-CoAP; a stream is MQTT if the MCU begins it with CONNECT, and is then cut into packets, both ways, however its bytes
-were cut on the line. What is neither stays payload. A stream that breaks the protocol is told once and given up.
+CoAP; the path that a request asked for is remembered by its token, to name the values in the answer. A stream is MQTT
+if the MCU begins it with CONNECT, and is then cut into packets, both ways, however its bytes were cut on the line.
+What is neither stays payload. A stream that breaks the protocol is told once and given up.
 
 Source: RFC 7252; MQTT 3.1.1 and 5.0, 3.1 (CONNECT comes first).
 """
@@ -18,16 +19,19 @@ from decoder.frames.errors import NotThisFormatError
 from decoder.schema import OpensSpec
 
 MAX_CONNECTIONS = 64
+MAX_PATHS = 256
+_RESPONSES = 0x40
 _Key = int | str | None
 
 
 class _Connection:
-    __slots__ = ("level", "protocol", "transport", "waiting")
+    __slots__ = ("level", "paths", "protocol", "transport", "waiting")
 
     def __init__(self, transport: Literal["tcp", "udp"]) -> None:
         self.transport = transport
         self.protocol: Literal["", "mqtt", "unknown"] = ""
         self.level = 4
+        self.paths: dict[bytes, tuple[str, ...]] = {}
         self.waiting: dict[Side, bytes] = {"mcu": b"", "module": b""}
 
 
@@ -55,11 +59,20 @@ class Sockets:
             return []
         raw = bytes.fromhex(data.data)
         if connection.transport == "udp":
-            try:
-                return [_frame(data, "coap", *coap.decode(raw))]
-            except NotThisFormatError:
-                return []
+            return self._datagram(connection, data, raw)
         return self._stream(connection, data, raw)
+
+    def _datagram(self, connection: _Connection, data: Data, raw: bytes) -> list[Frame | Finding]:
+        try:
+            message = coap.parse(raw)
+            path = coap.path_of(message)
+            if 0 < message.code < _RESPONSES:
+                if len(connection.paths) >= MAX_PATHS:
+                    connection.paths.clear()
+                connection.paths[message.token] = path
+            return [_frame(data, "coap", *coap.describe(message, path or connection.paths.get(message.token, ())))]
+        except NotThisFormatError:
+            return []
 
     def _stream(self, connection: _Connection, data: Data, raw: bytes) -> list[Frame | Finding]:
         waiting = connection.waiting[data.side] + raw

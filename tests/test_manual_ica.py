@@ -45,7 +45,7 @@ def data(found: list[Event]) -> list[tuple[str, str, bytes]]:
 PARA = ("para_tag", "para_value", "para_tag2", "para_value2", "para_tag3", "para_value3", "para_tag4", "para_value4")
 
 
-def pairs(*values: str) -> dict[str, Any]:
+def pairs(*values: object) -> dict[str, Any]:
     return dict(zip(PARA, values, strict=False))
 
 
@@ -55,12 +55,12 @@ EXAMPLES: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {
     "4": (["> AT+IMQTTMODE?", "< +IMQTTMODE:1", "< OK"], [t("IMQTTMODE", "read", {}, [{"mode": 1}])]),
     "5.2": (["> AT+IMQTTMODE=1", "< OK"], [t("IMQTTMODE", "set", {"mode": 1})]),
     "5.3": (['> AT+IMQTTAUTH="productKey001", "deviceName001", "deviceSecret123"', "< OK", "< +IMQTTAUTH:OK"], [t("IMQTTAUTH", "set", AUTH, late=[{"result": "OK"}])]),
-    "5.4 one": (['> AT+MQTTPARA="TIMEOUT", 2', "< OK"], [t("IMQTTPARA", "set", pairs("TIMEOUT", "2"))]),
+    "5.4 one": (['> AT+MQTTPARA="TIMEOUT", 2', "< OK"], [t("IMQTTPARA", "set", pairs("TIMEOUT", 2))]),
     "5.4 four": (
         ['> AT+MQTTPARA="TIMEOUT", 2, "CLEAN", 1, "KEEPALIVE", 60, "VERSION", "3.1.1"', "< OK"],
-        [t("IMQTTPARA", "set", pairs("TIMEOUT", "2", "CLEAN", "1", "KEEPALIVE", "60", "VERSION", "3.1.1"))],
+        [t("IMQTTPARA", "set", pairs("TIMEOUT", 2, "CLEAN", 1, "KEEPALIVE", 60, "VERSION", "3.1.1"))],
     ),
-    "5.4 typographic": (["> AT+IMQTTPARA=“TIMEOUT”,2", "< OK"], [t("IMQTTPARA", "set", pairs("TIMEOUT", "2"))]),
+    "5.4 typographic": (["> AT+IMQTTPARA=“TIMEOUT”,2", "< OK"], [t("IMQTTPARA", "set", pairs("TIMEOUT", 2))]),
     "5.5": (["> AT+MQTTCONN", "< OK"], [t("IMQTTCONN", "exec", {})]),
     "5.6": (
         ['> AT+IMQTTPUB="/test_topic_001",1,"hellosim"', "< +IMQTTPUB:24761", "< OK", "< +IMQTTPUB:24761,0"],
@@ -76,8 +76,8 @@ EXAMPLES: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {
     ),
     "5.12": (["> AT+IMQTTSTATE?", "< +IMQTTSTATE:2", "< OK"], [t("IMQTTSTATE", "read", {}, [{"state": 2}])]),
     "5.13": (["> AT+MQTTDISCONN", "< OK"], [t("IMQTTDISCONN", "exec", {})]),
-    "5.14": (['> AT+IMQTTDBGPARA="PINGRSP", 1', "< OK"], [t("IMQTTDBGPARA", "set", pairs("PINGRSP", "1"))]),
-    "6.2": (['> AT+ICOAPARA="TIMEOUT", 2', "< OK"], [t("ICOAPPARA", "set", pairs("TIMEOUT", "2"))]),
+    "5.14": (['> AT+IMQTTDBGPARA="PINGRSP", 1', "< OK"], [t("IMQTTDBGPARA", "set", pairs("PINGRSP", 1))]),
+    "6.2": (['> AT+ICOAPARA="TIMEOUT", 2', "< OK"], [t("ICOAPPARA", "set", pairs("TIMEOUT", 2))]),
     "6.3": (['> AT+ICOAPAUTH="productKey001", "deviceName001", "deviceSecret123"', "< OK", "< +ICOAPAUTH:OK"], [t("ICOAPAUTH", "set", AUTH, late=[{"result": "OK"}])]),
     "6.4": (
         [f'> AT+ICOAPSENDREQ=2, "/livingroom/light", {JSON_TURN}', "< +ICOAPSENDREQ:24761", "< OK", "< +ICOAPSENDREQ:24761, 0"],
@@ -87,7 +87,7 @@ EXAMPLES: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {
         [f'> AT+ICOAPSENDREQN=2, "/livingroom/light", {JSON_TURN}', "< +ICOAPSENDREQN:24761", "< OK"],
         [t("ICOAPSENDREQN", "set", {"method": 2, "path": "/livingroom/light", "message": '{"action":"turnon"}'}, [{"packet_token": 24761}])],
     ),
-    "7.2": (['> AT+IHTTPARA="KEEPALIVE", 1, "TIMEOUT", 6', "< OK"], [t("IHTTPPARA", "set", pairs("KEEPALIVE", "1", "TIMEOUT", "6"))]),
+    "7.2": (['> AT+IHTTPARA="KEEPALIVE", 1, "TIMEOUT", 6', "< OK"], [t("IHTTPPARA", "set", pairs("KEEPALIVE", 1, "TIMEOUT", 6))]),
     "7.3": (['> AT+IHTTPAUTH="productKey001", "deviceName001", "deviceSecret123"', "< OK", "< +IHTTPAUTH:OK"], [t("IHTTPAUTH", "set", AUTH, late=[{"result": "OK"}])]),
     "7.5": (
         [f'> AT+IHTTSENDREQ=2,"/livingroom/light",{JSON_TURN}', "< +IHTTSENDREQ:24761", "< OK"],
@@ -96,7 +96,7 @@ EXAMPLES: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {
     "7.9": (["> AT+IHTTPODISCONN", "< OK"], [t("IHTTPDISCONN", "exec", {})]),
     "8.2": (
         ['> AT+IOTAPARA="DURATION", 86400', "< OK", '> AT+IOTAPARA="DURATION", 86400, "BLOCKSIZE", 512', "< OK"],
-        [t("IOTAPARA", "set", pairs("DURATION", "86400")), t("IOTAPARA", "set", pairs("DURATION", "86400", "BLOCKSIZE", "512"))],
+        [t("IOTAPARA", "set", pairs("DURATION", 86400)), t("IOTAPARA", "set", pairs("DURATION", 86400, "BLOCKSIZE", 512))],
     ),
     "8.3": (['> AT+IOTAVER="hw_1.0.0 fw_1.2.0"', "< OK"], [t("IOTAVER", "set", {"version": "hw_1.0.0 fw_1.2.0"})]),
     "8.5": (

@@ -96,6 +96,25 @@ def test_coap_in_datagrams() -> None:
     assert found[1].fields["payload"] == b"21.5".hex()
 
 
+def test_lwm2m_values_are_named_by_what_was_asked_for() -> None:
+    ask = coap.build(
+        Message(0, 1, 9, b"\x01\x02", (Option(6, b""), Option(11, b"3"), Option(11, b"0"), Option(17, b"\x2d\x16")))
+    )
+    value = coap.build(
+        Message(2, 0x45, 9, b"\x01\x02", (Option(6, b"\x05"), Option(12, b"\x2d\x16")), bytes.fromhex("C1094E"))
+    )
+    notify = coap.build(
+        Message(1, 0x45, 10, b"\x01\x02", (Option(6, b"\x06"), Option(12, b"\x2d\x16")), bytes.fromhex("C1094D"))
+    )
+    found = frames(records(talk(*opened("UDP"), *received(ask, "rudp"), *prompted(value), *prompted(notify))))
+    assert [one.text.split(", ")[-1] for one in found] == [
+        "id 9",
+        "3/0/9 Battery Level = 78 %",
+        "3/0/9 Battery Level = 77 %",
+    ]
+    assert found[1].fields["values"][0]["value"] == 78
+
+
 def test_what_is_no_protocol_stays_payload() -> None:
     found = records(talk(*opened(), *prompted(b"hello"), *received(b"world"), *prompted(CONNECT)))
     assert frames(found) == []

@@ -24,6 +24,7 @@ from construct import (
     this,
 )
 
+from decoder.frames import tlv
 from decoder.frames.errors import NotThisFormatError
 from decoder.values import to_text
 
@@ -33,6 +34,8 @@ OPTIONS: dict[int, tuple[str, str]] = {int(number): (name, kind) for number, (na
 CONTENT_FORMATS: dict[int, str] = {int(number): name for number, name in _TABLES["content_formats"].items()}
 TYPES = ("CON", "NON", "ACK", "RST")
 _MARKER = 0xFF
+_URI_PATH = 11
+_TLV = (1542, 11542)
 _MAX_OPTIONS = 128
 
 
@@ -154,9 +157,23 @@ def build(message: Message) -> bytes:
     return made
 
 
+def path_of(message: Message) -> tuple[str, ...]:
+    """Return the segments of the path that a request names."""
+    return tuple(to_text(option.value) for option in message.options if option.number == _URI_PATH)
+
+
 def decode(data: bytes) -> tuple[str, dict[str, Any]]:
-    """Decode a datagram for people: codes, options and content formats by name. Raises :class:`NotThisFormatError`."""
+    """Decode a datagram for people. Raises :class:`NotThisFormatError`."""
     message = parse(data)
+    return describe(message, path_of(message))
+
+
+def describe(message: Message, asked: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    """Tell people what a message is: codes, options and content formats by name, LwM2M values by their type.
+
+    ``asked`` is the path of the request that it is or answers; values are named by it. Raises
+    :class:`NotThisFormatError` if its code is none.
+    """
     if message.code not in CODES:
         raise NotThisFormatError("no CoAP code")
     number = f"{message.code >> 5}.{message.code & 31:02}"
@@ -170,7 +187,7 @@ def decode(data: bytes) -> tuple[str, dict[str, Any]]:
             {"number": option.number, "name": name or None, "value": _value(option.value, kind)}
             for option, name, kind in options
         ]
-    path = "/" + "/".join(to_text(option.value) for option, name, _ in options if name == "Uri-Path")
+    path = "/" + "/".join(path_of(message))
     query = [to_text(option.value) for option, name, _ in options if name == "Uri-Query"]
     located = [to_text(option.value) for option, name, _ in options if name == "Location-Path"]
     formats = [int.from_bytes(option.value, "big") for option, name, _ in options if name == "Content-Format"]
@@ -194,6 +211,15 @@ def decode(data: bytes) -> tuple[str, dict[str, Any]]:
     more.append(f"id {message.message_id}")
     if message.payload:
         more.append(f"{len(message.payload)} bytes")
+    if message.payload and formats and formats[0] in _TLV:
+        numbers = tuple(int(segment) for segment in asked if segment.isascii() and segment.isdigit())
+        try:
+            text, values = tlv.decode(message.payload, numbers)
+        except NotThisFormatError:
+            more.append("no TLV")
+        else:
+            fields |= values
+            more.append(text)
     return ", ".join([" ".join(head), *more]), fields
 
 
