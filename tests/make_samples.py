@@ -17,6 +17,8 @@ from capture.chunk import Chunk
 from capture.sources import open_source
 from capture.virtual import MS, Expect, Script, ScriptedMcu, Send, Wait, simulate
 from capture.virtual_module import VirtualModule, run, send_after_prompt, storm, tour_chunks, transparent
+from decoder.frames import coap, mqtt
+from decoder.frames.coap import Message, Option
 from tests import dialogue
 from tests.helpers import SAMPLES, START, answer, command, records, talk
 
@@ -178,11 +180,93 @@ def ica() -> list[Chunk]:
     return talk(*lines)
 
 
+def protocols() -> list[Chunk]:
+    """A meter with its own stacks: MQTT over a TCP socket, CoAP and LwM2M over a UDP socket."""
+    flags = dict.fromkeys(("username", "password", "will_retain", "will", "reserved"), False)
+    hello = {
+        "protocol": b"MQTT",
+        "level": 4,
+        "flags": {**flags, "will_qos": 0, "clean": True},
+        "keep_alive": 120,
+        "client_id": b"meter-17",
+    }
+    tlv_format = Option(12, (11542).to_bytes(2, "big"))
+    register = (Option(11, b"rd"), Option(12, b"\x28"), Option(15, b"ep=meter-17"), Option(15, b"lt=86400"))
+    observe = (Option(6, b""), Option(11, b"3303"), Option(11, b"0"), Option(17, (11542).to_bytes(2, "big")))
+    lines: list[tuple[str, bytes] | tuple[str, bytes, int]] = [
+        command("AT+CGMM"), answer("ML307A", "OK"), command('AT+MIPOPEN=0,"TCP","broker.example.com",1883'), answer("OK"), answer("+MIPOPEN: 0,0"),
+    ]  # fmt: skip
+    for sent, received in (
+        (mqtt.build("CONNECT", 4, hello), mqtt.build("CONNACK", 4, {"flags": 0, "code": 0})),
+        (
+            mqtt.build("SUBSCRIBE", 4, {"packet_id": 1, "topics": [{"filter": b"down/#", "options": 1}]}, 2),
+            mqtt.build("SUBACK", 4, {"packet_id": 1, "codes": [1]}),
+        ),
+        (
+            mqtt.build("PUBLISH", 4, {"topic": b"up/t", "packet_id": 2, "payload": b'{"t":21.5}\r\nOK\r\n'}, 2),
+            mqtt.build("PUBACK", 4, {"packet_id": 2}),
+        ),
+        (
+            mqtt.build("PINGREQ", 4, {}),
+            mqtt.build("PINGRESP", 4, {}) + mqtt.build("PUBLISH", 4, {"topic": b"down/led", "payload": b"on"}),
+        ),
+    ):
+        lines += [
+            *_prompted(0, sent),
+            ("module", b'\r\n+MIPURC: "rtcp",0,%d,' % len(received) + received + b"\r\n", 60),
+        ]
+    lines += [
+        command("AT+MIPCLOSE=0"),
+        answer("OK"),
+        answer("+MIPCLOSE: 0,0"),
+        command('AT+MIPOPEN=1,"UDP","lwm2m.example.com",5683'),
+        answer("OK"),
+        answer("+MIPOPEN: 1,0"),
+    ]
+    for datagram in (
+        _prompted(1, coap.build(Message(0, 2, 1, b"\x01", register, b"</3/0>,</3303/0>"))),
+        _datagram(coap.build(Message(2, 0x41, 1, b"\x01", (Option(8, b"rd"), Option(8, b"5a3f"))))),
+        _datagram(coap.build(Message(0, 1, 900, b"\xaa\xbb", observe))),
+        _prompted(
+            1,
+            coap.build(
+                Message(
+                    2,
+                    0x45,
+                    900,
+                    b"\xaa\xbb",
+                    (Option(6, b"\x01"), tlv_format),
+                    bytes.fromhex("E4164441AC0000E3164543656C"),
+                )
+            ),
+        ),
+        _prompted(
+            1,
+            coap.build(
+                Message(0, 0x45, 2, b"\xaa\xbb", (Option(6, b"\x02"), tlv_format), bytes.fromhex("E4164441B40000"))
+            ),
+        ),
+        _datagram(coap.build(Message(2, 0, 2))),
+    ):
+        lines += datagram
+    return talk(*lines, command("AT+MIPCLOSE=1"), answer("OK"), answer("+MIPCLOSE: 1,0"))
+
+
+def _prompted(connect_id: int, data: bytes) -> list[tuple[str, bytes] | tuple[str, bytes, int]]:
+    done = f"\r\n+MIPSEND: {connect_id},{len(data)}\r\n\r\nOK\r\n".encode()
+    return [command(f"AT+MIPSEND={connect_id},{len(data)}"), ("module", b"\r\n> "), ("mcu", data, 15), ("module", done)]
+
+
+def _datagram(data: bytes) -> list[tuple[str, bytes] | tuple[str, bytes, int]]:
+    return [("module", b'\r\n+MIPURC: "rudp",1,%d,' % len(data) + data + b"\r\n", 80)]
+
+
 RECORDINGS = {
     "tour": lambda: tour_chunks(START),
     "meter": lambda: scripted(polling()),
     "binary": lambda: scripted(binary()),
     "damaged": damaged,
+    "protocols": protocols,
 }
 CHUNK_FILES = {
     "no-answer": no_answer,
