@@ -389,6 +389,7 @@ class Catalog:
             self.urcs.setdefault(name, urcs[0])
         self.rivals = {name: commands for name, commands in self.rivals.items() if len(commands) > 1}
         self.urc_rivals = {name: urcs for name, urcs in self.urc_rivals.items() if len(urcs) > 1}
+        self.shared = self.rivals.keys() | self.urc_rivals.keys()
         self.lines = [urc for urc in self.urcs.values() if urc.spec.line]
         self.inline = [
             inline(name, syntax, urc.encoding, urc.spec)

@@ -84,7 +84,7 @@ class ModuleReader:
                 self._mcu.prompt(wire.take(match.end()), pending[0].opens[-1])
                 return True
             self._context.set_loose(wire, True)
-        elif not wire.waiting().strip(_BLANKS):
+        elif wire.waiting() != b" " and not wire.waiting().strip(_BLANKS):
             if settled:
                 self._context.message("blank", "module", wire.take_all())
             else:
@@ -165,7 +165,8 @@ class ModuleReader:
             context.out.append(urc_record(answer, text, time_ns))
             if answer.name is not None:
                 context.pairing.ranking.saw(answer.name, answer.dialect, shared=answer.shared)
-                context.pairing.requested(answer.name, params, labels, text, time_ns)
+                if answer.urc is not None and answer.urc.spec.answered is not None:
+                    context.pairing.requested(answer.name, params, labels, text, time_ns)
         else:
             command = owner.command
             if command is not None and command.sets and owner.record.form != "test":

@@ -33,6 +33,7 @@ class Session:
 
     def __init__(self, catalog: Catalog) -> None:
         context = self._context = Context(catalog)
+        self._pairing, self._groups = context.pairing, context.groups
         self._mcu = McuReader(context)
         self._transparent = Transparent(context, self._mcu)
         self._module = ModuleReader(context, self._mcu, self._transparent)
@@ -59,7 +60,7 @@ class Session:
             self._now_ns = time_ns
             if self._last_ns is None or time_ns > self._last_ns:
                 self._last_ns = time_ns
-            if time_ns >= context.wake_ns or time_ns >= context.pairing.wake_ns or time_ns >= context.groups.wake_ns:
+            if time_ns >= context.wake_ns or time_ns >= self._pairing.wake_ns or time_ns >= self._groups.wake_ns:
                 self._pass_time(time_ns)
         wire.append(time_ns, data)
         self._pump(wire)

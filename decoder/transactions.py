@@ -73,12 +73,12 @@ class Open:
         command: Command | None,
         states: States,
         payload: bytes | None = None,
-        announced: object = None,
+        announced: int = 0,
     ) -> None:
         self.record = record
         self.command = command
         self.payload = payload
-        self.announced = announced if isinstance(announced, int) else 0
+        self.announced = announced
         self.late: list[LateSpec] = []
         self.satisfied = False
         self.bound: Params = {}
@@ -191,7 +191,10 @@ class Pairing:
         opens = []
         timeout_s = 0
         for text, command, arguments, payload, shared in parsed:
-            self.ranking.saw(_shown_name(text), command.dialect if command else None, shared=shared)
+            if command is not None:
+                self.ranking.saw(command.name, command.dialect, shared=shared)
+            else:
+                self.ranking.saw(_shown_name(text), None, shared=False)
             record = Transaction(
                 time_ns, "mcu", _record_name(text, command), text.form, command.dialect if command else None,
                 arguments.params, raw, [], [], labels=arguments.labels or msgspec.UNSET,
@@ -201,9 +204,7 @@ class Pairing:
                 record.params = self._consistent(command, text, arguments).params
                 request = self.requests.answer(command.name, record.params, time_ns)
                 record.request = request if request is not None else msgspec.UNSET
-            syntax = arguments.syntax
-            length = syntax.params[syntax.payload].length if syntax is not None and syntax.payload >= 0 else ""
-            opens.append(Open(record, command, self._states, payload, arguments.params.get(length)))
+            opens.append(Open(record, command, self._states, payload, _announced(arguments) if payload else 0))
             timeout_s += command.timeout_s if command else DEFAULT_TIMEOUT_S
         entry = CommandLine(line, time_ns, opens)
         if silent:
@@ -318,8 +319,7 @@ class Pairing:
             if parts is None:
                 return self._free_text(text)
             name, rest = parts[0].removeprefix("+"), parts[1]
-        shared = name in self._catalog.urc_rivals or name in self._catalog.rivals
-        names = self._canonical_names(name) if shared else (self._canonical(name),)
+        names = self._canonical_names(name) if name in self._catalog.shared else (self._canonical(name),)
         for canonical in names:
             found = self._waiting_for(canonical)
             if found is not None:
@@ -583,6 +583,14 @@ _NEVER = 1 << 80
 
 def _with_plus(name: str) -> str:
     return name if name == "CONNECT" or not name[0].isalpha() else "+" + name
+
+
+def _announced(arguments: Arguments) -> int:
+    """Return the length that a command gives for the payload in it, 0 if it gives none."""
+    syntax = arguments.syntax
+    length = syntax.params[syntax.payload].length if syntax is not None and syntax.payload >= 0 else ""
+    number = arguments.params.get(length)
+    return number if isinstance(number, int) else 0
 
 
 def _read(command: Command, text: grammar.CommandText) -> Arguments:
