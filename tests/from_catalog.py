@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from decoder.catalog import Command, Dialect, Param, Syntax, UrcType
-from decoder.schema import BasicSpec, Word
+from decoder.schema import BasicSpec
 
 TEXT = st.text("abcXYZ0189 /.-_:;$#ä中", min_size=1, max_size=12).map(str.strip).filter(bool)
 WITH_COMMAS = st.text("abc,:={}+ OK>", min_size=1, max_size=20)
@@ -151,6 +151,3 @@ def urcs(dialect: Dialect) -> list[tuple[UrcType, Syntax]]:
 
 def prefix(name: str) -> str:
     return name if name[:1] in "^$%*#!" else "+" + name
-
-
-__all__ = ["Word", "answers", "commands", "plain", "prefix", "same", "urcs", "written"]
