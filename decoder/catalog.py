@@ -4,7 +4,8 @@ Strategy: dialect files (see schema.py) are compiled once into plain lookup tabl
 more syntaxes; a line is read by the one that fits best: right number of arguments, right fixed words, values of
 the right type. A line that fits none still decodes, by the nearest syntax, and says so.
 
-A dialect brings its base along; where two dialects define a name, the one given first wins.
+A dialect brings its base along. Names that several dialects define are kept side by side; which of them a line means
+is decided by ranking.py, and the one given first stands for the name until then.
 """
 
 from __future__ import annotations
@@ -153,11 +154,11 @@ def _name_bits(param: Param, value: object, labels: dict[str, str]) -> None:
 
 def _measure(param: Param, quantity: Quantity, params: Params, labels: dict[str, str]) -> None:
     """Put the physical value of a coded parameter next to it."""
-    measured = quantity(params[param.name], params)
-    if isinstance(measured, str) and param.type != "time":
-        labels[param.name] = measured
-    elif measured is not None:
+    measured, said = quantity(params[param.name], params)
+    if measured is not None:
         params[param.quantity_name] = measured
+    if said:
+        labels[param.name] = said
 
 
 def _has_length(text: str, length: object) -> bool:
@@ -247,6 +248,7 @@ class Command:
         "bare",
         "dialect",
         "encoding",
+        "forms",
         "frame",
         "late",
         "name",
@@ -272,6 +274,7 @@ class Command:
         self.frame = spec.frame
         self.opens = spec.opens
         self.answer_names = frozenset([spec.name, *spec.answer_names])
+        self.forms = frozenset(["test"] + ["set"] * bool(spec.set) + ["read"] * spec.read + ["exec"] * spec.exec)
         self.answers = frozenset(
             form
             for form, yes in (("test", True), ("read", True), ("exec", bool(spec.answer)), ("set", spec.set_answer))
@@ -295,6 +298,7 @@ class Basic(Command):
         self.spec = spec
         self.stream = spec.stream
         self.answers = frozenset(["basic", "s-register"])
+        self.forms = frozenset(["test", "basic", "s-register", "dial"])
         word = schema.Word(spec.param, mark="?")
         kind: schema.ParamType = "string" if spec.name == "D" else "int"
         self.syntaxes = [Syntax([Param(word, ParamSpec(kind, values=spec.values), {})])]
@@ -368,11 +372,13 @@ class Catalog:
     def __init__(self, dialects: Iterable[Dialect], given: Iterable[str] = ()) -> None:
         self.dialects = list(dialects)
         self.given = frozenset(given)
-        self.commands: dict[str, Command] = {}
-        self.urcs: dict[str, UrcType] = {}
-        for dialect in reversed(self.dialects):
-            self.commands.update(dialect.commands)
-            self.urcs.update(dialect.urcs)
+        commands = _definitions([(dialect.commands, dialect.file.command) for dialect in self.dialects])
+        urcs = _definitions([(dialect.urcs, dialect.file.urc) for dialect in self.dialects])
+        self.commands = {name: known[0] for name, known in commands.items()}
+        self.urcs = {name: known[0] for name, known in urcs.items()}
+        self.rivals = {name: known for name, known in commands.items() if len(known) > 1}
+        self.urc_rivals = {name: known for name, known in urcs.items() if len(known) > 1}
+        self.shared = self.rivals.keys() | self.urc_rivals.keys()
         self.groups = [(dialect.id, group) for dialect in self.dialects for group in dialect.file.group]
         self.answering = {urc.spec.answered.command for urc in self.urcs.values() if urc.spec.answered}
         self.bases = {dialect.file.dialect.base for dialect in self.dialects}
@@ -381,15 +387,6 @@ class Catalog:
             for dialect in self.dialects
             for name in dialect.file.dialect.modules
         }
-        self.rivals = _rivals([(dialect.commands, dialect.file.command) for dialect in self.dialects])
-        self.urc_rivals = _rivals([(dialect.urcs, dialect.file.urc) for dialect in self.dialects])
-        for name, commands in self.rivals.items():
-            self.commands.setdefault(name, commands[0])
-        for name, urcs in self.urc_rivals.items():
-            self.urcs.setdefault(name, urcs[0])
-        self.rivals = {name: commands for name, commands in self.rivals.items() if len(commands) > 1}
-        self.urc_rivals = {name: urcs for name, urcs in self.urc_rivals.items() if len(urcs) > 1}
-        self.shared = self.rivals.keys() | self.urc_rivals.keys()
         self.lines = [urc for urc in self.urcs.values() if urc.spec.line]
         self.inline = [
             inline(name, syntax, urc.encoding, urc.spec)
@@ -423,7 +420,7 @@ class Catalog:
         return Error(code, None if isinstance(code, int) else text)
 
 
-def _rivals(tables: list[tuple[dict[str, Known], Sequence[Specification]]]) -> dict[str, list[Known]]:
+def _definitions(tables: list[tuple[dict[str, Known], Sequence[Specification]]]) -> dict[str, list[Known]]:
     """Find who defines each name: the dialects that have it, then those that have it as a misprint."""
     found: dict[str, list[Known]] = {}
     for entries, _ in tables:
@@ -435,9 +432,6 @@ def _rivals(tables: list[tuple[dict[str, Known], Sequence[Specification]]]) -> d
                 if entries[spec.name] not in found.setdefault(alias, []):
                     found[alias].append(entries[spec.name])
     return found
-
-
-Spec = schema.CommandSpec | schema.BasicSpec | schema.UrcSpec
 
 
 class Inline(NamedTuple):
@@ -455,7 +449,7 @@ class Inline(NamedTuple):
     counter: int
     exact: bool
     bare: bool
-    next_line: bool
+    payload_line: str
 
 
 def inline(
@@ -484,7 +478,7 @@ def inline(
     counter = next(i for i, param in enumerate(syntax.params) if param.name == syntax.params[syntax.payload].length)
     cached = spec.cached if isinstance(spec, schema.UrcSpec) else {}
     carried = spec.carried if isinstance(spec, schema.UrcSpec) else {}
-    return Inline(name, re.compile(pattern), syntax, encoding, cached, carried, counter, comma, bare, line == "next")
+    return Inline(name, re.compile(pattern), syntax, encoding, cached, carried, counter, comma, bare, line)
 
 
 def names() -> list[str]:
@@ -507,8 +501,7 @@ def own_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(own_folder().glob("*.toml"))}
 
 
-def _load(name: str) -> Dialect:
-    own = own_files()
+def _load(name: str, own: dict[str, Path]) -> Dialect:
     if name in own:
         name = str(own[name])
     if os.sep in name or name.endswith(".toml"):
@@ -532,10 +525,10 @@ def load(dialects: Iterable[str] = ()) -> Catalog:
     Raises :class:`AtsharkError`.
     """
     loaded: dict[str, Dialect] = {}
-    given = list(dialects)
-    queue = [*given] or [*own_files(), *DEFAULT_DIALECTS]
+    given, own = list(dialects), own_files()
+    queue = [*given] or [*own, *DEFAULT_DIALECTS]
     for name in queue:
-        dialect = _load(name)
+        dialect = _load(name, own)
         if dialect.id in loaded:
             continue
         loaded[dialect.id] = dialect

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from decoder import grammar
 from decoder.catalog import UNFIT, Arguments, Catalog, Command, Syntax, best, generic, slice_payload
 from decoder.ranking import Ranking
-from decoder.schema import BasicSpec
 from decoder.values import to_text
 
 _CACHE_SIZE = 4096
@@ -81,7 +80,7 @@ class CommandReader:
         def weight(parsed: Parsed) -> tuple[bool, bool, bool, int, int]:
             command = parsed.command
             assert command is not None
-            fit = parsed.arguments.fit + (0 if _has_form(command, parsed.text.form) else UNFIT)
+            fit = parsed.arguments.fit + (0 if parsed.text.form in command.forms else UNFIT)
             return self._ranking.weight(command, fit, alias=command.name != name)
 
         return min(candidates, key=weight)
@@ -152,13 +151,6 @@ def _sliced(command: Command, name: str, body: bytes, syntax: Syntax, parts: lis
     payload = parts[syntax.payload].encode("latin-1")
     arguments = syntax.read([to_text(part.encode("latin-1")) for part in parts], sliced=True)
     return Parsed(grammar.CommandText(name, "set", to_text(body)), command, arguments, payload, shared)
-
-
-def _has_form(command: Command, form: str) -> bool:
-    spec = command.spec
-    if isinstance(spec, BasicSpec) or form == "test":
-        return True
-    return bool(spec.set) if form == "set" else spec.read if form == "read" else spec.exec
 
 
 def _unsliced_payload(arguments: Arguments) -> bytes | None:

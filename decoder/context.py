@@ -8,12 +8,13 @@ from typing import Any, Literal
 from capture.chunk import Side
 from decoder import frames
 from decoder.catalog import Catalog, UrcType
-from decoder.events import Data, Event, Finding, Frame, Message, MessageKind, Params, Severity
+from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
 from decoder.framing import Span, Wire
 from decoder.groups import Groups
 from decoder.schema import FrameSpec, applies
 from decoder.sockets import Sockets
 from decoder.states import States
+from decoder.times import NEVER
 from decoder.transactions import Open, Pairing
 from decoder.values import decode_payload, to_text
 
@@ -21,7 +22,6 @@ SETTLE_NS = 50_000_000
 """Silence after which a CR at the end needs no LF, a run of transparent data is complete, "> " is a prompt."""
 MAX_LINE = 65536
 """A line, or payload without a length, that grows beyond this many bytes is given up."""
-NEVER = 1 << 80
 
 Via = Literal["command", "prompt", "urc", "answer", "transparent"]
 ConnectId = int | str | None
@@ -79,20 +79,18 @@ class Context:
         """Emit a finding."""
         self.out.append(Finding(time_ns, side, rule, severity, text, reference))
 
-    def payload(self, data: Data, spec: FrameSpec | None, params: Params) -> None:
-        """Emit payload, and the frame in it if ``spec`` knows its protocol."""
+    def payload(self, data: Data, spec: FrameSpec | None = None, params: Params | None = None) -> None:
+        """Emit payload, and the frame in it: by what ``spec`` says for ``params``, or by its connection."""
         self.out.append(data)
-        if spec is None or not applies(spec.when, params):
+        if spec is None or not applies(spec.when, params or {}):
             self.out.extend(self.sockets.payload(data))
             return
-        frame = frames.decode(spec.protocol, bytes.fromhex(data.data))
+        frame = frames.decode(spec.protocol, data)
         if frame is None:
             text = f"{data.announced_by}: the payload is no {spec.protocol} frame"
             self.finding(data.time_ns, data.side, "frame.malformed", "warning", text)
-            return
-        self.out.append(
-            Frame(data.time_ns, data.side, spec.protocol, data.connect_id, data.announced_by, frame.text, frame.fields)
-        )
+        else:
+            self.out.append(frame)
 
     def noise(self, side: Side, span: Span, why: str) -> None:
         """Emit bytes that cannot be decoded, as a message and as a finding that shows them."""

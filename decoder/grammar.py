@@ -40,6 +40,8 @@ _ERROR = re.compile(r"\+(CM[ES]|CIS) ?ERROR[ \t]*[:=]?[ \t]*(.*)", re.DOTALL)
 
 BLANK = " \t"
 """The white space that may stand around names and arguments."""
+PADDING = b"\r\n \0"
+"""The bytes that may stand between lines."""
 FINAL_CODES = {
     b"OK": "OK",
     b"Ok": "OK",

@@ -15,9 +15,8 @@ from capture.chunk import Side
 from decoder.catalog import Catalog
 from decoder.events import Event, Group, Information, Params
 from decoder.schema import GroupSpec, LineSpec, fixed
+from decoder.times import NEVER, SECOND
 
-SECOND = 1_000_000_000
-NEVER = 1 << 80
 MAX_OPEN = 64
 MAX_LINES = 1000
 MAX_DATA = 1 << 20

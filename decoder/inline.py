@@ -16,7 +16,8 @@ from decoder.catalog import Inline, best
 from decoder.context import ConnectId, Context, connection
 from decoder.events import Data, Params
 from decoder.framing import Span
-from decoder.transactions import SECOND, Answer
+from decoder.times import SECOND
+from decoder.transactions import Answer
 from decoder.values import to_text
 
 GAP_NS = 1 * SECOND
@@ -90,7 +91,8 @@ class InlineReader:
         if inline is None or match is None:
             return
         end = len(self._wire.buffer)
-        exact = end - match.end() == int(match[_counter(inline)])
+        ended = self._wire.buffer.endswith((b"\r", b"\n"))
+        exact = end - match.end() == int(match[_counter(inline)]) and not ended
         if whole and not exact:
             end = len(self._wire.buffer.removesuffix(b"\n").removesuffix(b"\r"))
         if exact or whole or self._resume(inline, match, end, True) is None:
@@ -104,19 +106,18 @@ class InlineReader:
         """Tell whether payload follows, and not a count as in the buffered modes."""
         if not _is_length(match[_counter(inline)]):
             return False
-        if inline.next_line and int(match[_counter(inline)]) == 0:
+        if inline.payload_line == "next" and int(match[_counter(inline)]) == 0:
             return False
         if not inline.cached:
             return True
         connect_id = _number(match.groupdict().get("connect_id"))
-        modes = [self._context.states.get(name, connect_id) for name in inline.cached]
-        if any(mode in values for mode, values in zip(modes, inline.cached.values(), strict=True)):
+        modes = {name: self._context.states.get(name, connect_id) for name in (*inline.cached, *inline.carried)}
+        if any(modes[name] in values for name, values in inline.cached.items()):
             return False
         if inline.carried:
-            modes = [self._context.states.get(name, connect_id) for name in inline.carried]
-            sure = any(mode in values for mode, values in zip(modes, inline.carried.values(), strict=True))
+            sure = any(modes[name] in values for name, values in inline.carried.items())
         else:
-            sure = any(mode is not None for mode in modes)
+            sure = any(mode is not None for mode in modes.values())
         return sure or not self._gives_count(inline, match)
 
     def _gives_count(self, inline: Inline, match: re.Match[bytes]) -> bool:
@@ -158,6 +159,10 @@ class InlineReader:
                     return self._line(inline, match, (begin, begin + size), end, kind, settled)
         if not waiting:
             return self._resume(inline, match, limit, settled)
+        return self._await_rest(inline)
+
+    def _await_rest(self, inline: Inline) -> bool:
+        """Wait for the rest of an announced payload, but not for longer than ``GAP_NS`` of silence."""
         self._awaited = inline
         if self._wire.last_ns is not None:
             self._context.wake(self._wire.last_ns + GAP_NS)
@@ -167,10 +172,7 @@ class InlineReader:
         """Take payload that ends where its length says, whatever follows."""
         wire, buffer, end = self._wire, self._wire.buffer, match.end() + length
         if len(buffer) < end:
-            self._awaited = inline
-            if wire.last_ns is not None:
-                self._context.wake(wire.last_ns + GAP_NS)
-            return False
+            return self._await_rest(inline)
         line = buffer[match.start("line") : end]
         self._emit(inline, match, buffer[match.end() : end], line, wire.take(end), "raw")
         return True

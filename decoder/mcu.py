@@ -12,17 +12,17 @@ import re
 from typing import Literal
 
 from decoder import grammar
-from decoder.context import MAX_LINE, NEVER, Context, connection, is_text, short
+from decoder.context import MAX_LINE, Context, connection, is_text, short
 from decoder.events import Data, Transaction
 from decoder.framing import Span
 from decoder.groups import Line
-from decoder.transactions import SECOND, CommandLine, Open
+from decoder.times import NEVER, SECOND
+from decoder.transactions import CommandLine, Open
 from decoder.values import to_text
 
 HOLD_NS = 10 * SECOND
 PAYLOAD_GAP_NS = 30 * SECOND
 _NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
-_BLANKS = b"\r\n \0"
 
 
 def _is_nearer_as_hex(size: int, announced: int) -> bool:
@@ -119,7 +119,6 @@ class McuReader:
             return
         if self._mode == "held" and good and payload.after_result:
             payload.after_result = False
-            payload.entry.echoed = False
         elif self._mode == "held" and good and self._came_without_prompt(payload):
             self._settle_payload(payload)
             self.resume()
@@ -198,7 +197,7 @@ class McuReader:
             self._bare_cr = match[2] == b"\r"
             self._line(match[1], match.start(1), match.end())
             self.pump()
-        elif wire.waiting().strip(_BLANKS) == b"+++":
+        elif wire.waiting().strip(grammar.PADDING) == b"+++":
             self.command(b"+++", wire.take_all())
 
     def _announces_payload(self, line: bytes) -> bool:
@@ -284,7 +283,7 @@ class McuReader:
             return True
         self._postpone(wire.last_ns, PAYLOAD_GAP_NS)
         if payload.finished:
-            rest = wire.waiting().lstrip(_BLANKS)
+            rest = wire.waiting().lstrip(grammar.PADDING)
             if rest.upper() in (b"", b"A", b"AT"):
                 self._context.set_loose(wire, True)
                 return False

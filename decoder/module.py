@@ -22,8 +22,6 @@ from decoder.transactions import Answer, CommandLine, Open, goes_transparent, ur
 from decoder.transparent import Transparent
 from decoder.values import to_text
 
-_BLANKS = b"\r\n \0"
-
 
 class ModuleReader:
     """Takes lines from the module's wire."""
@@ -84,7 +82,7 @@ class ModuleReader:
                 self._mcu.prompt(wire.take(match.end()), pending[0].opens[-1])
                 return True
             self._context.set_loose(wire, True)
-        elif wire.waiting() != b" " and not wire.waiting().strip(_BLANKS):
+        elif self._is_padding(wire.waiting()):
             if settled:
                 self._context.message("blank", "module", wire.take_all())
             else:
@@ -92,6 +90,11 @@ class ModuleReader:
         elif wire.buffer.endswith(b"\r"):
             self._context.set_loose(wire, not settled)
         return False
+
+    @staticmethod
+    def _is_padding(waiting: bytes) -> bool:
+        """Tell whether only bytes between lines wait. The blank of a prompt is left to what follows it."""
+        return waiting != b" " and not waiting.strip(grammar.PADDING)
 
     def _payload_echo(self, payload: bytes, record: Any, settled: bool) -> bool | None:
         """Take the echo of payload. False: wait for the rest of it; None: it is not echoed."""

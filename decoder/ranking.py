@@ -34,7 +34,7 @@ class Ranking:
         self._identified: frozenset[str] = frozenset()
 
     def saw(self, name: str, dialect: str | None, *, shared: bool) -> None:
-        """Count a line: ``name`` as the wire spells it, ``dialect`` None if none knows it, ``shared``: several do."""
+        """Count a line with ``name``: ``dialect`` is None if none knows it; ``shared``: several do."""
         if dialect is None:
             if name in self._unknown or len(self._unknown) < _MAX_UNKNOWN:
                 self._unknown[name] += 1

@@ -13,7 +13,8 @@ import binascii
 from decoder.context import ConnectId, Context, connection
 from decoder.events import Data
 from decoder.schema import RawSpec
-from decoder.transactions import SECOND, Answer
+from decoder.times import SECOND
+from decoder.transactions import Answer
 
 GAP_NS = 1 * SECOND
 MAX_RAW = 1 << 20
@@ -78,7 +79,7 @@ class RawReader:
         self.expected = False
         data = Data(span.last_ns, "module", self._connect_id, self._name, "urc", "raw", size, span.raw.hex())
         self._context.message("data", "module", span, data=data)
-        self._context.payload(data, None, {})
+        self._context.payload(data)
         if self._crc is not None and size == self._length:
             got = binascii.crc_hqx(span.raw, 0xFFFF)
             if got != self._crc:

@@ -17,9 +17,8 @@ import msgspec
 from decoder.catalog import Catalog
 from decoder.events import Information, Params
 from decoder.schema import AnsweredSpec, matches
+from decoder.times import NEVER, SECOND
 
-SECOND = 1_000_000_000
-NEVER = 1 << 80
 MAX_WAITING = 256
 KEPT_NS = 120 * SECOND
 """How long a request is remembered after it should have been answered: answers may be late, or have several parts."""

@@ -303,7 +303,10 @@ def parse_match(text: str) -> tuple[str, str, int]:
     match = _MATCH.match(text)
     if not match:
         raise ValueError(f"cannot read {text!r}: a parameter, a=b or a=b&127 is expected")
-    return match[1], match[2] or match[1], int(match[3] or 0)
+    mask = int(match[3] or 0)
+    if mask & (mask + 1):
+        raise ValueError(f"{text!r}: only a mask of low bits (1, 3, 7 ... 127 ...) is read alike by both engines")
+    return match[1], match[2] or match[1], mask
 
 
 def matches(rules: list[str], own: dict[str, Any], params: dict[str, Any]) -> bool:

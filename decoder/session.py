@@ -18,11 +18,12 @@ from __future__ import annotations
 from capture.chunk import Chunk, WholeChunk
 from decoder import grammar
 from decoder.catalog import Catalog
-from decoder.context import NEVER, SETTLE_NS, Context
+from decoder.context import SETTLE_NS, Context
 from decoder.events import Event
 from decoder.framing import Wire
 from decoder.mcu import McuReader
 from decoder.module import ModuleReader
+from decoder.times import NEVER
 from decoder.transparent import Transparent
 
 _CLOSING_ROUNDS = 4
@@ -151,7 +152,7 @@ class Session:
                 return
 
     def _leftover(self, wire: Wire) -> None:
-        raw = wire.waiting().lstrip(b"\r\n \0")
+        raw = wire.waiting().lstrip(grammar.PADDING)
         if not raw:
             self._context.message("blank", wire.side, wire.take_all())
             return

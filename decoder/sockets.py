@@ -14,7 +14,7 @@ from typing import Literal
 
 from capture.chunk import Side
 from decoder.events import Data, Finding, Frame, Params
-from decoder.frames import coap, mqtt
+from decoder.frames import coap, mqtt, observed
 from decoder.frames.errors import NotThisFormatError
 from decoder.schema import OpensSpec
 
@@ -70,7 +70,7 @@ class Sockets:
                 if len(connection.paths) >= MAX_PATHS:
                     connection.paths.clear()
                 connection.paths[message.token] = path
-            return [_frame(data, "coap", *coap.describe(message, path or connection.paths.get(message.token, ())))]
+            return [observed(data, "coap", *coap.describe(message, path or connection.paths.get(message.token, ())))]
         except NotThisFormatError:
             return []
 
@@ -89,7 +89,7 @@ class Sockets:
                 waiting = waiting[size:]
                 if packet.type == "CONNECT":
                     connection.level = mqtt.level_of(packet)
-                out.append(_frame(data, "mqtt", *mqtt.decode(packet, connection.level)))
+                out.append(observed(data, "mqtt", *mqtt.decode(packet, connection.level)))
         except NotThisFormatError as error:
             connection.protocol = "unknown"
             text = f"connection {data.connect_id}: the MQTT stream of the {data.side} breaks off: {error}"
@@ -97,7 +97,3 @@ class Sockets:
             waiting = b""
         connection.waiting[data.side] = waiting
         return out
-
-
-def _frame(data: Data, protocol: str, text: str, fields: Params) -> Frame:
-    return Frame(data.time_ns, data.side, protocol, data.connect_id, data.announced_by, text, fields)

@@ -25,10 +25,10 @@ from decoder.ranking import Ranking
 from decoder.requests import Requests
 from decoder.schema import AnsweredSpec, LateSpec, applies, fixed, matches
 from decoder.states import States
+from decoder.times import NEVER, SECOND
 from decoder.values import to_text
 
 PIPELINE_NS = 300_000_000
-SECOND = 1_000_000_000
 _MAX_PENDING = 64
 _MAX_LATE = 1024
 _CACHE_SIZE = 4096
@@ -151,7 +151,7 @@ class Pairing:
         self._out = out
         self.pending: deque[CommandLine] = deque()
         self.late: list[Open] = []
-        self.wake_ns = _NEVER
+        self.wake_ns = NEVER
         self._informations: dict[tuple[str, str, int], Arguments] = {}
         self._last_line = b""
 
@@ -168,19 +168,17 @@ class Pairing:
         opens = []
         timeout_s = 0
         for text, command, arguments, payload, shared in parsed:
-            if command is not None:
-                self.ranking.saw(command.name, command.dialect, shared=shared)
-            else:
-                self.ranking.saw(shown_name(text), None, shared=False)
+            request = None
+            if command is not None and command.name in self._catalog.answering:
+                self.requests.forget(time_ns)
+                arguments = self._consistent(command, text, arguments)  # noqa: PLW2901
+                request = self.requests.answer(command.name, arguments.params, time_ns)
             record = Transaction(
                 time_ns, "mcu", _record_name(text, command), text.form, command.dialect if command else None,
                 arguments.params, raw, [], [], labels=arguments.labels or msgspec.UNSET,
+                request=request if request is not None else msgspec.UNSET,
             )  # fmt: skip
-            if command is not None and command.name in self._catalog.answering:
-                self.requests.forget(time_ns)
-                record.params = self._consistent(command, text, arguments).params
-                request = self.requests.answer(command.name, record.params, time_ns)
-                record.request = request if request is not None else msgspec.UNSET
+            self.ranking.saw(record.name, record.dialect, shared=shared)
             opens.append(Open(record, command, self._states, payload, announced(arguments) if payload else 0))
             timeout_s += command.timeout_s if command else DEFAULT_TIMEOUT_S
         entry = CommandLine(line, time_ns, opens)
@@ -494,9 +492,6 @@ class Pairing:
     ) -> None:
         """Report what the pairing noticed."""
         self._out.append(Finding(time_ns, "mcu", rule, severity, message, reference))
-
-
-_NEVER = 1 << 80
 
 
 def _with_plus(name: str) -> str:

@@ -18,7 +18,8 @@ from decoder.context import ConnectId, Context, connection
 from decoder.events import Data
 from decoder.framing import Wire
 from decoder.mcu import McuReader
-from decoder.transactions import SECOND, Open
+from decoder.times import SECOND
+from decoder.transactions import Open
 from decoder.values import to_text
 
 GUARD_NS = 200_000_000
@@ -191,7 +192,7 @@ class Transparent:
             span.last_ns, wire.side, stream.connect_id, stream.name, "transparent", "raw", size, span.raw.hex()
         )  # fmt: skip
         self._context.message("data", wire.side, span, data=data)
-        self._context.payload(data, None, {})
+        self._context.payload(data)
 
 
 def _is_answer(run: bytes) -> bool:

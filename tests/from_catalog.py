@@ -17,7 +17,7 @@ BITS = {"gprs-timer": 8, "gprs-timer-3": 8, "edrx-cycle": 4, "paging-window": 4}
 
 @dataclass
 class Written:
-    """A line: what stands behind ``=`` or ``:``, the values that it carries in order, and whether any was drawn."""
+    """A line: what stands behind ``=`` or ``:``, and the values that it carries, in order."""
 
     text: str
     values: list[Any]

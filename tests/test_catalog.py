@@ -28,6 +28,11 @@ HEAD = '[dialect]\nid = "mine"\ntitle = "t"\nsource = "s"\nbase = "3gpp"\n'
         (HEAD + '[[command]]\nname = "A"\nsection = "1"\nen = "a"\ncolour = "red"\n', 10, "colour"),
         (HEAD + '[[urc]]\nname = "A"\nsection = "1"\nen = "a"\nsyntax = ["nobody"]\n', 6, "nobody"),
         (HEAD + '[param]\nx = { type = "number" }\n', 7, "number"),
+        (
+            HEAD + '[[urc]]\nname = "A"\nsection = "1"\nen = "a"\nanswered = { command = "B", match = ["x=y&5"] }\n',
+            6,
+            "low bits",
+        ),
         (HEAD + '[param]\nx = {}\n[[command]]\nname = "A"\nsection = "1"\nen = "a"\nset = ["x* x"]\n', 8, "last word"),
         (
             HEAD + '[param]\nx = {}\n[[command]]\nname = "A"\nsection = "1"\nen = "a"\nset = ["x:y"]\n',

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from capture.sources import open_source
 from decoder.events import Data, Event
 from decoder.session import Session
 from tests.generated import Built, damaged, disordered, recut, sessions
-from tests.helpers import as_json, events, messages, records, standard
+from tests.helpers import as_json, events, messages, records, standard, talk
 from wireshark.export import export
 
 common = settings(
@@ -109,6 +110,31 @@ def test_4_recording_and_export_decode_to_the_same(chunks: list[Chunk]) -> None:
         export(chunks, Session(standard()), exported)
         with open_source(str(exported)) as source:
             assert as_json(records(source)) == expected
+
+
+POLL = [
+    ("mcu", b"AT+CSQ\r", 600),
+    ("module", b"AT+CSQ\r", 2),
+    ("module", b"\r\n+CSQ: 0,99\r\n", 15),
+    ("module", b"\r\nOK\r\n", 15),
+]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # each was decided with later bytes at hand: a payload cut short, one that looks like lines, one with its line end
+        [("module", b'\r\n+MIPURC: "rtcp",0,6,\r\nOK\n\r\n', 400), *POLL],
+        [("module", b'\r\n+MIPURC: "rtcp",0,28,\n\r\nOK\r\n+MIPURC: "rtcp",0,5,\r\n', 400), *POLL],
+        [("module", b'\r\n+MIPURC: "rtcp",0,20,+MIPURC: "rtcp",0,', 400), ("mcu", b"AT+MIPSEND=0,3\r", 600),
+         ("module", b"\r\n> ", 10), ("mcu", b"abc", 5), ("module", b"\r\n+MIPSEND: 0,3\r\n\r\nOK\r\n", 30)],
+    ],
+)  # fmt: skip
+def test_4_for_damage_that_once_broke_it(lines: list[tuple[str, bytes, int]], tmp_path: Path) -> None:
+    chunks = talk(*POLL, *lines)
+    export(chunks, Session(standard()), tmp_path / "e.pcapng")
+    with open_source(str(tmp_path / "e.pcapng")) as source:
+        assert as_json(records(source)) == as_json(records(chunks))
 
 
 @common

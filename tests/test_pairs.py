@@ -60,6 +60,12 @@ def test_the_other_makers_discover_answer_carries_a_message_id() -> None:
     assert (second.params["objid"], "mid" in second.params) == (3200, False)
 
 
+def test_a_variant_brings_its_own_meanings() -> None:
+    lines = [answer("+MIPLDISCOVER: 0,3,3200"), command('AT+MIPLDISCOVERRSP=0,3,1,4,"5700"'), answer("OK")]
+    (one,) = transactions(records(talk(*lines)))
+    assert (one.params["mid"], one.labels) == (3, {"result": "content"})
+
+
 def test_two_publications_are_told_apart_by_packet_id() -> None:
     lines = [command('AT+MQTTPUB="t",2,0,0,0,"a"'), answer("OK"), command('AT+MQTTPUB="t",2,0,0,0,"b"'), answer("OK")]
     handshakes = [

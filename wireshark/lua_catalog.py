@@ -129,11 +129,7 @@ def _command(command: Command) -> str:
             parts.append(f"silent_escape={lua(dict.fromkeys(command.stream.forms, True))}")
     if command.bare:
         parts.append("bare=true")
-    spec = command.spec
-    forms = ["test", "basic", "s-register", "dial"]
-    if not isinstance(spec, schema.BasicSpec):
-        forms = ["test"] + ["set"] * bool(spec.set) + ["read"] * spec.read + ["exec"] * spec.exec
-    parts.append(f"forms={lua(dict.fromkeys(forms, True))}")
+    parts.append(f"forms={lua(dict.fromkeys(sorted(command.forms), True))}")
     if command.sets:
         sets = [
             {"key": rule.key, "values": rule.values, "defaults": {k: str(v) for k, v in rule.defaults.items()} or None}
@@ -159,14 +155,11 @@ def _urc(urc: UrcType) -> str:
     return "{" + ",".join(parts) + "}"
 
 
-def _inline(inline: Inline, known: Catalog) -> str:
-    urc = known.urcs.get(inline.name)
-    command = known.commands.get(inline.name)
-    specs = [one.spec for one in (urc, command) if one is not None and not isinstance(one.spec, schema.BasicSpec)]
+def _inline(inline: Inline) -> str:
     facts = {
         "name": inline.name,
         "cached": inline.cached or None,
-        "behind": next((spec.payload_line for spec in specs if spec.payload_line != "same"), None),
+        "behind": None if inline.payload_line == "same" else inline.payload_line,
         "exact": inline.exact or None,
         "bare": inline.bare or None,
     }
@@ -239,7 +232,7 @@ def table(known: Catalog) -> str:
     lines.extend(f"    [{lua(name)}] = {_urc(urc)}," for name, urc in sorted(known.urcs.items()))
     lines.append("  },")
     lines.append("  inline = {")
-    lines.extend(f"    {_inline(inline, known)}," for inline in known.inline)
+    lines.extend(f"    {_inline(inline)}," for inline in known.inline)
     lines.append("  },")
     lines.append(f"  lines = {lua([urc.name for urc in known.lines])},")
     for title, rivals in (("rivals", _texts(known.rivals, _command)), ("urc_rivals", _texts(known.urc_rivals, _urc))):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -54,19 +55,7 @@ def parameters(params: dict[str, Any], labels: dict[str, str] | msgspec.UnsetTyp
 
 def render(record: Record) -> Text:
     """Make the lines of one record, without a final line end."""
-    if isinstance(record, Transaction):
-        return _transaction(record)
-    if isinstance(record, Urc):
-        return _urc(record)
-    if isinstance(record, Data):
-        return _data(record)
-    if isinstance(record, Frame):
-        return _frame(record)
-    if isinstance(record, Group):
-        return _group(record)
-    if isinstance(record, Summary):
-        return _summary(record)
-    return _finding(record)
+    return _RENDERERS[type(record)](record)
 
 
 def _head(time_ns: int | None, mark: str, style: str) -> Text:
@@ -158,3 +147,14 @@ def _finding(record: Finding) -> Text:
     if record.reference:
         text.append(f" [{record.reference}]", "dim")
     return text.append(f" ({record.rule})", "dim")
+
+
+_RENDERERS: dict[type[Record], Callable[[Any], Text]] = {
+    Transaction: _transaction,
+    Urc: _urc,
+    Data: _data,
+    Frame: _frame,
+    Group: _group,
+    Finding: _finding,
+    Summary: _summary,
+}

@@ -1321,7 +1321,7 @@ end
 
 function Session:inline_body(inline, bytes, at, length)
   local rest = bytes:sub(at)
-  if #rest == length or inline.exact then return rest end
+  if inline.exact or (#rest == length and not rest:find("[\r\n]$")) then return rest end
   local bare = rest:gsub("\r?\n?$", "")
   for _, size in ipairs({ length, 2 * length }) do
     for _, lead in ipairs({ "", '"', OPEN_QUOTE, " ", ' "', " " .. OPEN_QUOTE }) do
