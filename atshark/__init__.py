@@ -21,13 +21,13 @@ from capture.errors import AtsharkError
 from capture.sources import Source, open_source
 from decoder.catalog import Catalog
 from decoder.catalog import load as load_catalog
-from decoder.events import Data, Event, Finding, Message, Record, Transaction, Urc
+from decoder.events import INNER, Data, Event, Finding, Frame, Message, Record, Socket, Transaction, Urc
 from decoder.session import Session
 
 __version__ = "0.1.0"
 __all__ = [
-    "AtsharkError", "Catalog", "Chunk", "Data", "Event", "Finding", "Message", "Record", "Session", "Side", "Source",
-    "Transaction", "Urc", "decode", "load_catalog", "open_source",
+    "AtsharkError", "Catalog", "Chunk", "Data", "Event", "Finding", "Frame", "Message", "Record", "Session", "Side",
+    "Socket", "Source", "Transaction", "Urc", "decode", "load_catalog", "open_source",
 ]  # fmt: skip
 
 
@@ -40,8 +40,8 @@ def decode(chunks: Iterable[Chunk], dialects: Iterable[str] = ()) -> Iterator[Re
     session = Session(load_catalog(dialects))
     for chunk in chunks:
         for event in session.feed(chunk):
-            if not isinstance(event, Message):
+            if not isinstance(event, INNER):
                 yield event
     for event in session.close():
-        if not isinstance(event, Message):
+        if not isinstance(event, INNER):
             yield event

@@ -18,7 +18,7 @@ from capture.errors import AtsharkError
 from capture.recording import Recorder
 from capture.tap import Tap
 from decoder.catalog import Catalog
-from decoder.events import Message, Record
+from decoder.events import INNER, Event, Record
 from decoder.session import Session
 
 QUEUE_SIZE = 10_000
@@ -98,7 +98,7 @@ class Live:
         if session is not None:
             self._print(session.close())
 
-    def _print(self, events: list[Message | Record]) -> None:
-        records: list[Record] = [event for event in events if not isinstance(event, Message)]
+    def _print(self, events: list[Event]) -> None:
+        records: list[Record] = [event for event in events if not isinstance(event, INNER)]
         if records and self._show is not None:
             self._show(records)

@@ -5,11 +5,12 @@ whole blocks behind, or one cut block at the very end), and one reader that yiel
 stops cleanly at a cut block. Times are integers in nanoseconds from end to end. The reader takes either byte
 order, any ``if_tsresol``, several sections, and skips block types that it does not know.
 
-Source: draft-ietf-opsawg-pcapng, sections 4.1 (SHB), 4.2 (IDB), 4.3 (EPB), 4.4 (SPB), 3.5 (options).
+Source: draft-ietf-opsawg-pcapng, sections 4.1 (SHB), 4.2 (IDB), 4.3 (EPB), 4.4 (SPB), 4.5 (NRB), 3.5 (options).
 """
 
 from __future__ import annotations
 
+import ipaddress
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,12 +19,15 @@ from typing import BinaryIO
 from capture.errors import AtsharkError
 
 SHB_MAGIC = b"\x0a\x0d\x0d\x0a"
+LINKTYPE_RAW_IP = 101
+LINKTYPE_PPP_WITH_DIRECTION = 204
 LINKTYPE_WIRESHARK_UPPER_PDU = 252
 INBOUND, OUTBOUND = 1, 2
 """Direction bits of ``epb_flags``. The MCU is the local side: what it sends is outbound."""
 
 _MAX_BLOCK = 16 * 1024 * 1024
-_SHB, _IDB, _SPB, _EPB = 0x0A0D0D0A, 1, 3, 6
+_SHB, _IDB, _SPB, _NRB, _EPB = 0x0A0D0D0A, 1, 3, 4, 6
+_NRB_END, _NRB_IPV4, _NRB_IPV6 = 0, 1, 2
 _OPT_END, _OPT_COMMENT = 0, 1
 _SHB_HARDWARE, _SHB_OS, _SHB_USERAPPL = 2, 3, 4
 _IF_NAME, _IF_DESCRIPTION, _IF_SPEED, _IF_TSRESOL, _IF_TSOFFSET = 2, 3, 8, 9, 14
@@ -70,6 +74,13 @@ class Writer:
         self._block(_IDB, struct.pack("<HHI", link_type, 0, 0) + options)
         self._interfaces += 1
         return self._interfaces - 1
+
+    def name(self, address: str, name: str) -> None:
+        """Tell the name of an IP address (a name resolution block)."""
+        ip = ipaddress.ip_address(address)
+        kind = _NRB_IPV4 if ip.version == 4 else _NRB_IPV6
+        record = _option(kind, ip.packed + name.encode("utf-8", "backslashreplace")[:255] + b"\0")
+        self._block(_NRB, record + _option(_NRB_END, b""))
 
     def packet(self, interface: int, time_ns: int, data: bytes, *, direction: int = 0, comment: str = "") -> None:
         """Write one packet. ``time_ns`` counts from the epoch; ``direction`` is INBOUND, OUTBOUND or 0."""

@@ -252,10 +252,10 @@ class Command:
         "frame",
         "late",
         "name",
-        "opens",
         "payload",
         "raw_after_ok",
         "sets",
+        "socket",
         "spec",
         "stream",
         "syntaxes",
@@ -272,7 +272,8 @@ class Command:
         self.test_answer = dialect.test_syntaxes(spec.test_answer or spec.set, spec.param)
         self.bare = spec.bare
         self.frame = spec.frame
-        self.opens = spec.opens
+        self.socket = spec if spec.opens or spec.closes or spec.sends or spec.payload or spec.tells else None
+        """What the command does to connections, if anything."""
         self.answer_names = frozenset([spec.name, *spec.answer_names])
         self.forms = frozenset(["test"] + ["set"] * bool(spec.set) + ["read"] * spec.read + ["exec"] * spec.exec)
         self.answers = frozenset(
@@ -307,12 +308,15 @@ class Basic(Command):
 class UrcType:
     """A URC of a dialect, compiled."""
 
-    __slots__ = ("dialect", "encoding", "line", "line_parts", "line_syntax", "name", "ok", "spec", "syntaxes")
+    __slots__ = (
+        "dialect", "encoding", "line", "line_parts", "line_syntax", "name", "ok", "socket", "spec", "syntaxes",
+    )  # fmt: skip
 
     def __init__(self, dialect: Dialect, spec: schema.UrcSpec) -> None:
         self.name = spec.name
         self.dialect = dialect.id
         self.spec = spec
+        self.socket = spec if spec.closes or spec.arrives or spec.tells else None
         self.ok = spec.ok
         self.encoding = spec.encoding
         self.syntaxes = dialect.syntaxes(spec.syntax, spec.param)

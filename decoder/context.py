@@ -11,7 +11,7 @@ from decoder.catalog import Catalog, UrcType
 from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
 from decoder.framing import Span, Wire
 from decoder.groups import Groups
-from decoder.schema import FrameSpec, applies
+from decoder.schema import FrameSpec, SendsSpec, applies
 from decoder.sockets import Sockets
 from decoder.states import States
 from decoder.times import NEVER
@@ -40,7 +40,7 @@ class Context:
         self.states = States()
         self.pairing = Pairing(catalog, self.states, self.out)
         self.groups = Groups(catalog, self.out)
-        self.sockets = Sockets()
+        self.sockets = Sockets(self.out)
         self.mcu = Wire("mcu")
         self.module = Wire("module")
         self.loose: dict[Side, bool] = {"mcu": False, "module": False}
@@ -79,11 +79,13 @@ class Context:
         """Emit a finding."""
         self.out.append(Finding(time_ns, side, rule, severity, text, reference))
 
-    def payload(self, data: Data, spec: FrameSpec | None = None, params: Params | None = None) -> None:
+    def payload(
+        self, data: Data, spec: FrameSpec | None = None, params: Params | None = None, sends: SendsSpec | None = None
+    ) -> None:
         """Emit payload, and the frame in it: by what ``spec`` says for ``params``, or by its connection."""
         self.out.append(data)
         if spec is None or not applies(spec.when, params or {}):
-            self.out.extend(self.sockets.payload(data))
+            self.sockets.payload(data, sends)
             return
         frame = frames.decode(spec.protocol, data)
         if frame is None:

@@ -104,10 +104,47 @@ class Data(msgspec.Struct, tag_field="kind", tag="data"):
     data: str
 
 
+class Flow(msgspec.Struct):
+    """A connection from its opening to its end. ``number`` counts the connections of a session, from 1.
+
+    ``remote`` is the peer as the MCU named it, ``remote_ip`` and ``local_ip`` are addresses that lines told.
+    """
+
+    number: int
+    connect_id: int | str | None
+    transport: Literal["tcp", "udp"]
+    remote: str | None = None
+    remote_ip: str | None = None
+    remote_port: int | None = None
+    local_ip: str | None = None
+    local_port: int | None = None
+
+
+class Socket(msgspec.Struct, tag_field="kind", tag="socket"):
+    """What happened to a connection. ``side`` says on which side of the line it began.
+
+    ``change``: "opened", "failed" (could not be opened), "closed" (the MCU wanted it), "closed by peer", "reset",
+    "lost" (the network or the module gave it up). ``up``, ``down``: bytes that it carried so far; ``unread``: bytes
+    (UDP: packets) that were announced and never read. ``began_ns``: when the MCU asked for it to be opened.
+    """
+
+    time_ns: int | None
+    side: Side
+    connect_id: int | str | None
+    change: Literal["opened", "failed", "closed", "closed by peer", "reset", "lost"]
+    flow: Flow
+    because: str
+    began_ns: int | None
+    up: int = 0
+    down: int = 0
+    unread: int = 0
+
+
 class Frame(msgspec.Struct, tag_field="kind", tag="frame"):
     """A frame of the protocol that payload carries. ``text`` says it in one line, ``fields`` in full.
 
-    ``origin`` "observed": its bytes crossed the line, in the payload that ``announced_by`` announced.
+    ``origin`` "observed": its bytes crossed the line, in the payload that ``announced_by`` announced. ``flow`` is the
+    number of the connection, None if there is none.
     """
 
     time_ns: int | None
@@ -118,6 +155,7 @@ class Frame(msgspec.Struct, tag_field="kind", tag="frame"):
     text: str
     fields: dict[str, Any]
     origin: Literal["observed", "inferred"] = "observed"
+    flow: int | None = None
 
 
 class Group(msgspec.Struct, tag_field="kind", tag="group"):
@@ -189,5 +227,19 @@ class Message(msgspec.Struct):
     data: Data | None = None
 
 
-Record = Transaction | Urc | Data | Frame | Group | Finding | Summary
-Event = Message | Record
+class Segment(msgspec.Struct):
+    """Bytes that a connection really carried at once: a datagram, or a piece of a stream.
+
+    It differs from payload as the MCU gave it: what the module refused is not in it, what it gathered is in one.
+    """
+
+    time_ns: int | None
+    side: Side
+    flow: Flow
+    data: bytes
+
+
+Record = Transaction | Urc | Data | Socket | Frame | Group | Finding | Summary
+Event = Message | Segment | Record
+INNER = (Message, Segment)
+"""Events that are no records."""

@@ -257,7 +257,7 @@ class McuReader:
         looks_hex = number and _is_nearer_as_hex(len(body), number) and not _NOT_HEX.search(body)
         encoding = context.states.encoding(command.encoding, connect_id) or ("hex" if looks_hex else "raw")
         data = context.decode(span, "mcu", connect_id, record.name, via="command", encoding=encoding, body=body)
-        context.payload(data, command.frame, record.params)
+        context.payload(data, command.frame, record.params, command.socket.sends if command.socket else None)
         counted = len(body) // 2 if encoding == "hex" else len(body)
         if number not in (0, counted):
             text = f"{record.name}: the command announces {number} bytes but carries {counted}"
@@ -327,7 +327,11 @@ class McuReader:
         connect_id = connection(record.params)
         data = Data(span.last_ns, "mcu", connect_id, record.name, "prompt", "raw", meant, body.hex())
         self._context.message("data", "mcu", span, owner=record, data=data)
-        self._context.payload(data, payload.open.command.frame if payload.open.command else None, record.params)
+        command = payload.open.command
+        self._context.payload(
+            data, command.frame if command else None, record.params,
+            command.socket.sends if command and command.socket else None,
+        )  # fmt: skip
         payload.taken += size
         return span.raw
 

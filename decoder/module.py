@@ -175,6 +175,8 @@ class ModuleReader:
             if command is not None and command.sets and owner.record.form != "test":
                 context.states.apply(command.sets, params, defaults=False)
             context.pairing.attach(answer, text, time_ns)
+            if command is not None and command.socket is not None:
+                context.sockets.answered(command.socket, owner.record, answer.name, params, time_ns, late=answer.late)
         if arguments.fit >= UNFIT and answer.dialect is not None:
             why = f"{short(line)}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
             context.finding(time_ns, "module", "parameters", "note", why)
@@ -183,7 +185,10 @@ class ModuleReader:
         if data is not None:
             context.payload(data, answer.urc.spec.frame if answer.urc is not None else None, params)
         self.raw.announce(answer, text)
-        if answer.urc is not None and (answer.owner is None or answer.late):
+        if answer.urc is not None and (owner is None or answer.late):
+            if answer.urc.socket is not None:
+                own = owner.record.params if owner is not None else {}
+                context.sockets.reported(answer.urc.socket, params, own, time_ns, text, carries=data is not None)
             if answer.urc.ok != "never":
                 context.expected_ok = answer.urc
             if answer.urc.spec.reboot:
@@ -198,7 +203,7 @@ class ModuleReader:
         context.pairing.requests.clear()
         context.groups.end()
         context.states.clear()
-        context.sockets.clear()
+        context.sockets.restarted(span.last_ns)
         self._verbose = None
         self._mcu.end("the module restarted")
 
@@ -231,7 +236,7 @@ class ModuleReader:
         if good:
             self.raw.begin()
             for waiting in entry.opens:
-                self._succeeded(waiting, result)
+                self._succeeded(waiting, result, span.last_ns)
         else:
             self._failed(entry, result, to_text(text), span)
 
@@ -267,8 +272,10 @@ class ModuleReader:
         reference = f"{waiting.record.dialect} {spec.section}" if spec else None
         message = f"{to_text(entry.text)}: the module answered {text}{meaning}"
         self._context.finding(span.last_ns, "module", "command.error", "error", message, reference)
+        if waiting.command is not None and waiting.command.socket is not None:
+            self._context.sockets.failed(waiting.command.socket, waiting.record, span.last_ns, text + meaning)
 
-    def _succeeded(self, waiting: Open, result: Result) -> None:
+    def _succeeded(self, waiting: Open, result: Result, time_ns: int | None) -> None:
         record, command = waiting.record, waiting.command
         if record.form == "basic":
             if record.name == "V":
@@ -277,8 +284,9 @@ class ModuleReader:
                 self._verbose = None
         if command is None:
             return
-        if record.form == "set" and command.opens is not None:
-            self._context.sockets.opened(command.opens, record.params)
+        if command.socket is not None:
+            more = not all(late.optional for late in waiting.late)
+            self._context.sockets.succeeded(command.socket, record, time_ns, more=more)
         if record.form == "set" and command.sets:
             self._context.states.apply(command.sets, record.params, defaults=True)
         if command.stream is not None and goes_transparent(waiting):

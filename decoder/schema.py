@@ -161,24 +161,79 @@ class FrameSpec(msgspec.Struct, forbid_unknown_fields=True):
 class OpensSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A command that opens a connection: the parameter ``key`` names it, ``transport`` tells the transport.
 
-    ``udp``: the values of ``transport`` that mean datagrams; all others are streams.
+    ``udp``: the values of ``transport`` that mean datagrams; all others are streams. ``address``, ``port`` and
+    ``local_port`` name parameters. ``answer``: the line that says whether it was opened; without one, the OK does.
     """
 
     transport: str
     udp: list[int | str]
     key: str = "connect_id"
+    address: str = ""
+    port: str = ""
+    local_port: str = ""
+    answer: LineSpec | None = None
+
+
+class ClosesSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A command or URC by which the connection that ``key`` names ends.
+
+    ``where``: only with these parameters. ``peer``, ``reset``, ``lost``: parameters that say that the peer closed it,
+    that it was reset, that it broke without a word; of a command, the parameters of the command. Else the MCU did.
+    """
+
+    key: str = "connect_id"
+    where: dict[str, str | int] = {}
+    peer: dict[str, list[int | str]] | None = None
+    reset: dict[str, list[int | str]] | None = None
+    lost: dict[str, list[int | str]] | None = None
+
+
+class SendsSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """How a command sends: ``buffered`` until a command that ``pushes`` what is buffered.
+
+    ``sent`` names the parameter of its answer that tells how many bytes were taken.
+    """
+
+    buffered: bool = False
+    pushes: bool = False
+    sent: str = ""
+
+
+class ArrivesSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A URC that says that data arrived and waits to be read: parameters that hold how many bytes or packets.
+
+    ``dropped`` names the parameter that holds how many bytes were lost because the buffer was full.
+    """
+
+    bytes: str = ""
+    packets: str = ""
+    dropped: str = ""
+    key: str = "connect_id"
+
+
+class AddressSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A line that tells an IP address in the parameter ``address``: that of the host ``name``, or else the own one.
+
+    ``name`` is a parameter of the line, or of the command that it answers. ``where``: only with these parameters.
+    """
+
+    address: str
+    name: str = ""
+    where: dict[str, str | int] = {}
 
 
 class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
     """Transparent mode after ``CONNECT``, or ``after`` "prompt": after the OK and a prompt.
 
-    ``when`` and ``forms`` say for which commands (empty: always). ``escape_answer``: an OK answers ``+++``.
+    ``when`` and ``forms`` say for which commands (empty: always). ``escape_answer``: an OK answers ``+++``. ``ppp``:
+    it is PPP if its bytes look like it.
     """
 
     when: dict[str, list[int | str]] = {}
     forms: tuple[str, ...] = ()
     after: Literal["connect", "prompt"] = "connect"
     escape_answer: bool = True
+    ppp: bool = False
 
 
 class SetsSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -216,6 +271,9 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     raw_after_ok: RawSpec | None = None
     frame: FrameSpec | None = None
     opens: OpensSpec | None = None
+    closes: ClosesSpec | None = None
+    sends: SendsSpec | None = None
+    tells: AddressSpec | None = None
     stream: StreamSpec | None = None
     sets: list[SetsSpec] = []
     encoding: str = ""
@@ -254,6 +312,9 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     comma: bool = False
     raw_after_ok: RawSpec | None = None
     answered: AnsweredSpec | None = None
+    closes: ClosesSpec | None = None
+    arrives: ArrivesSpec | None = None
+    tells: AddressSpec | None = None
     aliases: list[str] = []
     param: dict[str, ParamSpec] = {}
 

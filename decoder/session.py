@@ -104,6 +104,7 @@ class Session:
                 self._leftover(wire)
         context.pairing.abandon_all()
         context.groups.end()
+        context.sockets.finish()
         context.out.append(context.pairing.ranking.summary(self._last_ns))
         return self._drain()
 

@@ -1,99 +1,335 @@
-"""Connections: what they carry, put together, and the frames in it.
+"""Connections: who opened them, what they carried, how they ended, and the frames in it.
 
-Strategy: the command that opens a connection says whether it carries datagrams or a stream. A datagram is tried as
-CoAP; the path that a request asked for is remembered by its token, to name the values in the answer. A stream is MQTT
-if the MCU begins it with CONNECT, and is then cut into packets, both ways, however its bytes were cut on the line.
-What is neither stays payload. A stream that breaks the protocol is told once and given up.
-
-Source: RFC 7252; MQTT 3.1.1 and 5.0, 3.1 (CONNECT comes first).
+Strategy: the dialect says which commands and URCs open, feed and end a connection. What the MCU sends counts only when
+the module has taken it: it waits for the result of its command, and in modules that gather data, for the command that
+pushes it. A result that never comes counts as good, since nothing says otherwise. Names that lines resolved and the
+module's own address are remembered, to name the ends of a connection.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Literal
 
+import msgspec
+
 from capture.chunk import Side
-from decoder.events import Data, Finding, Frame, Params
-from decoder.frames import coap, mqtt, observed
-from decoder.frames.errors import NotThisFormatError
-from decoder.schema import OpensSpec
+from decoder.conversation import Conversation
+from decoder.events import Data, Event, Finding, Flow, Frame, Params, Segment, Socket, Transaction
+from decoder.schema import (
+    AddressSpec,
+    ArrivesSpec,
+    ClosesSpec,
+    CommandSpec,
+    LineSpec,
+    OpensSpec,
+    SendsSpec,
+    UrcSpec,
+    applies,
+    fixed,
+)  # fmt: skip
 
 MAX_CONNECTIONS = 64
-MAX_PATHS = 256
-_RESPONSES = 0x40
+MAX_NAMES = 256
+MAX_BUFFERED = 1 << 20
 _Key = int | str | None
+_Change = Literal["opened", "failed", "closed", "closed by peer", "reset", "lost"]
 
 
 class _Connection:
-    __slots__ = ("level", "paths", "protocol", "transport", "waiting")
+    """An open connection. ``held`` waits for the result of its command, ``buffered`` for a push."""
 
-    def __init__(self, transport: Literal["tcp", "udp"]) -> None:
-        self.transport = transport
-        self.protocol: Literal["", "mqtt", "unknown"] = ""
-        self.level = 4
-        self.paths: dict[bytes, tuple[str, ...]] = {}
-        self.waiting: dict[Side, bytes] = {"mcu": b"", "module": b""}
+    __slots__ = ("arrived", "began_ns", "buffered", "conversation", "down", "flow", "held", "packets", "read", "up")
+
+    def __init__(self, flow: Flow, began_ns: int | None) -> None:
+        self.flow = flow
+        self.began_ns = began_ns
+        self.conversation = Conversation(flow.transport)
+        self.held: list[Data] = []
+        self.buffered: list[Data] = []
+        self.up = self.down = 0
+        self.arrived = self.read = self.packets = 0
+
+    @property
+    def unread(self) -> int:
+        """Bytes (UDP: packets) that were announced and not read."""
+        return self.packets if self.flow.transport == "udp" else max(0, self.arrived - self.read)
 
 
 class Sockets:
-    """The connections of a session."""
+    """The connections of a session. Appends records to ``out``."""
 
-    def __init__(self) -> None:
-        self._connections: dict[_Key, _Connection] = {}
+    def __init__(self, out: list[Event]) -> None:
+        self._out = out
+        self._open: dict[_Key, _Connection] = {}
+        self._opening: dict[_Key, tuple[OpensSpec, Transaction]] = {}
+        self._names: dict[str, str] = {}
+        self._local_ip: str | None = None
+        self._count = 0
 
-    def opened(self, spec: OpensSpec, params: Params) -> None:
-        """Note that a command opened a connection; an earlier one of the same number is over."""
-        if len(self._connections) >= MAX_CONNECTIONS:
-            self._connections.clear()
-        udp = params.get(spec.transport) in spec.udp
-        self._connections[params.get(spec.key)] = _Connection("udp" if udp else "tcp")
+    # what commands and lines say
 
-    def clear(self) -> None:
-        """Forget everything: the module restarted."""
-        self._connections.clear()
+    def succeeded(self, spec: CommandSpec, record: Transaction, time_ns: int | None, *, more: bool) -> None:
+        """A command got its OK. ``more``: a later line will complete it."""
+        if record.form not in ("set", "exec"):
+            return
+        params = record.params
+        if spec.opens is not None:
+            if spec.opens.answer is None:
+                self.opened(spec.opens, record, time_ns)
+            elif params.get(spec.opens.key) not in self._open:
+                if len(self._opening) >= MAX_CONNECTIONS:
+                    self._opening.clear()
+                self._opening[params.get(spec.opens.key)] = spec.opens, record
+        if spec.closes is not None and not more:
+            self._closed(spec.closes, params, params, time_ns, "mcu", record.raw)
+        if spec.sends is not None or spec.payload is not None:
+            self._result(spec.sends, params.get("connect_id"), good=True)
 
-    def payload(self, data: Data) -> list[Frame | Finding]:
-        """Take payload of a connection and return the frames that it completes."""
-        connection = self._connections.get(data.connect_id)
-        if connection is None or connection.protocol == "unknown" or not data.data:
-            return []
-        raw = bytes.fromhex(data.data)
-        if connection.transport == "udp":
-            return self._datagram(connection, data, raw)
-        return self._stream(connection, data, raw)
+    def failed(self, spec: CommandSpec, record: Transaction, time_ns: int | None, why: str) -> None:
+        """A command was answered with an error."""
+        if record.form not in ("set", "exec"):
+            return
+        if spec.opens is not None:
+            self._not_opened(spec.opens, record, time_ns, why)
+        if spec.sends is not None or spec.payload is not None:
+            self._result(spec.sends, record.params.get("connect_id"), good=False)
 
-    def _datagram(self, connection: _Connection, data: Data, raw: bytes) -> list[Frame | Finding]:
-        try:
-            message = coap.parse(raw)
-            path = coap.path_of(message)
-            if 0 < message.code < _RESPONSES:
-                if len(connection.paths) >= MAX_PATHS:
-                    connection.paths.clear()
-                connection.paths[message.token] = path
-            return [observed(data, "coap", *coap.describe(message, path or connection.paths.get(message.token, ())))]
-        except NotThisFormatError:
-            return []
+    def answered(
+        self,
+        spec: CommandSpec,
+        record: Transaction,
+        name: str | None,
+        params: Params,
+        time_ns: int | None,
+        *,
+        late: bool,
+    ) -> None:
+        """A line belongs to a command."""
+        if spec.tells is not None and record.form != "test":
+            self._told(spec.tells, params, record.params)
+        if record.form not in ("set", "exec"):
+            return
+        opens = spec.opens
+        if opens is not None and opens.answer is not None and name == opens.answer.line:
+            if fixed(opens.answer.where, params):
+                self.opened(opens, record, time_ns)
+            elif all(key in params for key in opens.answer.where):
+                self._not_opened(opens, record, time_ns, f"{name} {_shown(params, opens.answer)}")
+        if spec.sends is not None and spec.sends.sent:
+            self._taken(record.params.get("connect_id"), params.get(spec.sends.sent))
+        if spec.closes is not None and late:
+            self._closed(spec.closes, record.params, record.params, time_ns, "mcu", record.raw)
 
-    def _stream(self, connection: _Connection, data: Data, raw: bytes) -> list[Frame | Finding]:
-        waiting = connection.waiting[data.side] + raw
-        if not connection.protocol:
-            if data.side == "mcu" and mqtt.STARTS.match(waiting):
-                connection.protocol = "mqtt"
-            elif data.side == "module" or not mqtt.may_start(waiting):
-                connection.protocol = "unknown"
-                return []
-        out: list[Frame | Finding] = []
-        try:
-            while connection.protocol and (taken := mqtt.take(waiting)) is not None:
-                packet, size = taken
-                waiting = waiting[size:]
-                if packet.type == "CONNECT":
-                    connection.level = mqtt.level_of(packet)
-                out.append(observed(data, "mqtt", *mqtt.decode(packet, connection.level)))
-        except NotThisFormatError as error:
-            connection.protocol = "unknown"
-            text = f"connection {data.connect_id}: the MQTT stream of the {data.side} breaks off: {error}"
-            out.append(Finding(data.time_ns, data.side, "frame.malformed", "warning", text, "MQTT 3.1.1, 2.2"))
-            waiting = b""
-        connection.waiting[data.side] = waiting
-        return out
+    def reported(
+        self, spec: UrcSpec, params: Params, own: Params, time_ns: int | None, raw: str, *, carries: bool
+    ) -> None:
+        """A URC came. ``own``: the parameters of the command that it completes. ``carries``: it carries the data."""
+        if spec.closes is not None:
+            self._closed(spec.closes, params, params, time_ns, "module", raw)
+        if spec.arrives is not None and not carries:
+            self._arrived(spec.arrives, params, time_ns)
+        if spec.tells is not None:
+            self._told(spec.tells, params, own)
+
+    # opening
+
+    def opened(self, spec: OpensSpec, record: Transaction, time_ns: int | None) -> None:
+        """The connection that a command asked for is open; an earlier one of the same number is over."""
+        key = record.params.get(spec.key)
+        self._opening.pop(key, None)
+        if (before := self._open.pop(key, None)) is not None:
+            self._end(before, "lost", time_ns, "module", "the number was used again")
+        if len(self._open) >= MAX_CONNECTIONS:
+            self._open.clear()
+        connection = self._open[key] = _Connection(self._flow(spec, record.params), record.time_ns)
+        self._tell(connection, "opened", time_ns, "mcu", record.raw)
+
+    def _not_opened(self, spec: OpensSpec, record: Transaction, time_ns: int | None, why: str) -> None:
+        self._opening.pop(record.params.get(spec.key), None)
+        self._tell(_Connection(self._flow(spec, record.params), record.time_ns), "failed", time_ns, "module", why)
+
+    def _flow(self, spec: OpensSpec, params: Params) -> Flow:
+        self._count += 1
+        key, remote = params.get(spec.key), params.get(spec.address)
+        remote = str(remote) if remote is not None else None
+        port, local_port = params.get(spec.port), params.get(spec.local_port)
+        return Flow(
+            self._count, key, "udp" if params.get(spec.transport) in spec.udp else "tcp", remote,
+            (_ip(remote) or self._names.get(remote.lower())) if remote else None,
+            port if isinstance(port, int) else None, self._local_ip,
+            local_port if isinstance(local_port, int) and local_port else None,
+        )  # fmt: skip
+
+    # the end
+
+    def _closed(
+        self, spec: ClosesSpec, params: Params, told: Params, time_ns: int | None, side: Side, why: str
+    ) -> None:
+        """End a connection. ``params`` name it, ``told`` are those that tell how it ended."""
+        connection = self._open.get(params.get(spec.key))
+        if connection is None or not fixed(spec.where, told):
+            return
+        change: _Change = "closed"
+        if spec.peer is not None and applies(spec.peer, told):
+            change = "closed by peer"
+        elif spec.reset is not None and applies(spec.reset, told):
+            change = "reset"
+        elif spec.lost is not None and applies(spec.lost, told):
+            change = "lost"
+        del self._open[params.get(spec.key)]
+        self._end(connection, change, time_ns, "mcu" if change == "closed" else side, why)
+
+    def restarted(self, time_ns: int | None) -> None:
+        """The module restarted: all connections are lost, and what it knew."""
+        for connection in self._open.values():
+            self._end(connection, "lost", time_ns, "module", "the module restarted")
+        self._open.clear()
+        self._opening.clear()
+        self._local_ip = None
+
+    def finish(self) -> None:
+        """The input ends: what waits for a result counts as sent."""
+        for connection in self._open.values():
+            self._flush(connection, connection.held)
+
+    def _end(self, connection: _Connection, change: _Change, time_ns: int | None, side: Side, why: str) -> None:
+        self._flush(connection, connection.held)
+        self._tell(connection, change, time_ns, side, why)
+        if connection.unread:
+            unit = "packets" if connection.flow.transport == "udp" else "bytes"
+            text = f"connection {connection.flow.connect_id} ended with {connection.unread} {unit} never read"
+            self._out.append(Finding(time_ns, "module", "data.unread", "warning", text))
+
+    def _tell(self, connection: _Connection, change: _Change, time_ns: int | None, side: Side, why: str) -> None:
+        flow = connection.flow
+        self._out.append(
+            Socket(
+                time_ns, side, flow.connect_id, change, flow, why, connection.began_ns,
+                connection.up, connection.down, connection.unread,
+            )
+        )  # fmt: skip
+
+    # addresses
+
+    def _told(self, spec: AddressSpec, params: Params, own: Params) -> None:
+        """Note an IP address. ``own`` are the parameters of the command that it answers."""
+        if not fixed(spec.where, params):
+            return
+        address = params.get(spec.address)
+        ip = _ip(str(address[0] if isinstance(address, list) and address else address))
+        if ip is None or ipaddress.ip_address(ip).is_unspecified:
+            return
+        if not spec.name:
+            self._local_ip = ip
+        elif (name := params.get(spec.name, own.get(spec.name))) is not None:
+            if len(self._names) >= MAX_NAMES:
+                self._names.clear()
+            self._names[str(name).lower()] = ip
+
+    # data
+
+    def _arrived(self, spec: ArrivesSpec, params: Params, time_ns: int | None) -> None:
+        """Note data that arrived and waits to be read, or was dropped."""
+        connection = self._connection(params.get(spec.key), time_ns)
+        if connection is None:
+            return
+        size, packets, dropped = (params.get(name) for name in (spec.bytes, spec.packets, spec.dropped))
+        if isinstance(size, int):
+            connection.arrived += size
+        if isinstance(packets, int):
+            connection.packets = packets
+        if isinstance(dropped, int):
+            text = f"connection {connection.flow.connect_id}: {dropped} received bytes were dropped, the buffer is full"
+            self._out.append(Finding(time_ns, "module", "data.dropped", "error", text))
+
+    def payload(self, data: Data, sends: SendsSpec | None = None) -> None:
+        """Take payload of a connection."""
+        connection = self._connection(data.connect_id, data.time_ns)
+        if connection is None:
+            return
+        if data.via == "transparent":
+            self._carry(connection, [data])
+        elif data.side == "module":
+            self._flush(connection, connection.held)
+            connection.read += data.length if data.via == "answer" else 0
+            connection.packets -= 1 if data.via == "answer" and connection.packets else 0
+            self._carry(connection, [data])
+        elif sends is not None and sends.buffered:
+            if sum(one.length for one in connection.buffered) + data.length <= MAX_BUFFERED:
+                connection.buffered.append(data)
+        else:
+            self._flush(connection, connection.held)
+            connection.held.append(data)
+
+    def _taken(self, key: _Key, count: object) -> None:
+        """Note how much the module took of what was sent last."""
+        connection = self._open.get(key)
+        if connection is None or not connection.held or not isinstance(count, int):
+            return
+        last = connection.held[-1]
+        if 0 <= count < last.length:
+            text = f"{last.announced_by}: the module took {count} of {last.length} bytes"
+            self._out.append(Finding(last.time_ns, "mcu", "send.partial", "warning", text))
+            connection.held[-1] = msgspec.structs.replace(last, length=count, data=last.data[: 2 * count])
+
+    def _result(self, spec: SendsSpec | None, key: _Key, *, good: bool) -> None:
+        """Decide about what waits for the result of a command that sends, or pushes what was sent before."""
+        connection = self._open.get(key)
+        if connection is None:
+            return
+        buffered, pushes = spec is not None and spec.buffered, spec is not None and spec.pushes
+        waiting = connection.buffered if buffered or pushes else connection.held
+        if good and not buffered:
+            self._flush(connection, waiting)
+        elif not good and pushes:
+            waiting.clear()
+        elif not good and waiting:
+            waiting.pop()
+
+    def _connection(self, key: _Key, time_ns: int | None) -> _Connection | None:
+        """Find a connection; what carries data is open, even if the line that says so was lost."""
+        if key not in self._open and key in self._opening:
+            self.opened(*self._opening[key], time_ns)
+        return self._open.get(key)
+
+    def _flush(self, connection: _Connection, waiting: list[Data]) -> None:
+        if waiting:
+            parts = waiting[:]
+            waiting.clear()
+            self._carry(connection, parts)
+
+    def _carry(self, connection: _Connection, parts: list[Data]) -> None:
+        """The connection carried ``parts``, as one piece."""
+        last, flow = parts[-1], connection.flow
+        raw = b"".join(bytes.fromhex(one.data) for one in parts)
+        if last.side == "mcu":
+            connection.up += len(raw)
+        else:
+            connection.down += len(raw)
+        self._out.append(Segment(last.time_ns, last.side, flow, raw))
+        for found in connection.conversation.feed(last.side, raw):
+            if found.broken:
+                what = f"the {found.protocol.upper()} stream of the {last.side} breaks off: {found.text}"
+                text = f"connection {flow.connect_id}: {what}"
+                reference = found.fields["reference"]
+                self._out.append(Finding(last.time_ns, last.side, "frame.malformed", "warning", text, reference))
+            else:
+                self._out.append(
+                    Frame(
+                        last.time_ns, last.side, found.protocol, flow.connect_id, last.announced_by, found.text,
+                        found.fields, flow=flow.number,
+                    )
+                )  # fmt: skip
+
+
+def _shown(params: Params, answer: LineSpec) -> str:
+    return ", ".join(f"{name}={params[name]}" for name in answer.where)
+
+
+def _ip(text: str) -> str | None:
+    """Return an IP address in its usual spelling, or None if ``text`` is none."""
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        return None

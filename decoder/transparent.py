@@ -67,6 +67,9 @@ class Transparent:
         record, rule = waiting.record, waiting.command.stream if waiting.command is not None else None
         escape_answer = rule is None or rule.escape_answer
         self._stream = _Stream(record.name, connection(record.params), escape_answer=escape_answer)
+        opens = waiting.command.socket.opens if waiting.command is not None and waiting.command.socket else None
+        if opens is not None:
+            self._context.sockets.opened(opens, record, self._context.module.last_ns)
         self._mcu.reset()
         self._context.loose["mcu"] = False
         if len(self._context.mcu):

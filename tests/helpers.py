@@ -17,7 +17,7 @@ import msgspec
 from capture.chunk import Chunk, Side
 from decoder import catalog
 from decoder.catalog import Catalog
-from decoder.events import Event, Finding, Message, Record, Transaction, Urc
+from decoder.events import INNER, Event, Finding, Message, Record, Transaction, Urc
 from decoder.session import Session
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +41,7 @@ def events(chunks: Iterable[Chunk]) -> list[Event]:
 
 
 def records(chunks: Iterable[Chunk]) -> list[Record]:
-    return [event for event in events(chunks) if not isinstance(event, Message)]
+    return [event for event in events(chunks) if not isinstance(event, INNER)]
 
 
 def messages(found: Iterable[Event]) -> list[Message]:

@@ -11,7 +11,7 @@ import pytest
 
 from capture.chunk import Chunk
 from decoder import catalog
-from decoder.events import Data, Event, Message
+from decoder.events import INNER, Data, Event
 from decoder.session import Session
 from tests.helpers import MS, START, compact, rules, transactions, urcs
 from tests.test_manual_tcpip import t
@@ -35,7 +35,7 @@ def decode(*lines: str | tuple[str, bytes]) -> list[Event]:
         else:
             chunk = Chunk(now, "module", b"\r\n" + line[2:].encode() + b"\r\n")
         found += session.feed(chunk)
-    return [event for event in found + session.close() if not isinstance(event, Message)]
+    return [event for event in found + session.close() if not isinstance(event, INNER)]
 
 
 def data(found: list[Event]) -> list[tuple[str, str, bytes]]:

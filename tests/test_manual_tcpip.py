@@ -265,11 +265,12 @@ EXAMPLES: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {
     "4.4 UDP": (
         ['> AT+MIPOPEN=0,"UDP","120.27.12.119",2040,10,3', "< OK", "< +MIPOPEN: 0,0", *SEND_LINES,
          '< +MIPURC: "rudp",0,1', '< +MIPURC: "rudp",0,2', "> AT+MIPRD=0", "< +MIPRD: 0,2", "< OK",
-         "> AT+MIPRD=0,1", "< +MIPRD: 0,1,10,ABCDE12345", "< OK", *CLOSE_LINES],
+         "> AT+MIPRD=0,1", "< +MIPRD: 0,1,10,ABCDE12345", "< OK", "> AT+MIPRD=0,0", "< +MIPRD: 0,0,10,ABCDE12345", "< OK", *CLOSE_LINES],
         [t("MIPOPEN", "set", {"connect_id": 0, "proto_type": "UDP", "address": "120.27.12.119", "remote_port": 2040, "timeout": 10, "access_mode": 3},
            late=[{"connect_id": 0, "result": 0}]), SEND,
          t("MIPRD", "set", {"connect_id": 0}, [{"connect_id": 0, "unread_len": 2}]),
-         t("MIPRD", "set", {"connect_id": 0, "read_len": 1}, [{"connect_id": 0, "unread_len": 1, "data_len": 10, "data": "ABCDE12345"}]), CLOSE],
+         t("MIPRD", "set", {"connect_id": 0, "read_len": 1}, [{"connect_id": 0, "unread_len": 1, "data_len": 10, "data": "ABCDE12345"}]),
+         t("MIPRD", "set", {"connect_id": 0, "read_len": 0}, [{"connect_id": 0, "unread_len": 0, "data_len": 10, "data": "ABCDE12345"}]), CLOSE],
     ),
     "4.5 four pings": (
         ['> AT+MPING="ipv6.sjtu.edu.cn"', "< OK", *rows(V6, V6_TIMES, 51, "4,0,156,548,267")],

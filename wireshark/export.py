@@ -1,8 +1,10 @@
-"""Export: one pcapng packet per message, so that Wireshark shows AT traffic line by line.
+"""Export: one pcapng packet per message, and below that what sockets carried, as IP packets.
 
-Every byte of both wires is in the file, in order: an export decodes to what its source decodes to. Packets on
-the interface ``uart`` have link type 252 and name the dissector: ``atshark`` for lines, ``atshark_data`` for
-payload. Each carries its decode as a comment, for people without the plugin.
+So Wireshark shows AT traffic line by line. Every byte of both wires is in the file, in order: an export decodes to
+what its source decodes to. Packets on the interface ``uart`` have link type 252 and name the dissector: ``atshark``
+for lines, ``atshark_data`` for payload. Each carries its decode as a comment, for people without the plugin. What
+connections carried is on the interface ``ip`` (link type 101); it is made from the messages, so a reader of the export
+passes over it.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ from capture import pcapng, upper_pdu
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
 from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR
-from decoder.events import Event, Message, Transaction
+from decoder.events import Event, Flow, Message, Segment, Socket, Transaction
 from decoder.session import Session
 from decoder.values import printable, to_text
+from wireshark.synthetic_ip import IpPacket, SyntheticIp
 
 _MAX_COMMENT = 400
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
@@ -33,12 +36,19 @@ class Exporter:
             "serial line between MCU and module; outbound: sent by the MCU",
             link_type=pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
         )
+        self._ip = SyntheticIp()
+        self._ip_interface: int | None = None
+        self._named: set[tuple[str, str]] = set()
         self.packets = 0
 
     def write(self, events: Iterable[Event]) -> None:
-        """Write what of ``events`` is a message."""
+        """Write what of ``events`` is a message, or what a connection carried."""
         for event in events:
-            if isinstance(event, Message):
+            if isinstance(event, Socket):
+                self._packets(event.flow, self._ip.changed(event))
+            elif isinstance(event, Segment):
+                self._packets(event.flow, self._ip.carried(event))
+            elif isinstance(event, Message):
                 payload = event.kind == "data" or (event.kind == "echo" and not event.text)
                 dissector = DATA_DISSECTOR if payload else MESSAGE_DISSECTOR
                 packet = upper_pdu.header(dissector, event.side) + event.raw
@@ -46,6 +56,21 @@ class Exporter:
                     self._uart, event.time_ns or 0, packet, direction=_DIRECTION[event.side], comment=describe(event)
                 )
                 self.packets += 1
+
+    def _packets(self, flow: Flow, packets: Iterable[IpPacket]) -> None:
+        for packet in packets:
+            if self._ip_interface is None:
+                text = "socket data as IP packets, made from the serial traffic"
+                self._ip_interface = self._writer.add_interface("ip", text, link_type=pcapng.LINKTYPE_RAW_IP)
+            named = self._ip.name_of(flow)
+            if named is not None and named not in self._named:
+                self._named.add(named)
+                self._writer.name(*named)
+            comment = printable(packet.comment)[:_MAX_COMMENT]
+            self._writer.packet(
+                self._ip_interface, packet.time_ns or 0, packet.data, direction=_DIRECTION[packet.side], comment=comment
+            )
+            self.packets += 1
 
 
 def export(chunks: Iterable[Chunk], session: Session, path: Path) -> int:

@@ -12,7 +12,7 @@ from atshark.cli import DONE, FINDINGS
 from atshark.render import utf8_output
 from capture.sources import open_source
 from decoder import catalog
-from decoder.events import Event, Finding, Message, Record
+from decoder.events import INNER, Event, Finding, Record
 from decoder.session import Session
 
 Write = Callable[[list[Record]], None]
@@ -49,7 +49,7 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
 
 def _emit(events: Iterable[Event], write: Write) -> int:
     """Write the records among ``events`` and count the findings that matter."""
-    records: list[Record] = [event for event in events if not isinstance(event, Message)]
+    records: list[Record] = [event for event in events if not isinstance(event, INNER)]
     if records:
         write(records)
     return sum(1 for record in records if isinstance(record, Finding) and record.severity != "note")

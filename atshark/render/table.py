@@ -7,7 +7,7 @@ from typing import TextIO
 
 import msgspec
 
-from decoder.events import Data, Finding, Frame, Group, Record, Summary, Transaction, Urc
+from decoder.events import Data, Finding, Frame, Group, Record, Socket, Summary, Transaction, Urc
 
 COLUMNS = (
     "kind", "time_ns", "side", "name", "form", "dialect", "result", "error_code", "error_text", "latency_ns",
@@ -52,6 +52,11 @@ def _cells(record: Record) -> dict[str, object]:
         }  # fmt: skip
     if isinstance(record, Data):
         return {"name": record.announced_by, "form": record.via, "connect_id": record.connect_id, "data": record.data}
+    if isinstance(record, Socket):
+        return {
+            "name": record.change, "connect_id": record.connect_id, "message": record.because,
+            "params": _json(record.flow), "form": record.flow.transport,
+        }  # fmt: skip
     if isinstance(record, Frame):
         return {
             "name": record.protocol, "form": record.origin, "connect_id": record.connect_id,

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from decoder.events import Data, Finding, Frame, Group, Information, Record, Summary, Transaction, Urc
+from decoder.events import Data, Finding, Frame, Group, Information, Record, Socket, Summary, Transaction, Urc
 from decoder.values import printable
 
 _LONGEST = 120
@@ -115,6 +115,22 @@ def _data(record: Data) -> Text:
     return text.append(f"{record.length} bytes{where} ({record.announced_by}, {record.via}): ").append(shown, "white")
 
 
+def _socket(record: Socket) -> Text:
+    flow = record.flow
+    peer = f"{flow.remote or '?'}:{flow.remote_port if flow.remote_port is not None else '?'}"
+    if flow.remote_ip and flow.remote_ip != flow.remote:
+        peer += f" ({flow.remote_ip})"
+    style = {"opened": "bold green", "closed": "bold white", "closed by peer": "bold white"}.get(
+        record.change, "yellow"
+    )
+    where = "" if record.connect_id is None else f" {record.connect_id}"
+    text = _head(record.time_ns, "○", style)
+    text.append(f"connection{where} {record.change}: {flow.transport.upper()} {printable(peer)}", style)
+    if record.change not in ("opened", "failed"):
+        text.append(f", {record.up} bytes up, {record.down} bytes down", "white")
+    return text.append(f" ({printable(shorten(record.because))})", "dim") if record.because else text
+
+
 def _frame(record: Frame) -> Text:
     text = _head(record.time_ns, "▷" if record.side == "mcu" else "◁", "bold white")
     where = "" if record.connect_id is None else f" on connection {record.connect_id}"
@@ -153,6 +169,7 @@ _RENDERERS: dict[type[Record], Callable[[Any], Text]] = {
     Transaction: _transaction,
     Urc: _urc,
     Data: _data,
+    Socket: _socket,
     Frame: _frame,
     Group: _group,
     Finding: _finding,

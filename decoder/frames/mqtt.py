@@ -115,10 +115,10 @@ _EXAMPLES = tuple(
 )
 
 
-def may_start(stream: bytes) -> bool:
+def may_start(stream: bytes | bytearray) -> bool:
     """Tell whether more bytes could make ``stream`` begin with CONNECT."""
     rests = [example[len(stream) :] for example in _EXAMPLES]
-    return any(rest and STARTS.match(stream + rest) is not None for rest in rests)
+    return any(rest and STARTS.match(bytes(stream[:32]) + rest) is not None for rest in rests)
 
 
 class Packet(NamedTuple):
@@ -134,7 +134,7 @@ class Packet(NamedTuple):
         return self.flags >> 1 & 3
 
 
-def take(stream: bytes) -> tuple[Packet, int] | None:
+def take(stream: bytes | bytearray) -> tuple[Packet, int] | None:
     """Take the first packet of ``stream``: the packet and its size in bytes; None if more bytes are needed.
 
     Raises :class:`NotThisFormatError` if no packet begins here.
@@ -153,7 +153,11 @@ def take(stream: bytes) -> tuple[Packet, int] | None:
             end = index + 1 + length
             if length > MAX_PACKET:
                 raise NotThisFormatError("a packet too long")
-            return (Packet(TYPES[kind], stream[0] & 15, stream[index + 1 : end]), end) if end <= len(stream) else None
+            return (
+                (Packet(TYPES[kind], stream[0] & 15, bytes(stream[index + 1 : end])), end)
+                if end <= len(stream)
+                else None
+            )
     raise NotThisFormatError("a length of more than four bytes")
 
 
