@@ -11,7 +11,7 @@ APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 demo: $(VENV)/.run
 	$(BIN)/atshark demo --out out
 
-test: $(VENV)/.dev tshark
+test: $(VENV)/.dev tshark peers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -52,6 +52,12 @@ tshark:
 	@command -v tshark capinfos editcap >/dev/null || { \
 	  echo "wireshark-common wireshark-common/install-setuid boolean false" | $(SUDO) debconf-set-selections; \
 	  $(APT) update && $(APT) install -y --no-install-recommends tshark; }
+
+# Real clients and servers that the tests carry over the virtual line.
+.PHONY: peers
+peers:
+	@PATH="$$PATH:/usr/sbin" command -v mosquitto coap-server-notls coap-client-notls >/dev/null || { \
+	  $(APT) update && $(APT) install -y --no-install-recommends mosquitto libcoap3-bin; }
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -239,7 +239,24 @@ class Segment(msgspec.Struct):
     data: bytes
 
 
+class Body(msgspec.Struct):
+    """A part of a body that a connection carried: of an HTTP message, or of CoAP blocks.
+
+    ``number`` tells the bodies of a connection apart; ``name`` is the path, ``media`` the content type.
+    """
+
+    time_ns: int | None
+    side: Side
+    flow: int
+    protocol: str
+    number: int
+    name: str
+    media: str
+    data: bytes
+    last: bool
+
+
 Record = Transaction | Urc | Data | Socket | Frame | Group | Finding | Summary
-Event = Message | Segment | Record
-INNER = (Message, Segment)
+Event = Message | Segment | Body | Record
+INNER = (Message, Segment, Body)
 """Events that are no records."""

@@ -15,7 +15,7 @@ import msgspec
 
 from capture.chunk import Side
 from decoder.conversation import Conversation
-from decoder.events import Data, Event, Finding, Flow, Frame, Params, Segment, Socket, Transaction
+from decoder.events import Body, Data, Event, Finding, Flow, Frame, Params, Segment, Socket, Transaction
 from decoder.schema import (
     AddressSpec,
     ArrivesSpec,
@@ -28,6 +28,7 @@ from decoder.schema import (
     applies,
     fixed,
 )  # fmt: skip
+from decoder.streams import Finds, Part
 
 MAX_CONNECTIONS = 64
 MAX_NAMES = 256
@@ -39,13 +40,26 @@ _Change = Literal["opened", "failed", "closed", "closed by peer", "reset", "lost
 class _Connection:
     """An open connection. ``held`` waits for the result of its command, ``buffered`` for a push."""
 
-    __slots__ = ("arrived", "began_ns", "buffered", "conversation", "down", "flow", "held", "packets", "read", "up")
+    __slots__ = (
+        "arrived",
+        "began_ns",
+        "buffered",
+        "conversation",
+        "down",
+        "flow",
+        "held",
+        "last",
+        "packets",
+        "read",
+        "up",
+    )
 
     def __init__(self, flow: Flow, began_ns: int | None) -> None:
         self.flow = flow
         self.began_ns = began_ns
         self.conversation = Conversation(flow.transport)
         self.held: list[Data] = []
+        self.last: Data | None = None
         self.buffered: list[Data] = []
         self.up = self.down = 0
         self.arrived = self.read = self.packets = 0
@@ -195,6 +209,8 @@ class Sockets:
 
     def _end(self, connection: _Connection, change: _Change, time_ns: int | None, side: Side, why: str) -> None:
         self._flush(connection, connection.held)
+        if connection.last is not None:
+            self._say(connection, connection.last, connection.conversation.finish())
         self._tell(connection, change, time_ns, side, why)
         if connection.unread:
             unit = "packets" if connection.flow.transport == "udp" else "bytes"
@@ -308,9 +324,17 @@ class Sockets:
         else:
             connection.down += len(raw)
         self._out.append(Segment(last.time_ns, last.side, flow, raw))
-        for found in connection.conversation.feed(last.side, raw):
-            if found.broken:
-                what = f"the {found.protocol.upper()} stream of the {last.side} breaks off: {found.text}"
+        self._say(connection, last, connection.conversation.feed(last.side, raw))
+
+    def _say(self, connection: _Connection, last: Data, finds: Finds) -> None:
+        """Emit what was found in what a connection carried; ``last`` is the payload that completes it."""
+        flow = connection.flow
+        connection.last = last
+        for found in finds:
+            if isinstance(found, Part):
+                self._out.append(Body(last.time_ns, last.side, flow.number, *found))
+            elif found.broken:
+                what = f"the {found.protocol} stream of the {last.side} breaks off: {found.text}"
                 text = f"connection {flow.connect_id}: {what}"
                 reference = found.fields["reference"]
                 self._out.append(Finding(last.time_ns, last.side, "frame.malformed", "warning", text, reference))

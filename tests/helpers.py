@@ -109,7 +109,7 @@ def run(*arguments: object, stdin: bytes = b"", timeout: float = 60) -> subproce
 
 def tool(name: str) -> str:
     """Find a program that the tests need. They fail, loudly, without it."""
-    path = shutil.which(name)
+    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
     if path is None:
         raise AssertionError(f"{name} is needed for this test; `make test` installs it")
     return path

@@ -66,7 +66,7 @@ def test_any_datagram_is_a_message_or_not_one(data: bytes) -> None:
         ("60451bd3" + "d10a08" + "ff" + "00" * 128, "ACK 2.05 Content, Block2 0/1/16, id 7123, 128 bytes", {}),
         # an LwM2M registration
         ("4802004d" + "0102030405060708" + "b27264" + "1128" + "33" + b"b=U".hex() + "06" + b"lt=300".hex() + "ff" + b"</3/0>".hex(),
-         "CON POST /rd?b=U&lt=300, id 77, 6 bytes", {"query": ["b=U", "lt=300"], "content_format": "application/link-format"}),
+         "CON POST /rd?b=U&lt=300, id 77, 6 bytes, /3/0 (Device)", {"query": ["b=U", "lt=300"], "content_format": "application/link-format"}),
         ("62410001" + "abcd" + "82" + b"rd".hex() + "04" + b"5a3f".hex(), "ACK 2.01 Created /rd/5a3f, id 1", {"location": "/rd/5a3f"}),
     ],
 )  # fmt: skip

@@ -91,7 +91,7 @@ def test_coap_in_datagrams() -> None:
     found = frames(records(talk(*opened("UDP"), *prompted(request), *received(reply, "rudp"))))
     assert [(one.protocol, one.text) for one in found] == [
         ("coap", "CON GET /t, id 9"),
-        ("coap", "ACK 2.05 Content, id 9, 4 bytes"),
+        ("coap", 'ACK 2.05 Content, id 9, 4 bytes, "21.5"'),
     ]
     assert found[1].fields["payload"] == b"21.5".hex()
 

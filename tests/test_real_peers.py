@@ -1,0 +1,260 @@
+"""Real clients and servers over the virtual UART: the export dissects like a capture of the network in the same run."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from decoder.events import INNER, Finding, Frame, Record
+from decoder.session import Session
+from tests.helpers import standard, tool
+from tests.modem import Bridge, Line, Lsip, Mip, Mode
+from tests.network import assert_same, broker, capture, dissect, free_port, program
+from wireshark.export import export
+
+STREAM_MODES: dict[str, Callable[[], Mode]] = {
+    "prompt, raw": lambda: Mip("tcp", "prompt", "raw"),
+    "hex, hex": lambda: Mip("tcp", "hex", "hex"),
+    "escaped, raw": lambda: Mip("tcp", "escaped", "raw"),
+    "prompt, read": lambda: Mip("tcp", "prompt", "read"),
+    "hex, read in hex": lambda: Mip("tcp", "hex", "read-hex"),
+    "transparent": lambda: Mip("tcp", "transparent", "transparent"),
+    "transparent, entered later": lambda: Mip("tcp", "transparent", "transparent", late=True),
+    "LSIP hex": lambda: Lsip("tcp", "hex", "hex"),
+    "LSIP +++, raw": lambda: Lsip("tcp", "tps", "raw"),
+}
+DATAGRAM_MODES: dict[str, Callable[[], Mode]] = {
+    "prompt, raw": lambda: Mip("udp", "prompt", "raw"),
+    "hex, hex": lambda: Mip("udp", "hex", "hex"),
+    "escaped, raw": lambda: Mip("udp", "escaped", "raw"),
+    "hex, read": lambda: Mip("udp", "hex", "read"),
+    "prompt, read in hex": lambda: Mip("udp", "prompt", "read-hex"),
+    "transparent": lambda: Mip("udp", "transparent", "transparent"),
+    "LSIP hex": lambda: Lsip("udp", "hex", "hex"),
+    "LSIP +++, raw": lambda: Lsip("udp", "tps", "raw"),
+}
+PAYLOADS = [
+    b"", b"21.5", b"\r\nOK\r\n", b"a\r\nb", b"+++", b"x+++y", bytes(range(256)), bytes(range(255, -1, -1)) * 12,
+    b'+MIPURC: "disconn",0,1\r\n', b"\r\n> ", b"AT+CSQ\r", b"\x1a", "中文".encode(),
+]  # fmt: skip
+
+
+def exported(line: Line, path: Path) -> None:
+    export(line.chunks, Session(standard()), path)
+
+
+def decoded(line: Line) -> list[Record]:
+    session = Session(standard())
+    events = [event for chunk in line.chunks for event in session.feed(chunk)] + session.close()
+    return [event for event in events if not isinstance(event, INNER)]
+
+
+def troubles(found: list[Record]) -> list[str]:
+    return [one.message for one in found if isinstance(one, Finding) and one.severity != "note"]
+
+
+def properties(kind: int, **values: object) -> Properties:
+    made = Properties(kind)
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def mqtt_session(port: int, version: int) -> None:
+    """A client that publishes, subscribes to what it publishes, retains, leaves a will, and goes."""
+    five = version == 5
+    client = paho.Client(
+        paho.CallbackAPIVersion.VERSION2, client_id="meter-17", protocol=paho.MQTTProtocolVersion(version)
+    )
+    arrived: list[bytes] = []
+    ready = threading.Event()
+    client.on_message = lambda _client, _data, message: arrived.append(message.payload)
+    client.on_subscribe = lambda *_: ready.set()
+    client.username_pw_set("user", "pass word")
+    will = properties(PacketTypes.WILLMESSAGE, WillDelayInterval=1, ContentType="text/plain") if five else None
+    client.will_set("meter/will", b"gone\r\n", qos=1, retain=True, properties=will)
+    options = properties(PacketTypes.CONNECT, SessionExpiryInterval=30, UserProperty=("a", "b")) if five else None
+    client.connect("127.0.0.1", port, keepalive=60, properties=options)
+    client.loop_start()
+    client.subscribe([("meter/#", paho.SubscribeOptions(qos=2, noLocal=False))] if five else [("meter/#", 2)])
+    assert ready.wait(10)
+    for number, payload in enumerate(PAYLOADS):
+        more = (
+            properties(PacketTypes.PUBLISH, MessageExpiryInterval=60, UserProperty=("n", str(number))) if five else None
+        )
+        sent = client.publish(f"meter/{number}", payload, qos=number % 3, retain=number == 1, properties=more)
+        sent.wait_for_publish(10)
+    end = time.monotonic() + 15
+    while len(arrived) < len(PAYLOADS) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert sorted(arrived) == sorted(PAYLOADS)
+    client.unsubscribe("meter/#")
+    time.sleep(0.1)
+    client.disconnect()
+    client.loop_stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [*((name, version) for name in STREAM_MODES for version in (4, 5)), ("hex, hex", 3)]
+)
+def test_mqtt_with_a_broker(tmp_path: Path, name: str, version: int) -> None:
+    with (
+        broker(tmp_path) as port,
+        capture(tmp_path / "lo.pcapng", port),
+        Bridge(STREAM_MODES[name], "127.0.0.1", port) as bridge,
+    ):
+        mqtt_session(bridge.port, version)
+    exported(bridge.line, tmp_path / "export.pcapng")
+    theirs = dissect(tmp_path / "lo.pcapng", "mqtt", port, "tcp")
+    count = assert_same(dissect(tmp_path / "export.pcapng", "mqtt", port, "tcp"), theirs)
+    found = decoded(bridge.line)
+    assert troubles(found) == []
+    assert count == sum(1 for one in found if isinstance(one, Frame) and one.protocol == "mqtt") > 40
+
+
+def coap_client(port: int, *arguments: object) -> str:
+    done = subprocess.run(
+        [tool("coap-client-notls"), "-v", "2", *map(str, arguments[:-1]), f"coap://127.0.0.1:{port}/{arguments[-1]}"],
+        capture_output=True, timeout=30, check=True,
+    )  # fmt: skip
+    return done.stdout.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("name", DATAGRAM_MODES)
+def test_coap_with_a_server(tmp_path: Path, name: str) -> None:
+    """Blockwise both ways, observe, a separate response, errors, an empty payload."""
+    server = free_port(socket.SOCK_DGRAM)
+    big = tmp_path / "big"
+    big.write_bytes(bytes(range(256)) * 5)
+    with (
+        program(tool("coap-server-notls"), "-A", "127.0.0.1", "-p", server, "-d", 5),
+        capture(tmp_path / "lo.pcapng", server),
+        Bridge(DATAGRAM_MODES[name], "127.0.0.1", server) as bridge,
+    ):
+        time.sleep(0.3)
+        assert "libcoap" in coap_client(bridge.port, "-m", "get", "")
+        coap_client(bridge.port, "-m", "put", "-b", 64, "-f", big, "example_data")
+        coap_client(bridge.port, "-m", "get", "-b", 64, "example_data")
+        coap_client(bridge.port, "-m", "put", "-t", 50, "-e", '{"t":21}\r\nOK\r\n', "new/one?a=b")
+        coap_client(bridge.port, "-m", "get", "-A", 50, "new/one")
+        coap_client(bridge.port, "-m", "get", "async?1")
+        coap_client(bridge.port, "-m", "get", "-s", 2, "time")
+        coap_client(bridge.port, "-N", "-m", "delete", "new/one")
+        coap_client(bridge.port, "-m", "get", "nothing")
+    exported(bridge.line, tmp_path / "export.pcapng")
+    theirs = dissect(tmp_path / "lo.pcapng", "coap", server, "udp")
+    count = assert_same(dissect(tmp_path / "export.pcapng", "coap", server, "udp"), theirs)
+    found = decoded(bridge.line)
+    assert troubles(found) == []
+    assert count == sum(1 for one in found if isinstance(one, Frame) and one.protocol == "coap") > 60
+
+
+def test_coap_over_tcp_with_a_server(tmp_path: Path) -> None:
+    server = free_port()
+    with (
+        program(tool("coap-server-notls"), "-A", "127.0.0.1", "-p", server, "-d", 5),
+        capture(tmp_path / "lo.pcapng", server),
+        Bridge(STREAM_MODES["prompt, raw"], "127.0.0.1", server) as bridge,
+    ):
+        time.sleep(0.3)
+        client = tool("coap-client-notls")
+        for path, more in (("", []), ("async?1", []), ("example_data", ["-m", "put", "-e", "x" * 3000])):
+            address = f"coap+tcp://127.0.0.1:{bridge.port}/{path}"
+            subprocess.run([client, "-v", "2", *more, address], capture_output=True, timeout=30, check=True)
+    exported(bridge.line, tmp_path / "export.pcapng")
+    theirs = dissect(tmp_path / "lo.pcapng", "coap", server, "tcp")
+    count = assert_same(dissect(tmp_path / "export.pcapng", "coap", server, "tcp"), theirs)
+    found = decoded(bridge.line)
+    assert troubles(found) == []
+    names = [one.fields["name"] for one in found if isinstance(one, Frame) and one.protocol == "coap"]
+    assert len(names) == 12 >= count > 6
+    assert {"CSM", "GET", "Content"} < set(names)
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    """Answers with a length, in chunks, or up to the end of the connection, as the path asks for."""
+
+    protocol_version = "HTTP/1.1"
+    body = bytes(range(256)) * 13 + b"\r\n\r\nHTTP/1.1 200 OK\r\n\r\nOK\r\n+++"
+
+    def do_GET(self) -> None:
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        if self.path == "/chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for start in range(0, len(self.body), 1000):
+                part = self.body[start : start + 1000]
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+            self.wfile.write(b"0\r\n\r\n")
+        elif self.path == "/close":
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(self.body)
+        else:
+            self.send_header("Content-Length", str(len(self.body)))
+            self.end_headers()
+            self.wfile.write(self.body)
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "12345")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        got = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(201)
+        self.send_header("Content-Type", "application/json")
+        text = b'{"got":%d}' % len(got)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def web_server() -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", STREAM_MODES)
+def test_http_with_a_server(tmp_path: Path, name: str) -> None:
+    with (
+        web_server() as port,
+        capture(tmp_path / "lo.pcapng", port),
+        Bridge(STREAM_MODES[name], "127.0.0.1", port) as bridge,
+    ):
+        client = http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=20)
+        for method, path, body in (
+            ("GET", "/", None), ("HEAD", "/head", None), ("POST", "/up?x=1", b'{"t":21.5}\r\nOK\r\n' * 200), ("GET", "/chunked", None),
+            ("GET", "/missing", None), ("GET", "/close", None),
+        ):  # fmt: skip
+            client.request(method, path, body)
+            assert len(client.getresponse().read()) >= 0
+        client.close()
+    exported(bridge.line, tmp_path / "export.pcapng")
+    theirs = dissect(tmp_path / "lo.pcapng", "http", port, "tcp")
+    count = assert_same(dissect(tmp_path / "export.pcapng", "http", port, "tcp"), theirs)
+    found = decoded(bridge.line)
+    assert troubles(found) == []
+    assert count == sum(1 for one in found if isinstance(one, Frame) and one.protocol == "http") == 12
