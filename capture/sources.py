@@ -33,6 +33,8 @@ def open_source(path: str) -> Iterator[Source]:
     try:
         with _binary(path) as stream:
             yield _detect(stream, name)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise AtsharkError(f"{name}: cannot be read: {error.strerror or error}") from error
 

@@ -9,8 +9,10 @@ A connection over AT commands and one inside PPP are the same here.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from capture.chunk import Side
-from decoder.frames import coap, tls
+from decoder.frames import coap, dns, tls
 from decoder.frames.errors import NotThisFormatError
 from decoder.streams import Exchanges, Finds, Found, Reader, choose
 
@@ -19,10 +21,11 @@ MAX_WAITING = 1 << 21
 
 
 class Conversation:
-    """The frames of one connection."""
+    """The frames of one connection over ``transport`` ("tcp", "udp") to the ``port`` of its peer."""
 
-    def __init__(self, transport: str) -> None:
+    def __init__(self, transport: str, port: int | None = None) -> None:
         self._datagrams = transport == "udp"
+        self._dns = self._datagrams and port == dns.PORT
         self._reader: Reader | None = None
         self._unknown = False
         self._waiting: dict[Side, bytearray] = {"mcu": bytearray(), "module": bytearray()}
@@ -35,13 +38,16 @@ class Conversation:
         elif not self._unknown and data:
             yield from self._stream(side, data)
 
-    def finish(self) -> Finds:
-        """The connection ended."""
+    def finish(self, side: Side) -> Finds:
+        """Nothing more comes from ``side``: the connection ended."""
         if self._reader is not None:
-            yield from self._reader.finish("mcu")
-            yield from self._reader.finish("module")
+            yield from self._reader.finish(side)
 
     def _datagram(self, side: Side, data: bytes) -> Finds:
+        if self._dns:
+            with suppress(NotThisFormatError):
+                yield Found("dns", *dns.decode(data))
+            return
         try:
             records = tls.take_dtls(data)
         except NotThisFormatError:

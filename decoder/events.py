@@ -108,6 +108,7 @@ class Flow(msgspec.Struct):
     """A connection from its opening to its end. ``number`` counts the connections of a session, from 1.
 
     ``remote`` is the peer as the MCU named it, ``remote_ip`` and ``local_ip`` are addresses that lines told.
+    ``inside``: whose TCP or UDP it is: the module's, or that of the MCU, inside PPP.
     """
 
     number: int
@@ -118,6 +119,7 @@ class Flow(msgspec.Struct):
     remote_port: int | None = None
     local_ip: str | None = None
     local_port: int | None = None
+    inside: Literal["module", "ppp"] = "module"
 
 
 class Socket(msgspec.Struct, tag_field="kind", tag="socket"):
@@ -239,6 +241,15 @@ class Segment(msgspec.Struct):
     data: bytes
 
 
+class Packet(msgspec.Struct):
+    """A frame of a link inside transparent mode, without flags, escapes and checksum. ``link``: which protocol."""
+
+    time_ns: int | None
+    side: Side
+    link: Literal["ppp"]
+    data: bytes
+
+
 class Body(msgspec.Struct):
     """A part of a body that a connection carried: of an HTTP message, or of CoAP blocks.
 
@@ -257,6 +268,6 @@ class Body(msgspec.Struct):
 
 
 Record = Transaction | Urc | Data | Socket | Frame | Group | Finding | Summary
-Event = Message | Segment | Body | Record
-INNER = (Message, Segment, Body)
+Event = Message | Segment | Packet | Body | Record
+INNER = (Message, Segment, Packet, Body)
 """Events that are no records."""

@@ -9,13 +9,12 @@ module's own address are remembered, to name the ends of a connection.
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal
 
 import msgspec
 
 from capture.chunk import Side
-from decoder.conversation import Conversation
-from decoder.events import Body, Data, Event, Finding, Flow, Frame, Params, Segment, Socket, Transaction
+from decoder.carrier import Carrier, Change
+from decoder.events import Data, Event, Finding, Flow, Params, Transaction
 from decoder.schema import (
     AddressSpec,
     ArrivesSpec,
@@ -28,40 +27,22 @@ from decoder.schema import (
     applies,
     fixed,
 )  # fmt: skip
-from decoder.streams import Finds, Part
 
 MAX_CONNECTIONS = 64
 MAX_NAMES = 256
 MAX_BUFFERED = 1 << 20
 _Key = int | str | None
-_Change = Literal["opened", "failed", "closed", "closed by peer", "reset", "lost"]
 
 
-class _Connection:
+class _Connection(Carrier):
     """An open connection. ``held`` waits for the result of its command, ``buffered`` for a push."""
 
-    __slots__ = (
-        "arrived",
-        "began_ns",
-        "buffered",
-        "conversation",
-        "down",
-        "flow",
-        "held",
-        "last",
-        "packets",
-        "read",
-        "up",
-    )
+    __slots__ = ("arrived", "buffered", "held", "packets", "read")
 
     def __init__(self, flow: Flow, began_ns: int | None) -> None:
-        self.flow = flow
-        self.began_ns = began_ns
-        self.conversation = Conversation(flow.transport)
+        super().__init__(flow, began_ns)
         self.held: list[Data] = []
-        self.last: Data | None = None
         self.buffered: list[Data] = []
-        self.up = self.down = 0
         self.arrived = self.read = self.packets = 0
 
     @property
@@ -146,6 +127,11 @@ class Sockets:
         if spec.tells is not None:
             self._told(spec.tells, params, own)
 
+    def number(self) -> int:
+        """Give the next connection its number."""
+        self._count += 1
+        return self._count
+
     # opening
 
     def opened(self, spec: OpensSpec, record: Transaction, time_ns: int | None) -> None:
@@ -157,19 +143,19 @@ class Sockets:
         if len(self._open) >= MAX_CONNECTIONS:
             self._open.clear()
         connection = self._open[key] = _Connection(self._flow(spec, record.params), record.time_ns)
-        self._tell(connection, "opened", time_ns, "mcu", record.raw)
+        self._out.append(connection.tell("opened", time_ns, "mcu", record.raw))
 
     def _not_opened(self, spec: OpensSpec, record: Transaction, time_ns: int | None, why: str) -> None:
         self._opening.pop(record.params.get(spec.key), None)
-        self._tell(_Connection(self._flow(spec, record.params), record.time_ns), "failed", time_ns, "module", why)
+        connection = _Connection(self._flow(spec, record.params), record.time_ns)
+        self._out.append(connection.tell("failed", time_ns, "module", why))
 
     def _flow(self, spec: OpensSpec, params: Params) -> Flow:
-        self._count += 1
         key, remote = params.get(spec.key), params.get(spec.address)
         remote = str(remote) if remote is not None else None
         port, local_port = params.get(spec.port), params.get(spec.local_port)
         return Flow(
-            self._count, key, "udp" if params.get(spec.transport) in spec.udp else "tcp", remote,
+            self.number(), key, "udp" if params.get(spec.transport) in spec.udp else "tcp", remote,
             (_ip(remote) or self._names.get(remote.lower())) if remote else None,
             port if isinstance(port, int) else None, self._local_ip,
             local_port if isinstance(local_port, int) and local_port else None,
@@ -184,7 +170,7 @@ class Sockets:
         connection = self._open.get(params.get(spec.key))
         if connection is None or not fixed(spec.where, told):
             return
-        change: _Change = "closed"
+        change: Change = "closed"
         if spec.peer is not None and applies(spec.peer, told):
             change = "closed by peer"
         elif spec.reset is not None and applies(spec.reset, told):
@@ -207,24 +193,14 @@ class Sockets:
         for connection in self._open.values():
             self._flush(connection, connection.held)
 
-    def _end(self, connection: _Connection, change: _Change, time_ns: int | None, side: Side, why: str) -> None:
+    def _end(self, connection: _Connection, change: Change, time_ns: int | None, side: Side, why: str) -> None:
         self._flush(connection, connection.held)
-        if connection.last is not None:
-            self._say(connection, connection.last, connection.conversation.finish())
-        self._tell(connection, change, time_ns, side, why)
+        self._out.extend(connection.finish())
+        self._out.append(connection.tell(change, time_ns, side, why, connection.unread))
         if connection.unread:
             unit = "packets" if connection.flow.transport == "udp" else "bytes"
             text = f"connection {connection.flow.connect_id} ended with {connection.unread} {unit} never read"
             self._out.append(Finding(time_ns, "module", "data.unread", "warning", text))
-
-    def _tell(self, connection: _Connection, change: _Change, time_ns: int | None, side: Side, why: str) -> None:
-        flow = connection.flow
-        self._out.append(
-            Socket(
-                time_ns, side, flow.connect_id, change, flow, why, connection.began_ns,
-                connection.up, connection.down, connection.unread,
-            )
-        )  # fmt: skip
 
     # addresses
 
@@ -317,34 +293,9 @@ class Sockets:
 
     def _carry(self, connection: _Connection, parts: list[Data]) -> None:
         """The connection carried ``parts``, as one piece."""
-        last, flow = parts[-1], connection.flow
+        last = parts[-1]
         raw = b"".join(bytes.fromhex(one.data) for one in parts)
-        if last.side == "mcu":
-            connection.up += len(raw)
-        else:
-            connection.down += len(raw)
-        self._out.append(Segment(last.time_ns, last.side, flow, raw))
-        self._say(connection, last, connection.conversation.feed(last.side, raw))
-
-    def _say(self, connection: _Connection, last: Data, finds: Finds) -> None:
-        """Emit what was found in what a connection carried; ``last`` is the payload that completes it."""
-        flow = connection.flow
-        connection.last = last
-        for found in finds:
-            if isinstance(found, Part):
-                self._out.append(Body(last.time_ns, last.side, flow.number, *found))
-            elif found.broken:
-                what = f"the {found.protocol} stream of the {last.side} breaks off: {found.text}"
-                text = f"connection {flow.connect_id}: {what}"
-                reference = found.fields["reference"]
-                self._out.append(Finding(last.time_ns, last.side, "frame.malformed", "warning", text, reference))
-            else:
-                self._out.append(
-                    Frame(
-                        last.time_ns, last.side, found.protocol, flow.connect_id, last.announced_by, found.text,
-                        found.fields, flow=flow.number,
-                    )
-                )  # fmt: skip
+        self._out.extend(connection.carry(last.time_ns, last.side, raw, last.announced_by))
 
 
 def _shown(params: Params, answer: LineSpec) -> str:

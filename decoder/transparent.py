@@ -18,6 +18,7 @@ from decoder.context import ConnectId, Context, connection
 from decoder.events import Data
 from decoder.framing import Wire
 from decoder.mcu import McuReader
+from decoder.ppp import Link
 from decoder.times import SECOND
 from decoder.transactions import Open
 from decoder.values import to_text
@@ -30,14 +31,18 @@ _LOST_AFTER = 2
 _ESCAPE = re.compile(rb"\+\+\+(?:\r\n?)?\Z")
 _ESCAPE_OK = re.compile(rb"(.*?)((?:\r\n)?OK\r\n)\Z", re.DOTALL)
 _NO_CARRIER = re.compile(rb"(?:\r\n)?NO CARRIER\r\n\Z")
+_AFTER_FRAME = re.compile(rb"\x7e((?:\r\n)?NO CARRIER\r\n)\Z")
 _WHOLE_COMMAND = re.compile(rb"[Aa][Tt][^\r\n]*\r\n?\Z")
 _ANSWER_END = re.compile(rb"\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
 
 
 class _Stream:
-    """The connection that is in transparent mode. ``escape``: the size of a "+++" that waits for its OK, or 0."""
+    """The connection that is in transparent mode. ``escape``: the size of a "+++" that waits for its OK, or 0.
 
-    __slots__ = ("connect_id", "escape", "escape_answer", "escape_ns", "exchanges", "name", "suspect")
+    ``link``: what takes its bytes if it is PPP.
+    """
+
+    __slots__ = ("connect_id", "escape", "escape_answer", "escape_ns", "exchanges", "link", "name", "suspect")
 
     def __init__(self, name: str, connect_id: ConnectId, *, escape_answer: bool) -> None:
         self.name = name
@@ -47,6 +52,7 @@ class _Stream:
         self.escape_ns: int | None = None
         self.suspect = False
         self.exchanges = 0
+        self.link: Link | None = None
 
 
 class Transparent:
@@ -56,6 +62,7 @@ class Transparent:
         self._context = context
         self._mcu = mcu
         self._stream: _Stream | None = None
+        self._link: Link | None = None
 
     @property
     def active(self) -> bool:
@@ -66,7 +73,11 @@ class Transparent:
         """Begin: the module is ready for the data of the command ``waiting``."""
         record, rule = waiting.record, waiting.command.stream if waiting.command is not None else None
         escape_answer = rule is None or rule.escape_answer
-        self._stream = _Stream(record.name, connection(record.params), escape_answer=escape_answer)
+        stream = self._stream = _Stream(record.name, connection(record.params), escape_answer=escape_answer)
+        if rule is not None and rule.ppp:
+            if record.form == "dial" or self._link is None:
+                self._link = Link(self._context.out, self._context.sockets.number)
+            stream.link = self._link
         opens = waiting.command.socket.opens if waiting.command is not None and waiting.command.socket else None
         if opens is not None:
             self._context.sockets.opened(opens, record, self._context.module.last_ns)
@@ -168,6 +179,9 @@ class Transparent:
                 self._run(stream, wire, wire.position + len(match[1]))
             self._stream = None
             return True
+        if stream.link is not None and (match := _AFTER_FRAME.search(waiting)):
+            self._run(stream, wire, wire.position + match.start(1))
+            waiting = wire.waiting()
         if _NO_CARRIER.match(waiting) or self._connection_gone(stream, wire):
             if len(self._context.mcu):
                 self._run(stream, self._context.mcu, len(self._context.mcu.buffer))
@@ -195,7 +209,11 @@ class Transparent:
             span.last_ns, wire.side, stream.connect_id, stream.name, "transparent", "raw", size, span.raw.hex()
         )  # fmt: skip
         self._context.message("data", wire.side, span, data=data)
-        self._context.payload(data)
+        if stream.link is not None:
+            self._context.out.append(data)
+            stream.link.feed(data)
+        else:
+            self._context.payload(data)
 
 
 def _is_answer(run: bytes) -> bool:

@@ -19,7 +19,7 @@ from capture.virtual import MS, Expect, Script, ScriptedMcu, Send, Wait, simulat
 from capture.virtual_module import VirtualModule, run, send_after_prompt, storm, tour_chunks, transparent
 from decoder.frames import coap, mqtt
 from decoder.frames.coap import Message, Option
-from tests import dialogue
+from tests import dialogue, ppp_session
 from tests.helpers import SAMPLES, START, answer, command, records, talk
 
 GOLDEN = SAMPLES / "golden"
@@ -267,6 +267,7 @@ RECORDINGS = {
     "binary": lambda: scripted(binary()),
     "damaged": damaged,
     "protocols": protocols,
+    "ppp": ppp_session.session,
 }
 CHUNK_FILES = {
     "no-answer": no_answer,

@@ -30,7 +30,7 @@ HEAD = st.builds(
 def listen(*said: tuple[Side, bytes], end: bool = False) -> tuple[list[Found], list[Part]]:
     conversation = Conversation("tcp")
     out = [one for side, data in said for one in conversation.feed(side, data)]
-    out += list(conversation.finish()) if end else []
+    out += [*conversation.finish("mcu"), *conversation.finish("module")] if end else []
     return [one for one in out if isinstance(one, Found)], [one for one in out if isinstance(one, Part)]
 
 

@@ -291,7 +291,7 @@ FLOWS = {
 << 0\r
 > ATD*99#
 << 1\r
->> ~\xff}#\xc0!}!}!} }*}%}&\x11\x22\x33\x44\x9a\xbc~
+>> ~\xff}#\xc0!}!}!} }*}%}&}1"3D\xfa\x96~
 + 2000
 << \r\nNO CARRIER\r\n
 > ATH

@@ -3,8 +3,8 @@
 So Wireshark shows AT traffic line by line. Every byte of both wires is in the file, in order: an export decodes to
 what its source decodes to. Packets on the interface ``uart`` have link type 252 and name the dissector: ``atshark``
 for lines, ``atshark_data`` for payload. Each carries its decode as a comment, for people without the plugin. What
-connections carried is on the interface ``ip`` (link type 101); it is made from the messages, so a reader of the export
-passes over it.
+connections carried is on the interface ``ip`` (link type 101), PPP frames on ``ppp`` (link type 204); they are made
+from the messages, so a reader of the export passes over them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from capture import pcapng, upper_pdu
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
 from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR
-from decoder.events import Event, Flow, Message, Segment, Socket, Transaction
+from decoder.events import Event, Flow, Message, Packet, Segment, Socket, Transaction
 from decoder.session import Session
 from decoder.values import printable, to_text
 from wireshark.synthetic_ip import IpPacket, SyntheticIp
@@ -38,13 +38,18 @@ class Exporter:
         )
         self._ip = SyntheticIp()
         self._ip_interface: int | None = None
+        self._ppp_interface: int | None = None
         self._named: set[tuple[str, str]] = set()
         self.packets = 0
 
     def write(self, events: Iterable[Event]) -> None:
         """Write what of ``events`` is a message, or what a connection carried."""
         for event in events:
-            if isinstance(event, Socket):
+            if isinstance(event, Packet):
+                self._link(event)
+            elif isinstance(event, Socket | Segment) and event.flow.inside == "ppp":
+                continue
+            elif isinstance(event, Socket):
                 self._packets(event.flow, self._ip.changed(event))
             elif isinstance(event, Segment):
                 self._packets(event.flow, self._ip.carried(event))
@@ -56,6 +61,16 @@ class Exporter:
                     self._uart, event.time_ns or 0, packet, direction=_DIRECTION[event.side], comment=describe(event)
                 )
                 self.packets += 1
+
+    def _link(self, packet: Packet) -> None:
+        if self._ppp_interface is None:
+            text = "PPP frames between MCU and module; their checksums were right"
+            link_type = pcapng.LINKTYPE_PPP_WITH_DIRECTION
+            self._ppp_interface = self._writer.add_interface("ppp", text, link_type=link_type)
+        data = (b"\1" if packet.side == "mcu" else b"\0") + packet.data
+        direction = _DIRECTION[packet.side]
+        self._writer.packet(self._ppp_interface, packet.time_ns or 0, data, direction=direction)
+        self.packets += 1
 
     def _packets(self, flow: Flow, packets: Iterable[IpPacket]) -> None:
         for packet in packets:
