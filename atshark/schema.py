@@ -13,7 +13,7 @@ import msgspec
 
 from decoder.events import Record
 
-_OPTIONAL = {"Transaction": ("labels", "request"), "Urc": ("labels",), "Group": ("data",)}
+_OPTIONAL = {"Transaction": ("labels", "request"), "Urc": ("labels",), "Frame": ("data",), "Group": ("data",)}
 OUTPUT = Path(__file__).parent.parent / "docs" / "jsonl.schema.json"
 
 

@@ -8,14 +8,27 @@ Source: Wireshark, ``epan/exported_pdu.h`` (tag values; lengths are padded to fo
 
 from __future__ import annotations
 
+import ipaddress
 from functools import cache
+from typing import NamedTuple
 
 from construct import Aligned, Bytes, Const, ConstructError, GreedyBytes, Int16ub, RepeatUntil, Struct
 
 from capture.chunk import Side
 
 TAG_END, TAG_DISSECTOR, TAG_P2P_DIRECTION = 0, 12, 35
+TAG_IPV4_SOURCE, TAG_IPV4_TARGET, TAG_PORT_TYPE, TAG_SOURCE_PORT, TAG_TARGET_PORT = 20, 21, 24, 25, 26
+PORT_TCP, PORT_UDP = 2, 3
 P2P_SENT, P2P_RECEIVED = 0, 1
+
+
+class Ends(NamedTuple):
+    """The two ends of a connection, each an IPv4 address and a port; ``here`` is the MCU's."""
+
+    port_type: int
+    here: tuple[str, int]
+    there: tuple[str, int]
+
 
 _TAG = Struct("tag" / Int16ub, "size" / Int16ub, "value" / Aligned(4, Bytes(lambda this: this.size)))
 _HEADER = Struct("tags" / RepeatUntil(lambda tag, _list, _ctx: tag.tag == TAG_END, _TAG), "rest" / GreedyBytes)
@@ -23,15 +36,22 @@ _END = Struct("tag" / Const(TAG_END, Int16ub), "size" / Const(0, Int16ub))
 
 
 @cache
-def header(dissector: str, side: Side) -> bytes:
-    """Build the tags that hand a packet of ``side`` to ``dissector``."""
+def header(dissector: str, side: Side, ends: Ends | None = None) -> bytes:
+    """Build the tags that hand a packet of ``side`` to ``dissector``; ``ends``: between which addresses it passed."""
     name = dissector.encode("ascii")
     direction = P2P_SENT if side == "mcu" else P2P_RECEIVED
-    tags = (
-        {"tag": TAG_DISSECTOR, "size": len(name) + (-len(name) % 4), "value": name + bytes(-len(name) % 4)},
-        {"tag": TAG_P2P_DIRECTION, "size": 4, "value": direction.to_bytes(4, "big")},
-    )
-    return b"".join(_TAG.build(tag) for tag in tags) + bytes(_END.build({}))
+    tags = [(TAG_DISSECTOR, name + bytes(-len(name) % 4)), (TAG_P2P_DIRECTION, direction.to_bytes(4, "big"))]
+    if ends is not None:
+        here, there = (ends.here, ends.there) if side == "mcu" else (ends.there, ends.here)
+        tags += [
+            (TAG_IPV4_SOURCE, ipaddress.IPv4Address(here[0]).packed),
+            (TAG_IPV4_TARGET, ipaddress.IPv4Address(there[0]).packed),
+            (TAG_PORT_TYPE, ends.port_type.to_bytes(4, "big")),
+            (TAG_SOURCE_PORT, here[1].to_bytes(4, "big")),
+            (TAG_TARGET_PORT, there[1].to_bytes(4, "big")),
+        ]
+    built = [_TAG.build({"tag": tag, "size": len(value), "value": value}) for tag, value in tags]
+    return b"".join(built) + bytes(_END.build({}))
 
 
 @cache

@@ -250,6 +250,7 @@ class Command:
         "encoding",
         "forms",
         "frame",
+        "infer",
         "late",
         "name",
         "payload",
@@ -274,6 +275,8 @@ class Command:
         self.frame = spec.frame
         self.socket = spec if spec.opens or spec.closes or spec.sends or spec.payload or spec.tells else None
         """What the command does to connections, if anything."""
+        self.infer = spec if spec.infer or spec.keeps else None
+        """What frames it stands for, if any."""
         self.answer_names = frozenset([spec.name, *spec.answer_names])
         self.forms = frozenset(["test"] + ["set"] * bool(spec.set) + ["read"] * spec.read + ["exec"] * spec.exec)
         self.answers = frozenset(
@@ -309,7 +312,7 @@ class UrcType:
     """A URC of a dialect, compiled."""
 
     __slots__ = (
-        "dialect", "encoding", "line", "line_parts", "line_syntax", "name", "ok", "socket", "spec", "syntaxes",
+        "dialect", "encoding", "infer", "line", "line_parts", "line_syntax", "name", "ok", "socket", "spec", "syntaxes",
     )  # fmt: skip
 
     def __init__(self, dialect: Dialect, spec: schema.UrcSpec) -> None:
@@ -317,6 +320,7 @@ class UrcType:
         self.dialect = dialect.id
         self.spec = spec
         self.socket = spec if spec.closes or spec.arrives or spec.tells else None
+        self.infer = spec if spec.infer else None
         self.ok = spec.ok
         self.encoding = spec.encoding
         self.syntaxes = dialect.syntaxes(spec.syntax, spec.param)

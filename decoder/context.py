@@ -11,6 +11,7 @@ from decoder.catalog import Catalog, UrcType
 from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
 from decoder.framing import Span, Wire
 from decoder.groups import Groups
+from decoder.inferred import Inferred
 from decoder.schema import FrameSpec, SendsSpec, applies
 from decoder.sockets import Sockets
 from decoder.states import States
@@ -41,6 +42,7 @@ class Context:
         self.pairing = Pairing(catalog, self.states, self.out)
         self.groups = Groups(catalog, self.out)
         self.sockets = Sockets(self.out)
+        self.inferred = Inferred(self.out)
         self.mcu = Wire("mcu")
         self.module = Wire("module")
         self.loose: dict[Side, bool] = {"mcu": False, "module": False}
@@ -84,6 +86,8 @@ class Context:
     ) -> None:
         """Emit payload, and the frame in it: by what ``spec`` says for ``params``, or by its connection."""
         self.out.append(data)
+        if data.via != "transparent":
+            self.inferred.payload(data)
         if spec is None or not applies(spec.when, params or {}):
             self.sockets.payload(data, sends)
             return

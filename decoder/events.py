@@ -146,7 +146,8 @@ class Frame(msgspec.Struct, tag_field="kind", tag="frame"):
     """A frame of the protocol that payload carries. ``text`` says it in one line, ``fields`` in full.
 
     ``origin`` "observed": its bytes crossed the line, in the payload that ``announced_by`` announced. ``flow`` is the
-    number of the connection, None if there is none.
+    number of the connection, None if there is none. "inferred": the module's stack must have said it, for the line
+    ``announced_by``; ``data`` is the frame as built, ``fields["unknown"]`` names what was made up in it.
     """
 
     time_ns: int | None
@@ -158,6 +159,7 @@ class Frame(msgspec.Struct, tag_field="kind", tag="frame"):
     fields: dict[str, Any]
     origin: Literal["observed", "inferred"] = "observed"
     flow: int | None = None
+    data: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Group(msgspec.Struct, tag_field="kind", tag="group"):

@@ -175,6 +175,8 @@ class ModuleReader:
             if command is not None and command.sets and owner.record.form != "test":
                 context.states.apply(command.sets, params, defaults=False)
             context.pairing.attach(answer, text, time_ns)
+            if answer.late:
+                context.inferred.completed(owner.record, params)
             if command is not None and command.socket is not None:
                 context.sockets.answered(command.socket, owner.record, answer.name, params, time_ns, late=answer.late)
         if arguments.fit >= UNFIT and answer.dialect is not None:
@@ -189,6 +191,9 @@ class ModuleReader:
             if answer.urc.socket is not None:
                 own = owner.record.params if owner is not None else {}
                 context.sockets.reported(answer.urc.socket, params, own, time_ns, text, carries=data is not None)
+            if answer.urc.infer is not None:
+                own = owner.record.params if owner is not None else {}
+                context.inferred.reported(answer.urc.infer, own, params, time_ns, text, data)
             if answer.urc.ok != "never":
                 context.expected_ok = answer.urc
             if answer.urc.spec.reboot:
@@ -204,6 +209,7 @@ class ModuleReader:
         context.groups.end()
         context.states.clear()
         context.sockets.restarted(span.last_ns)
+        context.inferred.restarted()
         self._verbose = None
         self._mcu.end("the module restarted")
 
@@ -289,6 +295,8 @@ class ModuleReader:
             self._context.sockets.succeeded(command.socket, record, time_ns, more=more)
         if record.form == "set" and command.sets:
             self._context.states.apply(command.sets, record.params, defaults=True)
+        if command.infer is not None:
+            self._context.inferred.succeeded(command.infer, record, time_ns)
         if command.stream is not None and goes_transparent(waiting):
             if result.code == "CONNECT":
                 self._transparent.enter(waiting)

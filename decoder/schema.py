@@ -25,6 +25,14 @@ ParamType = Literal[
     "int", "string", "payload", "ip", "hex", "bool", "float", "flags", "ranges",
     "time", "rssi", "gprs-timer", "gprs-timer-3", "edrx-cycle", "paging-window",
 ]  # fmt: skip
+InferredFrame = Literal[
+    "mqtt.connect", "mqtt.connack", "mqtt.publish", "mqtt.puback", "mqtt.pubrec", "mqtt.pubrel", "mqtt.pubcomp",
+    "mqtt.subscribe", "mqtt.suback", "mqtt.unsubscribe", "mqtt.unsuback", "mqtt.pingreq", "mqtt.pingresp",
+    "mqtt.disconnect", "coap.request", "coap.response", "coap.ack", "http.request", "http.response", "lwm2m.object",
+    "lwm2m.register", "lwm2m.registered", "lwm2m.update", "lwm2m.deregister", "lwm2m.read", "lwm2m.observe",
+    "lwm2m.discover", "lwm2m.execute", "lwm2m.parameter", "lwm2m.write", "lwm2m.response", "lwm2m.observe-response",
+    "lwm2m.read-response", "lwm2m.discover-response", "lwm2m.notify", "lwm2m.notified",
+]  # fmt: skip
 Meaning = tuple[str, str]
 """English and Chinese."""
 
@@ -222,6 +230,31 @@ class AddressSpec(msgspec.Struct, forbid_unknown_fields=True):
     where: dict[str, str | int] = {}
 
 
+class InferSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A frame that a command or URC stands for, by the name of its builder, when its parameters are as in ``when``.
+
+    ``fields`` maps fields of the frame to parameters or settings, to "@data" (the payload), or to "=" and a text.
+    ``side``: who says it ("" for a command: the MCU's side; for a URC: the network's). ``needs``: it waits for a line
+    that tells this parameter.
+    """
+
+    frame: InferredFrame
+    when: dict[str, list[int | str]] = {}
+    fields: dict[str, str | int] = {}
+    side: Literal["", "mcu", "module"] = ""
+    needs: str = ""
+
+
+class KeepsSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """What a command sets for later frames: settings by name, from parameters or "@data".
+
+    ``tags``: a parameter that names a setting and the one that holds its value; more pairs end in 2, 3, 4.
+    """
+
+    values: dict[str, str] = {}
+    tags: tuple[str, str] | None = None
+
+
 class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
     """Transparent mode after ``CONNECT``, or ``after`` "prompt": after the OK and a prompt.
 
@@ -274,6 +307,8 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     closes: ClosesSpec | None = None
     sends: SendsSpec | None = None
     tells: AddressSpec | None = None
+    infer: list[InferSpec] = []
+    keeps: KeepsSpec | None = None
     stream: StreamSpec | None = None
     sets: list[SetsSpec] = []
     encoding: str = ""
@@ -315,6 +350,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     closes: ClosesSpec | None = None
     arrives: ArrivesSpec | None = None
     tells: AddressSpec | None = None
+    infer: list[InferSpec] = []
     aliases: list[str] = []
     param: dict[str, ParamSpec] = {}
 

@@ -105,6 +105,7 @@ class Session:
         context.pairing.abandon_all()
         context.groups.end()
         context.sockets.finish()
+        context.inferred.finish()
         context.out.append(context.pairing.ranking.summary(self._last_ns))
         return self._drain()
 

@@ -21,7 +21,7 @@ JSON = st.recursive(
 
 
 def frames_of(found: list[Record]) -> list[Frame]:
-    return [one for one in found if isinstance(one, Frame)]
+    return [one for one in found if isinstance(one, Frame) and one.origin == "observed"]
 
 
 def publish(topic: str, payload: bytes) -> list[Record]:

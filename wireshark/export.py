@@ -3,8 +3,9 @@
 So Wireshark shows AT traffic line by line. Every byte of both wires is in the file, in order: an export decodes to
 what its source decodes to. Packets on the interface ``uart`` have link type 252 and name the dissector: ``atshark``
 for lines, ``atshark_data`` for payload. Each carries its decode as a comment, for people without the plugin. What
-connections carried is on the interface ``ip`` (link type 101), PPP frames on ``ppp`` (link type 204); they are made
-from the messages, so a reader of the export passes over them.
+connections carried is on the interface ``ip`` (link type 101), PPP frames on ``ppp`` (link type 204), inferred frames
+on ``inferred`` (link type 252, naming the protocol's own dissector); they are made from the messages, so a reader of
+the export passes over them.
 """
 
 from __future__ import annotations
@@ -13,16 +14,25 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from capture import pcapng, upper_pdu
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
 from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR
-from decoder.events import Event, Flow, Message, Packet, Segment, Socket, Transaction
+from decoder.events import Event, Flow, Frame, Message, Packet, Segment, Socket, Transaction
 from decoder.session import Session
 from decoder.values import printable, to_text
 from wireshark.synthetic_ip import IpPacket, SyntheticIp
 
 _MAX_COMMENT = 400
+_MODULE, _SERVER = "192.0.2.1", "198.51.100.254"
+_INFERRED_ENDS = {
+    "mqtt": upper_pdu.Ends(upper_pdu.PORT_TCP, (_MODULE, 49151), (_SERVER, 1883)),
+    "http": upper_pdu.Ends(upper_pdu.PORT_TCP, (_MODULE, 49150), (_SERVER, 80)),
+    "coap": upper_pdu.Ends(upper_pdu.PORT_UDP, (_MODULE, 5683), (_SERVER, 5683)),
+}
+"""Ends of inferred frames: no line shows the real ones (RFC 5737 addresses)."""
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
 
 
@@ -39,6 +49,7 @@ class Exporter:
         self._ip = SyntheticIp()
         self._ip_interface: int | None = None
         self._ppp_interface: int | None = None
+        self._inferred_interface: int | None = None
         self._named: set[tuple[str, str]] = set()
         self.packets = 0
 
@@ -47,6 +58,8 @@ class Exporter:
         for event in events:
             if isinstance(event, Packet):
                 self._link(event)
+            elif isinstance(event, Frame):
+                self._inferred(event)
             elif isinstance(event, Socket | Segment) and event.flow.inside == "ppp":
                 continue
             elif isinstance(event, Socket):
@@ -61,6 +74,25 @@ class Exporter:
                     self._uart, event.time_ns or 0, packet, direction=_DIRECTION[event.side], comment=describe(event)
                 )
                 self.packets += 1
+
+    def _inferred(self, frame: Frame) -> None:
+        ends = _INFERRED_ENDS.get(frame.protocol)
+        if frame.origin != "inferred" or ends is None or isinstance(frame.data, msgspec.UnsetType):
+            return
+        if self._inferred_interface is None:
+            text = "what the module must have said by its own protocol stack: inferred, not observed"
+            link_type = pcapng.LINKTYPE_WIRESHARK_UPPER_PDU
+            self._inferred_interface = self._writer.add_interface("inferred", text, link_type=link_type)
+        unknown = ", ".join([*frame.fields.get("unknown", ()), "addresses"])
+        comment = f"inferred from {frame.announced_by}; not known: {unknown}; {frame.text}"
+        self._writer.packet(
+            self._inferred_interface,
+            frame.time_ns or 0,
+            upper_pdu.header(frame.protocol, frame.side, ends) + bytes.fromhex(frame.data),
+            direction=_DIRECTION[frame.side],
+            comment=printable(comment)[:_MAX_COMMENT],
+        )
+        self.packets += 1
 
     def _link(self, packet: Packet) -> None:
         if self._ppp_interface is None:
