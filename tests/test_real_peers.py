@@ -22,6 +22,7 @@ from decoder.session import Session
 from tests.helpers import standard, tool
 from tests.modem import Bridge, Line, Lsip, Mip, Mode
 from tests.network import assert_same, broker, capture, dissect, free_port, program
+from tests.test_export_ip import stream
 from wireshark.export import export
 
 STREAM_MODES: dict[str, Callable[[], Mode]] = {
@@ -174,13 +175,13 @@ def test_coap_over_tcp_with_a_server(tmp_path: Path) -> None:
             address = f"coap+tcp://127.0.0.1:{bridge.port}/{path}"
             subprocess.run([client, "-v", "2", *more, address], capture_output=True, timeout=30, check=True)
     exported(bridge.line, tmp_path / "export.pcapng")
-    theirs = dissect(tmp_path / "lo.pcapng", "coap", server, "tcp")
-    count = assert_same(dissect(tmp_path / "export.pcapng", "coap", server, "tcp"), theirs)
+    # tshark dissects only the first of several messages in a segment, so the streams are compared
+    for number in range(3):
+        assert stream(tmp_path / "export.pcapng", number) == stream(tmp_path / "lo.pcapng", number)
     found = decoded(bridge.line)
     assert troubles(found) == []
     names = [one.fields["name"] for one in found if isinstance(one, Frame) and one.protocol == "coap"]
-    assert len(names) == 12 >= count > 6
-    assert {"CSM", "GET", "Content"} < set(names)
+    assert sorted(names) == sorted(["CSM", "CSM", "GET", "Content"] * 2 + ["CSM", "CSM", "PUT", "Created"])
 
 
 class Web(http.server.BaseHTTPRequestHandler):
