@@ -246,10 +246,12 @@ class Command:
         "answer_names",
         "answers",
         "bare",
+        "block",
         "dialect",
         "encoding",
         "forms",
         "frame",
+        "image",
         "infer",
         "late",
         "name",
@@ -277,6 +279,7 @@ class Command:
         """What the command does to connections, if anything."""
         self.infer = spec if spec.infer or spec.keeps else None
         """What frames it stands for, if any."""
+        self.image, self.block = spec.image, spec.block
         self.answer_names = frozenset([spec.name, *spec.answer_names])
         self.forms = frozenset(["test"] + ["set"] * bool(spec.set) + ["read"] * spec.read + ["exec"] * spec.exec)
         self.answers = frozenset(

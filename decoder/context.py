@@ -9,6 +9,7 @@ from capture.chunk import Side
 from decoder import frames
 from decoder.catalog import Catalog, UrcType
 from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
+from decoder.firmware import Firmware
 from decoder.framing import Span, Wire
 from decoder.groups import Groups
 from decoder.inferred import Inferred
@@ -43,6 +44,7 @@ class Context:
         self.groups = Groups(catalog, self.out)
         self.sockets = Sockets(self.out)
         self.inferred = Inferred(self.out)
+        self.firmware = Firmware(self.out)
         self.mcu = Wire("mcu")
         self.module = Wire("module")
         self.loose: dict[Side, bool] = {"mcu": False, "module": False}

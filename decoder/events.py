@@ -252,6 +252,15 @@ class Packet(msgspec.Struct):
     data: bytes
 
 
+class Image(msgspec.Struct):
+    """A firmware image that came in blocks; ``problems`` says how it differs from what was announced."""
+
+    time_ns: int | None
+    version: str
+    data: bytes
+    problems: tuple[str, ...]
+
+
 class Body(msgspec.Struct):
     """A part of a body that a connection carried: of an HTTP message, or of CoAP blocks.
 
@@ -270,6 +279,6 @@ class Body(msgspec.Struct):
 
 
 Record = Transaction | Urc | Data | Socket | Frame | Group | Finding | Summary
-Event = Message | Segment | Packet | Body | Record
-INNER = (Message, Segment, Packet, Body)
+Event = Message | Segment | Packet | Body | Image | Record
+INNER = (Message, Segment, Packet, Body, Image)
 """Events that are no records."""

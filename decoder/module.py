@@ -175,6 +175,8 @@ class ModuleReader:
             if command is not None and command.sets and owner.record.form != "test":
                 context.states.apply(command.sets, params, defaults=False)
             context.pairing.attach(answer, text, time_ns)
+            if command is not None and command.image is not None:
+                context.firmware.announced(command.image, params, time_ns)
             if answer.late:
                 context.inferred.completed(owner.record, params)
             if command is not None and command.socket is not None:
@@ -194,6 +196,8 @@ class ModuleReader:
             if answer.urc.infer is not None:
                 own = owner.record.params if owner is not None else {}
                 context.inferred.reported(answer.urc.infer, own, params, time_ns, text, data)
+            if answer.urc.spec.image is not None:
+                context.firmware.announced(answer.urc.spec.image, params, time_ns)
             if answer.urc.ok != "never":
                 context.expected_ok = answer.urc
             if answer.urc.spec.reboot:
@@ -210,6 +214,7 @@ class ModuleReader:
         context.states.clear()
         context.sockets.restarted(span.last_ns)
         context.inferred.restarted()
+        context.firmware.finish(span.last_ns)
         self._verbose = None
         self._mcu.end("the module restarted")
 
@@ -295,6 +300,8 @@ class ModuleReader:
             self._context.sockets.succeeded(command.socket, record, time_ns, more=more)
         if record.form == "set" and command.sets:
             self._context.states.apply(command.sets, record.params, defaults=True)
+        if command.block is not None:
+            self._context.firmware.asked(command.block, record.params, time_ns)
         if command.infer is not None:
             self._context.inferred.succeeded(command.infer, record, time_ns)
         if command.stream is not None and goes_transparent(waiting):

@@ -80,6 +80,7 @@ class RawReader:
         data = Data(span.last_ns, "module", self._connect_id, self._name, "urc", "raw", size, span.raw.hex())
         self._context.message("data", "module", span, data=data)
         self._context.payload(data)
+        self._context.firmware.block(span.raw, span.last_ns)
         if self._crc is not None and size == self._length:
             got = binascii.crc_hqx(span.raw, 0xFFFF)
             if got != self._crc:

@@ -255,6 +255,24 @@ class KeepsSpec(msgspec.Struct, forbid_unknown_fields=True):
     tags: tuple[str, str] | None = None
 
 
+class ImageSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A line that announces a firmware image: parameters that hold its version, its size in bytes, its MD5."""
+
+    version: str = ""
+    size: str = ""
+    digest: str = ""
+
+
+class BlockSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A command that asks for a block of the image; ``again``: parameters that ask for the last one once more.
+
+    ``ends``: the command asks for none, but ends the transfer: "complete" if all has come, "always" in any case.
+    """
+
+    again: dict[str, list[int | str]] = {}
+    ends: Literal["", "complete", "always"] = ""
+
+
 class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
     """Transparent mode after ``CONNECT``, or ``after`` "prompt": after the OK and a prompt.
 
@@ -309,6 +327,8 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     tells: AddressSpec | None = None
     infer: list[InferSpec] = []
     keeps: KeepsSpec | None = None
+    image: ImageSpec | None = None
+    block: BlockSpec | None = None
     stream: StreamSpec | None = None
     sets: list[SetsSpec] = []
     encoding: str = ""
@@ -351,6 +371,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     arrives: ArrivesSpec | None = None
     tells: AddressSpec | None = None
     infer: list[InferSpec] = []
+    image: ImageSpec | None = None
     aliases: list[str] = []
     param: dict[str, ParamSpec] = {}
 

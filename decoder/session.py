@@ -106,6 +106,7 @@ class Session:
         context.groups.end()
         context.sockets.finish()
         context.inferred.finish()
+        context.firmware.finish(self._last_ns)
         context.out.append(context.pairing.ranking.summary(self._last_ns))
         return self._drain()
 

@@ -137,7 +137,8 @@ class Exchanges:
         if not number and not more:
             return None, None
         key = side, name
-        if not number:
+        repeated = key in self._bodies and self._bodies[key][0] == len(message.payload)
+        if not number and not repeated:
             if len(self._bodies) >= _MAX_BODIES:
                 self._bodies.clear()
             self._count += 1

@@ -17,6 +17,7 @@ VERBS = {
     "demo": "See it work without hardware.",
     "dialects": "Show what atshark knows; check a dialect file.",
     "export": "Write a pcapng file for Wireshark.",
+    "extract": "Write what was carried to files: payloads, streams, bodies, firmware.",
 }
 DONE, FINDINGS, UNUSABLE = 0, 1, 2
 
