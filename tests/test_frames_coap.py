@@ -30,8 +30,10 @@ def test_what_is_built_comes_back(message: Message) -> None:
     assert coap.parse(coap.build(message)) == message
 
 
-@given(MESSAGE)
-def test_scapy_reads_what_is_built(message: Message) -> None:
+@given(MESSAGE, st.text("payload 123", max_size=64))
+def test_scapy_reads_what_is_built(message: Message, text: str) -> None:
+    """The payload is text: scapy 2.8 goes on reading options behind the payload marker, and fails on some bytes."""
+    message = message._replace(payload=text.encode())
     theirs = CoAP(coap.build(message))
     assert (theirs.ver, theirs.type, theirs.code, theirs.msg_id) == (1, message.type, message.code, message.message_id)
     assert (bytes(theirs.token), theirs.tkl) == (message.token, len(message.token))
