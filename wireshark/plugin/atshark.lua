@@ -2933,7 +2933,6 @@ local function reset()
   end
 end
 
-function proto.init() reset() end
 reset()
 
 local function exact_time(pinfo)
@@ -3126,4 +3125,117 @@ end
 function raw_proto.dissector(tvb, pinfo, root)
   if tvb:len() == 0 then return 0 end
   return show_bytes(tvb, pinfo, root, "recording")
+end
+
+-- What sockets and PPP carry -----------------------------------------------------------------------------------
+
+-- Wireshark gives a TCP or UDP port to the protocol that usually has it: OneNET's MQTT port 6002 to X11. In our files
+-- the ports that connections really use are given to this dissector, which looks at the first bytes. What is none of the
+-- known protocols goes to the owner of a well-known port; a port goes back to its owner when another file is opened.
+
+local stream_proto = Proto("atshark_stream", "Socket data")
+local encap_proto = Proto("atshark_packet", "Socket packet")
+local claimed = { tcp = {}, udp = {} }
+local chosen = {}
+local modem_protocols = { mqtt = true, http = true, coap = true, tls = true, dtls = true }
+local encaps = {}
+
+local function stream_protocol(tvb)
+  local head = tvb:raw(0, math.min(tvb:len(), 16))
+  if head:match("^\x10[\x80-\xff]?[\x80-\xff]?[\x80-\xff]?[\0\x01-\x7f]\0[\x04\x06]MQ") then return "mqtt" end
+  if head:match("^%u+ [/h*]") or head:match("^HTTP/1%.") then return "http" end
+  if head:match("^[\x14-\x17]\x03[\0\x01-\x04]") then return "tls" end
+  local code = (head:byte(1) or 0) >= 0xD0 and head:byte(3) or head:byte(2)
+  if code == 0xE1 then return "coap" end
+end
+
+local function datagram_protocol(tvb)
+  local first = tvb(0, 1):uint()
+  if tvb:len() >= 13 and tvb:raw(0, 2):match("^[\x14-\x19]\xfe") then return "dtls" end
+  if tvb:len() >= 4 and first >= 0x40 and first < 0x80 and first % 16 <= 8 then
+    local code = math.floor(tvb(1, 1):uint() / 32)
+    if code <= 5 and code ~= 1 then return "coap" end
+  end
+end
+
+function stream_proto.dissector(tvb, pinfo, root)
+  if tvb:len() == 0 then return 0 end
+  local transport = pinfo.port_type == 3 and "udp" or "tcp"
+  local ends = { tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port }
+  table.sort(ends)
+  local key = transport .. table.concat(ends, " ")
+  local name = transport == "udp" and datagram_protocol(tvb) or transport == "tcp" and stream_protocol(tvb)
+  if name then chosen[key] = name else name = transport == "tcp" and chosen[key] end
+  local port = claimed[transport][pinfo.src_port] ~= nil and pinfo.src_port or pinfo.dst_port
+  local dissector = name and Dissector.get(name) or claimed[transport][port]
+  if not name and dissector and port >= 1024 and not modem_protocols[tostring(dissector)] then dissector = nil end
+  if not dissector then return 0 end
+  -- a dissector that is called by another may not ask for more segments unless it is told so
+  if transport == "tcp" then pinfo.can_desegment = 2 end
+  return dissector:call(tvb, pinfo, root)
+end
+
+local function claim(transport, port)
+  if port == 0 or port == 53 or claimed[transport][port] ~= nil then return end
+  local ports = DissectorTable.get(transport .. ".port")
+  claimed[transport][port] = ports:get_dissector(port) or false
+  ports:add(port, stream_proto)
+end
+
+local function unclaim()
+  for transport, owners in pairs(claimed) do
+    local ports = DissectorTable.get(transport .. ".port")
+    for port, owner in pairs(owners) do
+      ports:remove(port, stream_proto)
+      if owner then ports:add(port, owner) end
+    end
+  end
+  claimed, chosen = { tcp = {}, udp = {} }, {}
+end
+
+local function claim_ports(tvb, start)
+  local version = tvb:len() > start and math.floor(tvb(start, 1):uint() / 16) or 0
+  local inner, number
+  if version == 4 and tvb:len() >= start + 20 then
+    inner, number = start + 4 * (tvb(start, 1):uint() % 16), tvb(start + 9, 1):uint()
+  elseif version == 6 and tvb:len() >= start + 40 then
+    inner, number = start + 40, tvb(start + 6, 1):uint()
+  end
+  local transport = number == 6 and "tcp" or number == 17 and "udp"
+  if not transport or tvb:len() < inner + 4 then return end
+  -- the lower of the two ports is the server's: that of a client is chosen from the upper ones
+  claim(transport, math.min(tvb(inner, 2):uint(), tvb(inner + 2, 2):uint()))
+end
+
+local function ppp_payload(tvb)
+  -- behind address and control, and the protocol field of one or two bytes; the direction is not part of the packet
+  local at = 0
+  if tvb:len() > 3 and tvb(at, 1):uint() == 0xFF then at = at + 2 end
+  if tvb:len() <= at + 2 then return end
+  local protocol, size = tvb(at, 1):uint(), 1
+  if protocol % 2 == 0 then protocol, size = tvb(at, 2):uint(), 2 end
+  if protocol == 0x21 or protocol == 0x57 then return at + size end
+end
+
+function encap_proto.dissector(tvb, pinfo, root)
+  local kind = pinfo.match_uint
+  if next(frames) and tvb:len() > 0 then
+    local start = kind == wtap_encaps.RAW_IP and 0 or ppp_payload(tvb)
+    if start then claim_ports(tvb, start) end
+  end
+  local owner = encaps[kind]
+  return owner and owner:call(tvb, pinfo, root) or 0
+end
+
+do
+  local by_encap = DissectorTable.get("wtap_encap")
+  for _, kind in ipairs({ wtap_encaps.RAW_IP, wtap_encaps.PPP_WITH_PHDR }) do
+    encaps[kind] = by_encap:get_dissector(kind)
+    if encaps[kind] then by_encap:add(kind, encap_proto) end
+  end
+end
+
+function proto.init()
+  reset()
+  unclaim()
 end

@@ -1,0 +1,76 @@
+"""With the plugin, MQTT, HTTP, CoAP and TLS are recognised on whatever port a connection uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capture import pcapng
+from decoder.frames import coap
+from decoder.frames.coap import Message, Option
+from tests.helpers import talk, tshark
+from tests.test_export_ip import exported, opened, received, sent
+from tests.test_frames_tls import client_hello
+from tests.test_sockets import CONNACK, CONNECT, publish
+
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+ASK = coap.build(Message(0, 1, 9, b"\x01", (Option(11, b"t"),)))
+
+
+def shown(path: Path, display: str) -> list[str]:
+    text = tshark(path, "-Y", display, "-T", "fields", "-e", "_ws.col.Protocol")
+    assert "Lua Error" not in tshark(path, "-V")
+    return text.split()
+
+
+@pytest.mark.parametrize("port", [6002, 6000, 2000, 443, 80, 102, 5060, 50000])
+def test_streams(tmp_path: Path, port: int) -> None:
+    big = publish(bytes(5000))
+    lines = [
+        *opened(0, port=port),
+        *sent(CONNECT[:12]),
+        *sent(CONNECT[12:]),
+        *received(CONNACK),
+        *sent(big),
+        *received(bytes.fromhex("40020007")),
+    ]
+    lines += [
+        *opened(1, port=port),
+        *sent(GET, 1),
+        *received(REPLY, 1),
+        *opened(2, port=port),
+        *sent(client_hello("a.b"), 2),
+    ]
+    path = exported(tmp_path, talk(*lines))
+    assert shown(path, "ip && mqtt") == ["MQTT"] * 4
+    assert shown(path, "ip && http") == ["HTTP", "HTTP"]
+    assert len(shown(path, "ip && tls.handshake.type == 1")) == 1
+    assert shown(path, "ip && x11") == []
+
+
+@pytest.mark.parametrize("port", [5683, 6002, 161, 49999])
+def test_datagrams(tmp_path: Path, port: int) -> None:
+    path = exported(tmp_path, talk(*opened(0, "UDP", port=port), *sent(ASK), *received(ASK, kind="rudp")))
+    assert shown(path, "ip && coap") == ["CoAP", "CoAP"]
+
+
+def test_what_is_none_of_them_keeps_its_owner(tmp_path: Path) -> None:
+    ftp = [*opened(0, port=21), *received(b"220 ready\r\n"), *opened(1, port=6001), *sent(b"own protocol", 1)]
+    path = exported(tmp_path, talk(*ftp))
+    assert shown(path, "ftp") == ["FTP"]
+    assert shown(path, "x11 || _ws.malformed") == []
+
+
+def test_captures_of_others_are_left_alone(tmp_path: Path) -> None:
+    """The same packets without serial traffic: port 6002 is X11, as ever."""
+    ours = exported(tmp_path, talk(*opened(0, port=6002), *sent(bytes(32))))
+    theirs = tmp_path / "other.pcapng"
+    with ours.open("rb") as stream, theirs.open("wb", buffering=0) as out:
+        writer = pcapng.Writer(out, "somebody else")
+        interface = writer.add_interface("lte0", link_type=pcapng.LINKTYPE_RAW_IP)
+        for packet in pcapng.Reader(stream):
+            if packet.interface.link_type == pcapng.LINKTYPE_RAW_IP:
+                writer.packet(interface, packet.time_ns or 0, packet.data)
+    assert shown(theirs, "x11") == ["X11"]
