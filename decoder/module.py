@@ -187,6 +187,8 @@ class ModuleReader:
         if kind == "urc" and answer.name is not None and answer.name in context.groups.rules:
             context.groups.see(Line(answer.name, "module", params, labels, text, time_ns))
         if data is not None:
+            if answer.urc is not None and answer.urc.socket is not None:
+                context.sockets.seen(answer.urc.socket, params)
             context.payload(data, answer.urc.spec.frame if answer.urc is not None else None, params)
         self.raw.announce(answer, text)
         if answer.urc is not None and (owner is None or answer.late):

@@ -210,12 +210,15 @@ class SendsSpec(msgspec.Struct, forbid_unknown_fields=True):
 class ArrivesSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A URC that says that data arrived and waits to be read: parameters that hold how many bytes or packets.
 
-    ``dropped`` names the parameter that holds how many bytes were lost because the buffer was full.
+    ``dropped`` names the parameter that holds how many bytes were lost because the buffer was full. ``tcp`` and
+    ``udp``: parameters that tell the transport of a connection whose opening was not recorded.
     """
 
     bytes: str = ""
     packets: str = ""
     dropped: str = ""
+    tcp: dict[str, list[int | str]] | None = None
+    udp: dict[str, list[int | str]] | None = None
     key: str = "connect_id"
 
 

@@ -35,14 +35,18 @@ _Key = int | str | None
 
 
 class _Connection(Carrier):
-    """An open connection. ``held`` waits for the result of its command, ``buffered`` for a push."""
+    """An open connection. ``held`` waits for the result of its command, ``buffered`` for a push.
 
-    __slots__ = ("arrived", "buffered", "held", "packets", "read")
+    ``announcer``: the URC that said that data waits to be read.
+    """
+
+    __slots__ = ("announcer", "arrived", "buffered", "held", "packets", "read")
 
     def __init__(self, flow: Flow, began_ns: int | None) -> None:
         super().__init__(flow, began_ns)
         self.held: list[Data] = []
         self.buffered: list[Data] = []
+        self.announcer = ""
         self.arrived = self.read = self.packets = 0
 
     @property
@@ -116,6 +120,17 @@ class Sockets:
         if spec.closes is not None and late:
             self._closed(spec.closes, record.params, record.params, time_ns, "mcu", record.raw)
 
+    def seen(self, spec: UrcSpec, params: Params) -> None:
+        """A URC carries data of a connection: it is open, even if nobody recorded how."""
+        arrives = spec.arrives
+        key = params.get(arrives.key) if arrives is not None else None
+        if arrives is None or key in self._open or key in self._opening or len(self._open) >= MAX_CONNECTIONS:
+            return
+        if arrives.udp is not None and applies(arrives.udp, params):
+            self._open[key] = _Connection(Flow(self.number(), key, "udp", local_ip=self._local_ip), None)
+        elif arrives.tcp is not None and applies(arrives.tcp, params):
+            self._open[key] = _Connection(Flow(self.number(), key, "tcp", local_ip=self._local_ip), None)
+
     def reported(
         self, spec: UrcSpec, params: Params, own: Params, time_ns: int | None, raw: str, *, carries: bool
     ) -> None:
@@ -123,7 +138,7 @@ class Sockets:
         if spec.closes is not None:
             self._closed(spec.closes, params, params, time_ns, "module", raw)
         if spec.arrives is not None and not carries:
-            self._arrived(spec.arrives, params, time_ns)
+            self._arrived(spec.name, spec.arrives, params, time_ns)
         if spec.tells is not None:
             self._told(spec.tells, params, own)
 
@@ -221,12 +236,13 @@ class Sockets:
 
     # data
 
-    def _arrived(self, spec: ArrivesSpec, params: Params, time_ns: int | None) -> None:
+    def _arrived(self, name: str, spec: ArrivesSpec, params: Params, time_ns: int | None) -> None:
         """Note data that arrived and waits to be read, or was dropped."""
         connection = self._connection(params.get(spec.key), time_ns)
         if connection is None:
             return
-        size, packets, dropped = (params.get(name) for name in (spec.bytes, spec.packets, spec.dropped))
+        connection.announcer = name
+        size, packets, dropped = (params.get(one) for one in (spec.bytes, spec.packets, spec.dropped))
         if isinstance(size, int):
             connection.arrived += size
         if isinstance(packets, int):
@@ -244,8 +260,9 @@ class Sockets:
             self._carry(connection, [data])
         elif data.side == "module":
             self._flush(connection, connection.held)
-            connection.read += data.length if data.via == "answer" else 0
-            connection.packets -= 1 if data.via == "answer" and connection.packets else 0
+            if data.announced_by != connection.announcer:
+                connection.read += data.length
+                connection.packets -= 1 if connection.packets else 0
             self._carry(connection, [data])
         elif sends is not None and sends.buffered:
             if sum(one.length for one in connection.buffered) + data.length <= MAX_BUFFERED:

@@ -319,7 +319,7 @@ def test_urcs_of_chapter_3_14_keep_their_own_ok() -> None:
         {"kind": "rtcp", "connect_id": 0, "recv_length": 10, "total_length": 10},
         {"kind": "drop", "connect_id": 0, "drop_length": 10},
     ]
-    assert rules(found) == []
+    assert rules(found) == ["data.dropped"]
 
 
 def test_transparent_example_of_chapter_4_3_carries_its_data() -> None:

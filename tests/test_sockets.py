@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.chunk import Chunk
-from decoder.events import Finding, Frame, Record
+from decoder.events import Finding, Frame, Record, Socket
 from decoder.frames import coap, mqtt
 from decoder.frames.coap import Message, Option
 from tests.helpers import answer, command, records, talk
@@ -154,3 +154,35 @@ def test_cutting_into_bytes_changes_nothing() -> None:
     chunks = talk(*opened(), *prompted(CONNECT), *received(CONNACK))
     single = [Chunk(one.time_ns, one.side, bytes([byte])) for one in chunks for byte in one.data]
     assert frames(records(single)) == frames(records(chunks))
+
+
+def test_data_read_by_switching_the_mode_counts_as_read() -> None:
+    lines = [
+        *opened(mode=",30,2"),
+        answer('+MIPURC: "rtcp",0,5,5'),
+        command("AT+MIPMODE=0,0"),
+        answer("+MIPRD: 0,0,5,he\r\no", "OK"),
+    ]
+    closed = [command("AT+MIPCLOSE=0"), answer("OK"), answer("+MIPCLOSE: 0")]
+    found = records(talk(*lines, *closed))
+    assert [one for one in found if isinstance(one, Finding)] == []
+    (last,) = [one for one in found if isinstance(one, Socket) and one.change == "closed"]
+    assert (last.down, last.unread) == (5, 0)
+
+
+def test_data_that_is_never_read_is_said() -> None:
+    lines = [
+        *opened(mode=",30,2"),
+        answer('+MIPURC: "rtcp",0,5,5'),
+        command("AT+MIPRD=0,2"),
+        answer("+MIPRD: 0,3,2,he", "OK"),
+    ]
+    found = records(talk(*lines, answer('+MIPURC: "disconn",0,1')))
+    assert [one.message for one in found if isinstance(one, Finding)] == ["connection 0 ended with 3 bytes never read"]
+
+
+def test_a_log_that_begins_in_the_middle() -> None:
+    """Nobody recorded how the connection was opened, but what it carries shows its transport."""
+    request = coap.build(Message(0, 1, 9, b"\x01", (Option(11, b"t"),)))
+    found = records(talk(*received(request, "rudp"), *prompted(coap.build(Message(2, 0x45, 9, b"\x01")))))
+    assert [one.text for one in frames(found)] == ["CON GET /t, id 9", "ACK 2.05 Content, id 9"]

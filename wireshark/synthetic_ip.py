@@ -21,7 +21,7 @@ from decoder.events import Flow, Segment, Socket
 
 MSS = 1400
 """Bytes of data in a packet at most: what fits through a mobile network's usual MTU, with either IP version."""
-_FIRST_PORT, _PORTS = 49152, 16384
+_FIRST_PORT, _PORTS, _UNKNOWN_PORT = 49152, 16384, 49151
 _FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
 _UNKNOWN_LOCAL = {4: "192.0.2.1", 6: "2001:db8::1"}
 _UNKNOWN_REMOTE = ipaddress.IPv4Network("198.51.100.0/24")
@@ -169,7 +169,9 @@ class SyntheticIp:
         if local is None or ipaddress.ip_address(local).version != version:
             invented.append("the own address")
             local = _UNKNOWN_LOCAL[version]
-        remote_port = flow.remote_port or 0
+        if flow.remote_port is None:
+            invented.append("the port of the peer")
+        remote_port = _UNKNOWN_PORT if flow.remote_port is None else flow.remote_port
         local_port = flow.local_port
         if local_port is None or (local, local_port, remote, remote_port) in self._used:
             invented.append("the own port")
