@@ -100,6 +100,18 @@ class Context:
         else:
             self.out.append(frame)
 
+    def line_frame(self, spec: FrameSpec, params: Params, raw: str, side: Side, time_ns: int | None) -> None:
+        """Emit the frame that a line is, or that one of its parameters holds."""
+        if spec.within == "payload" or not applies(spec.when, params):
+            return
+        if spec.within == "line":
+            data: bytes | None = raw.encode("utf-8", "surrogateescape")
+        else:
+            data = decode_payload(str(params.get(spec.within, "")).encode("utf-8", "replace"), "hex")
+        frame = frames.decode_bytes(spec.protocol, data, side, time_ns, raw) if data else None
+        if frame is not None:
+            self.out.append(frame)
+
     def noise(self, side: Side, span: Span, why: str) -> None:
         """Emit bytes that cannot be decoded, as a message and as a finding that shows them."""
         self.message("noise", side, span)

@@ -12,10 +12,12 @@ from typing import NamedTuple
 import msgspec
 
 from capture.chunk import Side
+from decoder import frames
 from decoder.catalog import Catalog
 from decoder.events import Event, Group, Information, Params
 from decoder.schema import GroupSpec, LineSpec, fixed
 from decoder.times import NEVER, SECOND
+from decoder.values import decode_payload
 
 MAX_OPEN = 64
 MAX_LINES = 1000
@@ -45,6 +47,7 @@ class Groups:
         for dialect, spec in catalog.groups:
             for name in dict.fromkeys(line.line for line in (*spec.start, *spec.more, *spec.end)):
                 self.rules.setdefault(name, []).append((dialect, spec))
+        self._frames = {(dialect, spec.name): spec.frame for dialect, spec in catalog.groups if spec.frame}
         self._open: dict[tuple[str, ...], Group] = {}
         self._deadlines: dict[tuple[str, ...], int] = {}
         self.wake_ns = NEVER
@@ -88,6 +91,16 @@ class Groups:
         if group is not None:
             group.complete = complete
             self._out.append(group)
+            spec = self._frames.get((group.dialect, group.name), "")
+            if complete and spec and isinstance(group.data, str):
+                self._frame(group, spec, group.data)
+
+    def _frame(self, group: Group, protocol: str, text: str) -> None:
+        data = decode_payload(text.encode("utf-8", "replace"), "hex")
+        side = group.side or "mcu"
+        frame = frames.decode_bytes(protocol, data, side, group.time_ns, group.lines[0].name or "") if data else None
+        if frame is not None:
+            self._out.append(frame)
 
     def expire(self, now_ns: int) -> None:
         """Give up on groups that did not go on in time."""

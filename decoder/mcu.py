@@ -239,6 +239,8 @@ class McuReader:
                 context.groups.see(Line(record.name, "mcu", record.params, labels, record.raw, record.time_ns))
             if command is None:
                 continue
+            if command.frame is not None and record.form == "set":
+                context.line_frame(command.frame, record.params, record.raw, "mcu", record.time_ns)
             if waiting.payload is not None:
                 self._carried(waiting, span)
             elif command.payload is not None and waiting.record.form == "set":

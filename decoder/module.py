@@ -195,6 +195,8 @@ class ModuleReader:
             if answer.urc.socket is not None:
                 own = owner.record.params if owner is not None else {}
                 context.sockets.reported(answer.urc.socket, params, own, time_ns, text, carries=data is not None)
+            if answer.urc.spec.frame is not None:
+                context.line_frame(answer.urc.spec.frame, params, text, "module", time_ns)
             if answer.urc.infer is not None:
                 own = owner.record.params if owner is not None else {}
                 context.inferred.reported(answer.urc.infer, own, params, time_ns, text, data)

@@ -91,7 +91,8 @@ class LineSpec(msgspec.Struct, forbid_unknown_fields=True):
 class GroupSpec(msgspec.Struct, forbid_unknown_fields=True):
     """Lines that belong together: which starts, which go on, which ends them, and the parameters that they share.
 
-    It is given up when nothing came for ``within`` seconds. ``join`` names a parameter whose values are put together.
+    It is given up when nothing came for ``within`` seconds. ``join`` names a parameter whose values are put together;
+    ``frame``: they are a frame of this protocol, in hex.
     """
 
     name: str
@@ -104,6 +105,7 @@ class GroupSpec(msgspec.Struct, forbid_unknown_fields=True):
     key: list[str] = []
     within: int = 60
     join: str = ""
+    frame: str = ""
 
 
 class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -160,10 +162,14 @@ class RawSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FrameSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """The protocol that payload carries, by the name of its codec; ``when`` says for which parameters."""
+    """The protocol that payload carries, by the name of its codec; ``when`` says for which parameters.
+
+    ``within`` "payload", or "line": the whole line is the frame; or the parameter that holds it in hex.
+    """
 
     protocol: str
     when: dict[str, list[int | str]] = {}
+    within: str = "payload"
 
 
 class OpensSpec(msgspec.Struct, forbid_unknown_fields=True):
