@@ -61,12 +61,16 @@ class Line:
 
 
 class Mode:
-    """A way to open, send, receive and close. ``limit``: bytes sent at once."""
+    """A way to open, send, receive and close. ``limit``: bytes sent at once.
+
+    ``heard``: what the MCU has received, and the client may have; a mode may say it later than it came.
+    """
 
     limit = 1400
 
     def __init__(self, transport: str) -> None:
         self.transport = transport
+        self.heard: list[bytes] = []
 
     def open(self, line: Line, host: str, port: int) -> None:
         raise NotImplementedError
@@ -79,6 +83,9 @@ class Mode:
 
     def close(self, line: Line, by_peer: bool) -> None:
         raise NotImplementedError
+
+    def idle(self, line: Line) -> None:
+        """Nobody says anything."""
 
 
 def escape(data: bytes) -> bytes:
@@ -152,6 +159,84 @@ class Mip(Mode):
             line.say(b"OK")
         line.ask(b"AT+MIPCLOSE=0", b"OK")
         line.say(b"+MIPCLOSE: 0,0")
+
+
+class Nasty(Mip):
+    """As :class:`Mip`, with echo, with what is received in the middle of what is sent, and read in small portions."""
+
+    def __init__(self, transport: str, send: str, receive: str) -> None:
+        super().__init__(transport, send, receive)
+        self._waiting: list[bytes] = []
+        self._turn = 0
+
+    def open(self, line: Line, host: str, port: int) -> None:
+        super().open(line, host, port)
+        line.write("mcu", b"ATE1\r")
+        line.say(b"OK")
+        line.rest(60)
+
+    def _between(self, line: Line) -> None:
+        """Say what was received in between, at every second place."""
+        self._turn += 1
+        if self._turn % 2 and "read" not in self.receive:
+            self.idle(line)
+
+    def _ask(self, line: Line, command: bytes, *answers: bytes) -> None:
+        line.write("mcu", command + b"\r")
+        line.write("module", command + b"\r")
+        self._between(line)
+        for text in answers:
+            line.say(text)
+        line.rest(3)
+
+    def up(self, line: Line, data: bytes) -> None:
+        done = b"+MIPSEND: 0,%d" % len(data)
+        if self.send != "prompt":
+            self._ask(line, b'AT+MIPSEND=0,%d,"%b"' % (len(data), data.hex().encode()), done, b"OK")
+            return
+        command = b"AT+MIPSEND=0,%d\r" % len(data)
+        line.write("mcu", command)
+        line.write("module", command)
+        self._between(line)
+        line.write("module", b"\r\n>")
+        line.write("mcu", data)
+        self._between(line)
+        line.say(done)
+        line.say(b"OK")
+        line.rest(3)
+
+    def down(self, line: Line, data: bytes) -> None:
+        self._waiting.append(data)
+        if "read" in self.receive:
+            self.idle(line)
+
+    def idle(self, line: Line) -> None:
+        """Say what waits."""
+        for data in self._waiting:
+            if "read" in self.receive:
+                self._read(line, data)
+            else:
+                super().down(line, data)
+        self.heard += self._waiting
+        self._waiting.clear()
+
+    def _read(self, line: Line, data: bytes) -> None:
+        line.say(b'+MIPURC: "rtcp",0,%d,%d' % (len(data), len(data)))
+        for start in range(0, len(data), 300):
+            part, left = data[start : start + 300], max(0, len(data) - start - 300)
+            shown = part.hex().upper().encode() if "hex" in self.receive else part
+            self._ask(line, b"AT+MIPRD=0,300", b"+MIPRD: 0,%d,%d,%b" % (left, len(part), shown), b"OK")
+
+    def close(self, line: Line, by_peer: bool) -> None:
+        self.idle(line)
+        line.rest(60)
+        if by_peer:
+            line.say(b'+MIPURC: "disconn",0,1')
+            self._ask(line, b"AT+MIPCLOSE=0", b"OK")
+            line.say(b"+MIPCLOSE: 0,0")
+        else:
+            self._ask(line, b"AT+MIPCLOSE=0,1", b"OK")
+            line.say(b"+MIPCLOSE: 0")
 
 
 class Lsip(Mode):
@@ -250,9 +335,11 @@ class Bridge:
                     data = server.recv(1400)
                     if not data:
                         mode.close(line, by_peer=True)
+                        client.sendall(b"".join(mode.heard))
                         return
                     mode.down(line, data)
-                    client.sendall(data)
+                    if not isinstance(mode, Nasty):
+                        client.sendall(data)
                 elif client in ready:
                     with suppress(ConnectionResetError):
                         data = client.recv(mode.limit)
@@ -261,9 +348,14 @@ class Bridge:
                         return
                     mode.up(line, data)
                     server.sendall(data)
-                elif self._stopped:
-                    mode.close(line, by_peer=False)
-                    return
+                else:
+                    mode.idle(line)
+                    if self._stopped:
+                        mode.close(line, by_peer=False)
+                        return
+                for data in mode.heard:
+                    client.sendall(data)
+                mode.heard.clear()
 
     def _datagrams(self) -> None:
         mode, line = self._mode, self.line
@@ -280,5 +372,11 @@ class Bridge:
                 if server in ready and client is not None:
                     data = server.recv(4096)
                     mode.down(line, data)
-                    self._listener.sendto(data, client)
+                    if not isinstance(mode, Nasty):
+                        self._listener.sendto(data, client)
+                if not ready:
+                    mode.idle(line)
+                for data in mode.heard:
+                    self._listener.sendto(data, client)  # type: ignore[arg-type]
+                mode.heard.clear()
             mode.close(line, by_peer=False)

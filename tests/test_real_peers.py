@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from decoder.events import INNER, Finding, Frame, Record
 from decoder.session import Session
 from tests.helpers import standard, tool
-from tests.modem import Bridge, Line, Lsip, Mip, Mode
+from tests.modem import Bridge, Line, Lsip, Mip, Mode, Nasty
 from tests.network import assert_same, broker, capture, dissect, free_port, program
 from tests.test_export_ip import stream
 from wireshark.export import export
@@ -33,6 +33,10 @@ STREAM_MODES: dict[str, Callable[[], Mode]] = {
     "hex, read in hex": lambda: Mip("tcp", "hex", "read-hex"),
     "transparent": lambda: Mip("tcp", "transparent", "transparent"),
     "transparent, entered later": lambda: Mip("tcp", "transparent", "transparent", late=True),
+    "nasty prompt, raw": lambda: Nasty("tcp", "prompt", "raw"),
+    "nasty hex, raw": lambda: Nasty("tcp", "hex", "raw"),
+    "nasty prompt, read": lambda: Nasty("tcp", "prompt", "read"),
+    "nasty hex, read in hex": lambda: Nasty("tcp", "hex", "read-hex"),
     "LSIP hex": lambda: Lsip("tcp", "hex", "hex"),
     "LSIP +++, raw": lambda: Lsip("tcp", "tps", "raw"),
 }
@@ -43,6 +47,8 @@ DATAGRAM_MODES: dict[str, Callable[[], Mode]] = {
     "hex, read": lambda: Mip("udp", "hex", "read"),
     "prompt, read in hex": lambda: Mip("udp", "prompt", "read-hex"),
     "transparent": lambda: Mip("udp", "transparent", "transparent"),
+    "nasty prompt, raw": lambda: Nasty("udp", "prompt", "raw"),
+    "nasty hex, raw": lambda: Nasty("udp", "hex", "raw"),
     "LSIP hex": lambda: Lsip("udp", "hex", "hex"),
     "LSIP +++, raw": lambda: Lsip("udp", "tps", "raw"),
 }
