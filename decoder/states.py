@@ -40,6 +40,8 @@ class States:
                     self._values[state, key] = value
 
     def encoding(self, state: str, key: object) -> Literal["raw", "hex", "escaped"] | None:
-        """Return how payload is written by the state ``state``, None if that was never said."""
+        """Return how payload is written by the state ``state`` ("=hex": always so), None if that was never said."""
+        if state == "=hex":
+            return "hex"
         value = self.get(state, key)
         return None if value is None else _ENCODINGS.get(value)

@@ -44,7 +44,7 @@ class Inferred:
         self._settings: Params = {}
         self._memory: dict[str, Any] = {}
         self._payloads: dict[tuple[Side, str], bytes] = {}
-        self._held: dict[int, list[_Waiting]] = {}
+        self._held: dict[int, tuple[Transaction, list[_Waiting]]] = {}
         self._awaits_data: dict[str, list[_Waiting]] = {}
 
     # what lines say
@@ -73,7 +73,7 @@ class Inferred:
             waiting = _Waiting(one, record.time_ns if side == "mcu" else time_ns, params, record.raw, side)
             data = self._payloads.get((waiting.side, spec.name), b"")
             if one.needs and one.needs not in params:
-                self._hold(id(record), waiting._replace(params={**params, "@data": data}))
+                self._hold(record, waiting._replace(params={**params, "@data": data}))
             else:
                 self._make(waiting, data)
         self._payloads.pop(("mcu", spec.name), None)
@@ -81,8 +81,10 @@ class Inferred:
 
     def completed(self, record: Transaction, params: Params) -> None:
         """A later line belongs to a command: frames that waited for what it tells are complete."""
-        for waiting in self._held.pop(id(record), []):
-            self._make(waiting._replace(params={**params, **waiting.params}), b"")
+        data = self._payloads.get(("mcu", record.name), b"")
+        for waiting in self._held.pop(id(record), (record, []))[1]:
+            self._make(waiting._replace(params={**params, **waiting.params}), data)
+        self._payloads.pop(("mcu", record.name), None)
 
     def reported(
         self, spec: UrcSpec, own: Params, params: Params, time_ns: int | None, raw: str, data: Data | None
@@ -110,16 +112,16 @@ class Inferred:
     def finish(self) -> None:
         """Make what still waits, without what it waited for."""
         for key in list(self._held):
-            for waiting in self._held.pop(key):
+            for waiting in self._held.pop(key)[1]:
                 self._make(waiting, b"")
 
     # frames
 
-    def _hold(self, key: int, waiting: _Waiting) -> None:
+    def _hold(self, record: Transaction, waiting: _Waiting) -> None:
         if len(self._held) >= MAX_HELD:
-            for one in self._held.pop(next(iter(self._held))):
+            for one in self._held.pop(next(iter(self._held)))[1]:
                 self._make(one, b"")
-        self._held.setdefault(key, []).append(waiting)
+        self._held.setdefault(id(record), (record, []))[1].append(waiting)
 
     def _keep(self, spec: KeepsSpec | None, params: Params, name: str) -> None:
         if spec is None:

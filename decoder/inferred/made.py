@@ -28,8 +28,10 @@ class Fields:
         return name in self.values
 
     def number(self, name: str, default: int = 0) -> int:
-        """Return a field as an integer; words that say yes are 1."""
+        """Return a field as an integer: of several the first; words that say yes are 1."""
         value = self.values.get(name, default)
+        if isinstance(value, list):
+            value = value[0] if value else default
         if isinstance(value, str):
             text = value.strip()
             return int(text) if text.lstrip("-").isdecimal() else int(text.lower() in ("true", "yes", "on"))
