@@ -62,6 +62,11 @@ class Wire:
         else:
             marks.append((self._total, time_ns))
 
+    @property
+    def taken(self) -> int:
+        """How many bytes have been taken since the beginning."""
+        return self._taken
+
     def waiting(self) -> bytes:
         """Return what has not been taken, without taking it."""
         return self.buffer[self.position :] if self.position else self.buffer

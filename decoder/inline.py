@@ -43,6 +43,8 @@ class InlineReader:
         self._wire = context.module
         self._take = take
         self._awaited: Inline | None = None
+        self._ordinary = -1
+        """Where a line begins that was found to be an ordinary one."""
 
     @property
     def waits(self) -> bool:
@@ -52,6 +54,8 @@ class InlineReader:
     def step(self, settled: bool) -> bool | None:
         """Try to take a line with payload inside. True: taken; False: wait for more; None: an ordinary line."""
         self._awaited = None
+        if self._wire.taken == self._ordinary:
+            return None
         for inline in self._context.catalog.inline:
             match = self._wire.match(inline.head)
             if match is not None and self._applies(inline) and self._carries_payload(inline, match):
@@ -91,6 +95,9 @@ class InlineReader:
         if inline is None or match is None:
             return
         end = len(self._wire.buffer)
+        if whole and inline.payload_line != "same" and end == match.end():
+            self._ordinary = self._wire.taken
+            return
         ended = self._wire.buffer.endswith((b"\r", b"\n"))
         exact = end - match.end() == int(match[_counter(inline)]) and not ended
         if whole and not exact:

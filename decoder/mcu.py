@@ -23,6 +23,7 @@ from decoder.values import to_text
 HOLD_NS = 10 * SECOND
 PAYLOAD_GAP_NS = 30 * SECOND
 _NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
+_LINE_END = re.compile(rb"[\r\n]")
 
 
 def _is_nearer_as_hex(size: int, announced: int) -> bool:
@@ -31,11 +32,14 @@ def _is_nearer_as_hex(size: int, announced: int) -> bool:
 
 
 class _Payload:
-    """Payload that a command announced. ``length`` 0: without a length. ``finished``: the module has answered."""
+    """Payload that a command announced. ``length`` 0: without a length. ``finished``: the module has answered.
+
+    ``last_ns``: when the last byte of it came (or of the command, if none has).
+    """
 
     __slots__ = (
-        "after_ok", "after_result", "deadline_ns", "end", "end_early", "entry", "finished", "length", "open", "taken",
-        "then_prompt",
+        "after_ok", "after_result", "deadline_ns", "end", "end_early", "entry", "finished", "last_ns", "length", "open",
+        "taken", "then_prompt",
     )  # fmt: skip
 
     def __init__(self, entry: CommandLine, waiting: Open, length: int) -> None:
@@ -52,6 +56,7 @@ class _Payload:
         self.finished = False
         self.taken = 0
         self.deadline_ns = NEVER
+        self.last_ns = entry.time_ns
 
 
 class McuReader:
@@ -286,10 +291,11 @@ class McuReader:
         self._postpone(wire.last_ns, PAYLOAD_GAP_NS)
         if payload.finished:
             rest = wire.waiting().lstrip(grammar.PADDING)
-            if rest.upper() in (b"", b"A", b"AT"):
+            is_command = grammar.command_start(rest[:3]) == 0
+            if rest.upper() in (b"", b"A", b"AT") or (is_command and not _LINE_END.search(rest)):
                 self._context.set_loose(wire, True)
                 return False
-            if grammar.command_start(rest[:3]) == 0:
+            if is_command:
                 self._give_up("the MCU sent a command instead")
                 return True
         left = payload.length - payload.taken
@@ -335,6 +341,7 @@ class McuReader:
             command.socket.sends if command and command.socket else None,
         )  # fmt: skip
         payload.taken += size
+        payload.last_ns = span.last_ns
         return span.raw
 
     def _give_up(self, why: str) -> None:
@@ -346,5 +353,5 @@ class McuReader:
                 self._take(payload, have, have)
             if payload.length:
                 text = f"{payload.open.record.raw}: {payload.length} bytes were announced, {payload.taken} came ({why})"
-                self._context.finding(self._wire.last_ns, "mcu", "send.short", "warning", text)
+                self._context.finding(payload.last_ns, "mcu", "send.short", "warning", text)
         self._become_lines()

@@ -147,6 +147,9 @@ class ModuleReader:
     def _answer(self, answer: Answer, line: bytes, span: Span, data: Data | None = None) -> None:
         context, arguments = self._context, answer.arguments
         self._mcu.module_speaks()
+        restarts = answer.urc is not None and answer.urc.spec.reboot and (answer.owner is None or answer.late)
+        if restarts:
+            self._mcu.end("the module restarted")
         context.expected_ok = None
         raw, first_ns, time_ns = span
         params, labels, owner = arguments.params, arguments.labels, answer.owner
@@ -204,7 +207,7 @@ class ModuleReader:
                 context.firmware.announced(answer.urc.spec.image, params, time_ns)
             if answer.urc.ok != "never":
                 context.expected_ok = answer.urc
-            if answer.urc.spec.reboot:
+            if restarts:
                 self._reboot(span, answer)
 
     def _reboot(self, span: Span, answer: Answer) -> None:
@@ -220,7 +223,6 @@ class ModuleReader:
         context.inferred.restarted()
         context.firmware.finish(span.last_ns)
         self._verbose = None
-        self._mcu.end("the module restarted")
 
     # results
 

@@ -99,6 +99,7 @@ class Session:
                 self._pump(context.module)
             self._transparent.give_up()
             self._mcu.end("the input ended")
+        self._mcu.end("the input ended")
         for wire in (context.mcu, context.module):
             if len(wire):
                 self._leftover(wire)

@@ -168,12 +168,11 @@ class Sockets:
     def _flow(self, spec: OpensSpec, params: Params) -> Flow:
         key, remote = params.get(spec.key), params.get(spec.address)
         remote = str(remote) if remote is not None else None
-        port, local_port = params.get(spec.port), params.get(spec.local_port)
+        port, local_port = _port(params.get(spec.port)), _port(params.get(spec.local_port))
         return Flow(
             self.number(), key, "udp" if params.get(spec.transport) in spec.udp else "tcp", remote,
             (_ip(remote) or self._names.get(remote.lower())) if remote else None,
-            port if isinstance(port, int) else None, self._local_ip,
-            local_port if isinstance(local_port, int) and local_port else None,
+            port, self._local_ip, local_port or None,
         )  # fmt: skip
 
     # the end
@@ -319,9 +318,14 @@ def _shown(params: Params, answer: LineSpec) -> str:
     return ", ".join(f"{name}={params[name]}" for name in answer.where)
 
 
+def _port(value: object) -> int | None:
+    """Return a port, or None if the value is none."""
+    return value if isinstance(value, int) and 0 <= value <= 0xFFFF else None
+
+
 def _ip(text: str) -> str | None:
     """Return an IP address in its usual spelling, or None if ``text`` is none."""
     try:
-        return str(ipaddress.ip_address(text.strip("[]")))
+        return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
     except ValueError:
         return None

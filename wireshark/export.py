@@ -112,7 +112,7 @@ class Exporter:
             named = self._ip.name_of(flow)
             if named is not None and named not in self._named:
                 self._named.add(named)
-                self._writer.name(*named)
+                self._writer.name(named[0], printable(named[1]))
             comment = printable(packet.comment)[:_MAX_COMMENT]
             self._writer.packet(
                 self._ip_interface, packet.time_ns or 0, packet.data, direction=_DIRECTION[packet.side], comment=comment

@@ -23,6 +23,8 @@ MSS = 1400
 """Bytes of data in a packet at most: what fits through a mobile network's usual MTU, with either IP version."""
 _FIRST_PORT, _PORTS, _UNKNOWN_PORT = 49152, 16384, 49151
 _FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
+_MAX_DATAGRAM = 65000
+"""More than this is no datagram; it is shown in several packets all the same, so that no byte is missing."""
 _UNKNOWN_LOCAL = {4: "192.0.2.1", 6: "2001:db8::1"}
 _UNKNOWN_REMOTE = ipaddress.IPv4Network("198.51.100.0/24")
 _OTHER: dict[Side, Side] = {"mcu": "module", "module": "mcu"}
@@ -136,7 +138,9 @@ class SyntheticIp:
         if ends is None:
             ends = self._open(flow)
         if not ends.tcp:
-            yield IpPacket(segment.time_ns, side, ends.packet(side, segment.data), ends.comment)
+            for start in range(0, len(segment.data) or 1, _MAX_DATAGRAM):
+                part = segment.data[start : start + _MAX_DATAGRAM]
+                yield IpPacket(segment.time_ns, side, ends.packet(side, part), ends.comment)
             return
         for start in range(0, len(segment.data), MSS):
             part = segment.data[start : start + MSS]
