@@ -8,8 +8,8 @@ The small stable API, for other programs::
         for record in atshark.decode(source):
             print(record)
 
-``decode`` yields :class:`Transaction`, :class:`Urc`, :class:`Data` and :class:`Finding` records; docs/jsonl.md
-describes their fields.
+``decode`` yields :class:`Transaction`, :class:`Urc`, :class:`Data`, :class:`Socket`, :class:`Frame` and
+:class:`Finding` records, among others; docs/jsonl.md describes their fields.
 """
 
 from __future__ import annotations

@@ -129,12 +129,16 @@ class ModuleReader:
             self._context.message("echo", "module", span, text=to_text(text), owner=entry.opens[0].record)
         elif text[:7] == b"CONNECT" and self._connect(text, span):
             return
-        elif bare_cr and pairing.pending and self._verbose is not True and text in grammar.NUMERIC_CODES:
+        elif bare_cr and text in grammar.NUMERIC_CODES and self._takes_numbers():
             self._numeric(grammar.NUMERIC_CODES[text], text, span)
         elif not is_text(line):
             self._context.noise("module", span, "lost bytes or wrong line speed?")
         else:
             self._answer(pairing.answer(text), text, span)
+
+    def _takes_numbers(self) -> bool:
+        """Tell whether a digit may be a result: ATV0 is in force, or a command waits and nothing says otherwise."""
+        return self._verbose is False or (self._verbose is None and len(self._context.pairing.pending) > 0)
 
     def _numeric(self, code: str, text: bytes, span: Span) -> None:
         if code == "CONNECT":

@@ -140,6 +140,9 @@ class Session:
         self._context.loose[wire.side] = False
         if self._transparent.active:
             self._transparent.settle(wire)
+            if not self._transparent.active and len(wire):
+                self._pump(wire)
+                self._settle(wire)
         elif wire is self._context.mcu:
             self._mcu.settle()
         else:

@@ -31,7 +31,10 @@ _LOST_AFTER = 2
 _ESCAPE = re.compile(rb"\+\+\+(?:\r\n?)?\Z")
 _ESCAPE_OK = re.compile(rb"(.*?)((?:\r\n)?OK\r\n)\Z", re.DOTALL)
 _NO_CARRIER = re.compile(rb"(?:\r\n)?NO CARRIER\r\n\Z")
-_AFTER_FRAME = re.compile(rb"\x7e((?:\r\n)?NO CARRIER\r\n)\Z")
+_AFTER_FRAME = re.compile(rb"(?:\A|\x7e)((?:\r\n)?NO CARRIER\r\n)")
+"""NO CARRIER where a frame of PPP could begin: no frame begins like this."""
+_NUMBER_AFTER_FRAME = re.compile(rb"\x7e3\r\Z")
+"""NO CARRIER as a digit (ATV0), right behind a frame."""
 _WHOLE_COMMAND = re.compile(rb"[Aa][Tt][^\r\n]*\r\n?\Z")
 _ANSWER_END = re.compile(rb"\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
 
@@ -93,6 +96,11 @@ class Transparent:
             return False
         if wire is self._context.mcu:
             self._refute(stream)
+        elif stream.link is not None and (match := _AFTER_FRAME.search(wire.waiting())):
+            if match.start(1):
+                self._run(stream, wire, wire.position + match.start(1))
+            self._leave()
+            return len(wire) > 0
         elif wire.buffer.endswith(b"\r\n") and self._ends(stream):
             return len(wire) > 0
         if len(wire) >= MAX_RUN:
@@ -121,6 +129,10 @@ class Transparent:
             stream.suspect = _WHOLE_COMMAND.match(wire.waiting()) is not None
             if not stream.suspect:
                 stream.exchanges = 0
+        elif stream.link is not None and _NUMBER_AFTER_FRAME.search(wire.waiting()):
+            self._run(stream, wire, len(wire.buffer) - 2)
+            self._stream = None
+            return
         elif stream.escape:
             return
         elif stream.suspect:
@@ -179,15 +191,16 @@ class Transparent:
                 self._run(stream, wire, wire.position + len(match[1]))
             self._stream = None
             return True
-        if stream.link is not None and (match := _AFTER_FRAME.search(waiting)):
-            self._run(stream, wire, wire.position + match.start(1))
-            waiting = wire.waiting()
         if _NO_CARRIER.match(waiting) or self._connection_gone(stream, wire):
-            if len(self._context.mcu):
-                self._run(stream, self._context.mcu, len(self._context.mcu.buffer))
-            self._stream = None
+            self._leave()
             return True
         return False
+
+    def _leave(self) -> None:
+        """The module ended transparent mode: what the MCU has sent was data."""
+        stream, self._stream = self._stream, None
+        if stream is not None and len(self._context.mcu):
+            self._run(stream, self._context.mcu, len(self._context.mcu.buffer))
 
     def _connection_gone(self, stream: _Stream, wire: Wire) -> bool:
         """Tell whether a whole run is the URC by which the module gives this connection up."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.chunk import Chunk, Side
-from decoder.events import Data, Event, Finding, Frame, Message, Record, Segment, Socket
+from decoder.events import Data, Event, Finding, Frame, Message, Record, Segment, Socket, Urc
 from decoder.frames import mqtt, ppp
 from decoder.frames.errors import NotThisFormatError
 from decoder.frames.ppp import Packet
@@ -84,6 +84,43 @@ def test_leaving_data_mode(end: str) -> None:
     lines = [one for one in found if isinstance(one, Message) and one.kind == "information"]
     assert [one.params["rssi"] for one in lines] == [20, 21]
     assert [one.rule for one in found if isinstance(one, Finding)] == []
+
+
+def test_no_carrier_as_a_digit() -> None:
+    """ATV0: results are digits, NO CARRIER too."""
+    over = [("module", ppp.wrap(ppp.build_control(ppp.LCP, 6, 9, b"")) + b"3\r", 30)]
+    lines = [command("ATV0"), ("module", b"0\r"), command("ATD*99#"), ("module", b"1\r"), *NEGOTIATION, *over]
+    chunks = talk(*lines, command("AT+CSQ"), ("module", b"+CSQ: 21,99\r\n0\r"))
+    found = events(chunks)
+    assert [one.result.code for one in found if isinstance(one, Message) and one.kind == "urc" and one.result] == [
+        "NO CARRIER"
+    ]
+    assert [one.params["rssi"] for one in found if isinstance(one, Message) and one.kind == "information"] == [21]
+    assert [one.rule for one in found if isinstance(one, Finding)] == []
+    single = [Chunk(one.time_ns, one.side, bytes([byte])) for one in chunks for byte in one.data]
+    assert records(single) == records(chunks)
+
+
+def test_lines_right_behind_no_carrier() -> None:
+    last = ppp.wrap(ppp.build_control(ppp.LCP, 6, 9, b"")) + b"\r\nNO CARRIER\r\n\r\n+CREG: 0\r\n"
+    chunks = talk(*BEGIN, *NEGOTIATION, ("module", last, 30))
+    single = [Chunk(one.time_ns, one.side, bytes([byte])) for one in chunks for byte in one.data]
+    assert records(single) == records(chunks)
+    assert [one.name for one in records(chunks) if isinstance(one, Urc)] == ["CREG"]
+
+
+def test_chap_and_rejections() -> None:
+    def said(protocol: int, code: int, data: bytes) -> str:
+        return ppp.describe(ppp.parse(ppp.build_control(protocol, code, 5, data)))[0]
+
+    assert said(ppp.CHAP, 1, b"\x04\1\2\3\4lns") == "CHAP Challenge, id 5, peer lns"
+    assert said(ppp.CHAP, 3, b"welcome") == "CHAP Success, id 5, welcome"
+    assert (
+        said(ppp.LCP, 1, ppp.build_options([(3, b"\xc2\x23\x05")]))
+        == "LCP Configure-Request, id 5, authentication CHAP MD5"
+    )
+    assert said(ppp.LCP, 8, b"\x80\x57\1\1") == "LCP Protocol-Reject, id 5, IPV6CP"
+    assert said(ppp.LCP, 9, b"\0\0\0\0") == "LCP Echo-Request, id 5"
 
 
 def test_compressed_headers_and_lost_segments() -> None:

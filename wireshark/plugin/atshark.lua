@@ -2824,7 +2824,7 @@ function Session:module_line(bytes, time_ns, frame)
     if out then return out end
   end
   local numeric = NUMERIC[text]
-  if numeric and ending == "\r" and #self.pending > 0 and self.verbose ~= true then
+  if numeric and ending == "\r" and self.verbose ~= true and (#self.pending > 0 or self.verbose == false) then
     if numeric == "CONNECT" then
       local out = self:connect("CONNECT", time_ns, frame)
       if out then return out end
