@@ -78,7 +78,7 @@ EXAMPLES = {
     "m5310a MQTT": (MQTT_M5310, [
         "> CONNECT client 'dev' level 4 keep-alive 60 s", "< CONNACK accepted", "> SUBSCRIBE a/b QoS 1 id 3", "< SUBACK granted 1 id 3",
         "> PUBLISH up QoS 1 2 bytes id 4", "< PUBACK id 4", "> PUBLISH up QoS 2 4 bytes id 5", "< PUBREC id 5", "> PUBREL id 5", "< PUBCOMP id 5",
-        "> UNSUBSCRIBE a/b id 6", "< UNSUBACK  id 6", "> DISCONNECT",
+        "> UNSUBSCRIBE a/b id 6", "< UNSUBACK id 6", "> DISCONNECT",
     ]),
     "m5310a, messages that arrive": ("""
 << \\r\\n+MQTTPUBLISH: 0,1,0,9,"t",5\\r\\nhe,"o\\r\\n
@@ -108,14 +108,14 @@ EXAMPLES = {
 < +IHTTPSEND:0,4,"done"
 """, ["> POST /light, 3 bytes", "< 200 OK, 4 bytes"]),
     "LwM2M": (LWM2M, [
-        "> CON POST /rd?lwm2m=1.0&lt=3600, id 1, 19 bytes, /3303/0 (Temperature), /3303/1 (Temperature)", "< ACK 2.01 Created /rd, id 1",
+        "> CON POST /rd?lwm2m=1.0&lt=3600, id ?, 19 bytes, /3303/0 (Temperature), /3303/1 (Temperature)", "< ACK 2.01 Created /rd, id ?",
         "< CON GET /3303/0, Observe 0, id 700", "> ACK 2.05 Content, Observe 0, id 700", "< CON GET /3303, id 701",
         "> ACK 2.05 Content, id 701, 59 bytes, /3303/0/5700 (Temperature), /3303/0/5701 (Temperature), /3303/1/5700 (Temperature), /3303/1/5701 (Temperature)",
-        "> CON 2.05 Content, Observe 1, id 2, 13 bytes, 3303/0/5700 Sensor Value = 21.5, 3303/0/5701 Sensor Units = Cel", "< ACK Empty, id 2",
+        "> CON 2.05 Content, Observe 1, id ?, 13 bytes, 3303/0/5700 Sensor Value = 21.5, 3303/0/5701 Sensor Units = Cel", "< ACK Empty, id ?",
         "< CON GET /3303/0/5700, id 702", "> ACK 2.05 Content, id 702, 7 bytes, 3303/0/5700 Sensor Value = 22.5",
         "< CON PUT /3303/0/5605, id 703, 4 bytes, 3303/0/5605 Reset Min and Max Measured Values = 78", "> ACK 2.04 Changed, id 703",
         '< CON POST /3303/0/5605, id 704, 3 bytes, "now"', "> ACK 4.04 Not Found, id 704",
-        "> CON POST /rd?lt=7200, id 3, 19 bytes, /3303/0 (Temperature), /3303/1 (Temperature)", "< ACK 2.04 Changed, id 3", "> CON DELETE /rd, id 4", "< ACK 2.02 Deleted, id 4",
+        "> CON POST /rd?lt=7200, id ?, 19 bytes, /3303/0 (Temperature), /3303/1 (Temperature)", "< ACK 2.04 Changed, id ?", "> CON DELETE /rd, id ?", "< ACK 2.02 Deleted, id ?",
     ]),
 }  # fmt: skip
 

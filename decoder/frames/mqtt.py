@@ -204,7 +204,7 @@ def decode(packet: Packet, level: int) -> tuple[str, dict[str, Any]]:
         fields["clean"] = flags["clean"]
         if flags["will"]:
             fields |= {"will_qos": flags["will_qos"], "will_retain": flags["will_retain"]}
-    return " ".join([packet.type, *_words(packet, fields)]), fields
+    return " ".join([packet.type, *filter(None, _words(packet, fields))]), fields
 
 
 def _plain(name: str, value: Any) -> Any:

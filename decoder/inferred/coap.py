@@ -34,6 +34,8 @@ def token_of(message_id: int) -> bytes:
 def made(message: Message, asked: tuple[str, ...], unknown: tuple[str, ...]) -> Made:
     """Build a message and tell what it says."""
     text, fields = coap.describe(message, asked)
+    if "message_id" in unknown:
+        text = text.replace(f", id {message.message_id}", ", id ?", 1)
     return Made("coap", text, fields, coap.build(message), unknown)
 
 

@@ -21,6 +21,8 @@ def _made(kind: str, level: int, body: dict[str, Any], flags: int = 0, unknown: 
     taken = mqtt.take(data)
     assert taken is not None
     text, fields = mqtt.decode(taken[0], level)
+    if "packet_id" in unknown:
+        text = text.removesuffix(" id 0") + " id ?"
     return Made("mqtt", text, fields, data, unknown)
 
 
