@@ -39,6 +39,24 @@ def test_scapy_reads_what_is_built(message: Message, text: str) -> None:
     assert (bytes(theirs.token), theirs.tkl) == (message.token, len(message.token))
 
 
+@given(MESSAGE.filter(lambda message: message.code in coap.CODES), st.binary(max_size=400))
+def test_messages_over_tcp_come_back(message: Message, payload: bytes) -> None:
+    """RFC 8323 3.2: without type and id, with a length in front."""
+    plain = message._replace(type=coap.OVER_TCP, message_id=coap.OVER_TCP, payload=payload)
+    built = coap.build_tcp(plain)
+    assert coap.take_tcp(built + b"rest") == (plain, len(built))
+    assert all(coap.take_tcp(built[:size]) is None for size in range(0, len(built), 7))
+
+
+def test_the_example_of_rfc_8323() -> None:
+    # RFC 8323 3.2: no options, no payload: code 2.03 Valid, token 0x7f
+    taken = coap.take_tcp(bytes.fromhex("01437f"))
+    assert taken is not None
+    message, size = taken
+    assert (message.code, message.token, message.payload, size) == (0x43, b"\x7f", b"", 3)
+    assert coap.describe(message, ())[0] == "2.03 Valid"
+
+
 @given(st.binary(max_size=120))
 def test_any_datagram_is_a_message_or_not_one(data: bytes) -> None:
     try:

@@ -17,12 +17,14 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from capture.virtual import VirtualLine
 from decoder.events import INNER, Finding, Frame, Record
 from decoder.session import Session
-from tests.helpers import standard, tool
+from tests.helpers import run, standard, tool
 from tests.modem import Bridge, Line, Lsip, Mip, Mode, Nasty
 from tests.network import assert_same, broker, capture, dissect, free_port, program
 from tests.test_export_ip import stream
+from tests.test_tap import start_capture
 from wireshark.export import export
 
 STREAM_MODES: dict[str, Callable[[], Mode]] = {
@@ -265,3 +267,25 @@ def test_http_with_a_server(tmp_path: Path, name: str) -> None:
     found = decoded(bridge.line)
     assert troubles(found) == []
     assert count == sum(1 for one in found if isinstance(one, Frame) and one.protocol == "http") == 12
+
+
+def test_over_pseudo_terminals_and_the_real_tap(tmp_path: Path) -> None:
+    """The same, played in real time into the ports that `atshark capture` listens on."""
+    out = tmp_path / "recording.pcapng"
+    with web_server() as port, capture(tmp_path / "lo.pcapng", port):
+        with Bridge(STREAM_MODES["prompt, raw"], "127.0.0.1", port) as bridge:
+            client = http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=20)
+            for path in ("/", "/chunked"):
+                client.request("GET", path)
+                client.getresponse().read()
+            client.close()
+        with VirtualLine() as line:
+            process = start_capture(line, out, "--quiet")
+            line.play(bridge.line.chunks)
+            time.sleep(0.5)
+            process.terminate()
+            process.wait(10)
+    done = run("export", out, "-w", tmp_path / "export.pcapng")
+    assert done.returncode == 0, done.stderr
+    theirs = dissect(tmp_path / "lo.pcapng", "http", port, "tcp")
+    assert assert_same(dissect(tmp_path / "export.pcapng", "http", port, "tcp"), theirs) == 4

@@ -46,9 +46,7 @@ def command(out: Path) -> int:
     with open_source(str(recording)) as source:
         packets = export(source, Session(catalog.load()), exported)
     got = recording_size(recording)
-    click.echo(
-        f"\nrecorded {got} of {sent} bytes to {recording}; {packets} messages exported to {exported}\n", err=True
-    )
+    click.echo(f"\nrecorded {got} of {sent} bytes to {recording}; {packets} packets exported to {exported}\n", err=True)
     click.echo(f"decode it again:    atshark decode {recording}", err=True)
     click.echo(f"as JSON lines:      atshark decode {recording} --format jsonl", err=True)
     click.echo(f"open in Wireshark:  wireshark -X lua_script:{DISSECTOR} {exported}", err=True)
