@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from capture import pcapng
+from capture.sources import open_source
 from decoder.frames import coap
 from decoder.frames.coap import Message, Option
-from tests.helpers import talk, tshark
+from tests.helpers import sample_files, talk, tool, tshark
 from tests.test_export_ip import exported, opened, received, sent
 from tests.test_frames_tls import client_hello
 from tests.test_sockets import CONNACK, CONNECT, publish
@@ -74,3 +76,21 @@ def test_captures_of_others_are_left_alone(tmp_path: Path) -> None:
             if packet.interface.link_type == pcapng.LINKTYPE_RAW_IP:
                 writer.packet(interface, packet.time_ns or 0, packet.data)
     assert shown(theirs, "x11") == ["X11"]
+
+
+@pytest.mark.parametrize("stem", ["ppp", "protocols"])
+def test_damaged_packets_are_malformed_and_no_error_of_the_plugin(tmp_path: Path, stem: str) -> None:
+    """What editcap damages is said to be malformed, as without the plugin; no dissector of ours throws."""
+    sample = next(path for path in sample_files() if path.stem == stem)
+    with open_source(str(sample)) as source:
+        whole = exported(tmp_path, list(source))
+    damaged = tmp_path / "damaged.pcapng"
+    malformed = 0
+    for seed in range(1, 9):
+        subprocess.run(
+            [tool("editcap"), "-E", "0.05", "--seed", str(seed), whole, damaged], check=True, capture_output=True
+        )
+        text = tshark(damaged, "-V")
+        assert "Lua Error" not in text, seed
+        malformed += text.count("Malformed")
+    assert malformed > 0

@@ -1470,6 +1470,8 @@ local experts = {
     "atshark.expert.unanswered", "No final result", expert.group.SEQUENCE, expert.severity.WARN),
   unexpected = ProtoExpert.new(
     "atshark.expert.unexpected", "A result that no command waits for", expert.group.SEQUENCE, expert.severity.NOTE),
+  malformed = ProtoExpert.new(
+    "atshark.expert.malformed", "Malformed packet", expert.group.MALFORMED, expert.severity.ERROR),
   noise = ProtoExpert.new("atshark.expert.noise", "Bytes that cannot be decoded", expert.group.MALFORMED, expert.severity.WARN),
   reboot = ProtoExpert.new("atshark.expert.reboot", "The module restarted", expert.group.SEQUENCE, expert.severity.WARN),
   unfit = ProtoExpert.new(
@@ -1496,7 +1498,7 @@ for _, one in ipairs(catalog.fields) do
 end
 proto.fields = all
 proto.experts = {
-  experts.error, experts.unanswered, experts.unexpected, experts.noise, experts.reboot, experts.unfit,
+  experts.error, experts.unanswered, experts.unexpected, experts.noise, experts.malformed, experts.reboot, experts.unfit,
 }
 
 local session, frames, abandoned, answered_in, request_answered_in, groups
@@ -1736,6 +1738,14 @@ local function datagram_protocol(tvb)
   end
 end
 
+local function call(dissector, tvb, pinfo, root)
+  -- a packet that a dissector finds malformed comes back as an error of Lua: say so as Wireshark would
+  local good, size = pcall(dissector.call, dissector, tvb, pinfo, root)
+  if good then return size end
+  root:add_proto_expert_info(experts.malformed)
+  return tvb:len()
+end
+
 function stream_proto.dissector(tvb, pinfo, root)
   if tvb:len() == 0 then return 0 end
   local transport = pinfo.port_type == 3 and "udp" or "tcp"
@@ -1750,7 +1760,7 @@ function stream_proto.dissector(tvb, pinfo, root)
   if not dissector then return 0 end
   -- a dissector that is called by another may not ask for more segments unless it is told so
   if transport == "tcp" then pinfo.can_desegment = 2 end
-  return dissector:call(tvb, pinfo, root)
+  return call(dissector, tvb, pinfo, root)
 end
 
 local function claim(transport, port)
@@ -1802,7 +1812,7 @@ function encap_proto.dissector(tvb, pinfo, root)
     if start then claim_ports(tvb, start) end
   end
   local owner = encaps[kind]
-  return owner and owner:call(tvb, pinfo, root) or 0
+  return owner and call(owner, tvb, pinfo, root) or 0
 end
 
 do
