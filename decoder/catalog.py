@@ -257,6 +257,7 @@ class Command:
         "name",
         "payload",
         "raw_after_ok",
+        "sends",
         "sets",
         "socket",
         "spec",
@@ -277,6 +278,7 @@ class Command:
         self.frame = spec.frame
         self.socket = spec if spec.opens or spec.closes or spec.sends or spec.payload or spec.tells else None
         """What the command does to connections, if anything."""
+        self.sends = spec.sends
         self.infer = spec if spec.infer or spec.keeps else None
         """What frames it stands for, if any."""
         self.image, self.block = spec.image, spec.block

@@ -93,7 +93,8 @@ class Context:
         if spec is None or not applies(spec.when, params or {}):
             self.sockets.payload(data, sends)
             return
-        frame = frames.decode(spec.protocol, data)
+        raw = bytes.fromhex(data.data)
+        frame = frames.decode(spec.protocol, raw, data.time_ns, data.side, data.announced_by, data.connect_id)
         if frame is None:
             text = f"{data.announced_by}: the payload is no {spec.protocol} frame"
             self.finding(data.time_ns, data.side, "frame.malformed", "warning", text)
@@ -105,10 +106,9 @@ class Context:
         if spec.within == "payload" or not applies(spec.when, params):
             return
         if spec.within == "line":
-            data: bytes | None = raw.encode("utf-8", "surrogateescape")
+            frame = frames.decode(spec.protocol, raw.encode("utf-8", "surrogateescape"), time_ns, side, raw)
         else:
-            data = decode_payload(str(params.get(spec.within, "")).encode("utf-8", "replace"), "hex")
-        frame = frames.decode_bytes(spec.protocol, data, side, time_ns, raw) if data else None
+            frame = frames.decode_hex(spec.protocol, str(params.get(spec.within, "")), time_ns, side, raw)
         if frame is not None:
             self.out.append(frame)
 

@@ -21,6 +21,8 @@ SETTLED_LINE = re.compile(rb"[\r\n \0]*+([^\r\n]++)(\r\n?|\n)")
 PROMPT = re.compile(rb"[\r\n \0]*+>")
 LONE_PROMPT = re.compile(rb"[\r\n \0]*+> ?\Z")
 REPEAT = re.compile(rb"[\r\n \0]*+[Aa]/")
+LINE_BREAK = re.compile(rb"[\r\n]")
+NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
 
 _COMMAND_START = re.compile(rb"[Aa][Tt](?=[+^$%&*#!\\/?;A-Za-z\d]|\s*\Z)")
 _EXTENDED = re.compile(r"([+^$%*#!])[ \t]*([A-Za-z][\w\-./]*)[ \t]*(=\?|\?|=|:|(?=;|[ \t]*\Z))", re.ASCII)

@@ -17,7 +17,6 @@ from decoder.catalog import Catalog
 from decoder.events import Event, Group, Information, Params
 from decoder.schema import GroupSpec, LineSpec, fixed
 from decoder.times import NEVER, SECOND
-from decoder.values import decode_payload
 
 MAX_OPEN = 64
 MAX_LINES = 1000
@@ -91,16 +90,12 @@ class Groups:
         if group is not None:
             group.complete = complete
             self._out.append(group)
-            spec = self._frames.get((group.dialect, group.name), "")
-            if complete and spec and isinstance(group.data, str):
-                self._frame(group, spec, group.data)
-
-    def _frame(self, group: Group, protocol: str, text: str) -> None:
-        data = decode_payload(text.encode("utf-8", "replace"), "hex")
-        side = group.side or "mcu"
-        frame = frames.decode_bytes(protocol, data, side, group.time_ns, group.lines[0].name or "") if data else None
-        if frame is not None:
-            self._out.append(frame)
+            protocol = self._frames.get((group.dialect, group.name), "")
+            if complete and protocol and isinstance(group.data, str):
+                about = group.lines[0].name or ""
+                frame = frames.decode_hex(protocol, group.data, group.time_ns, group.side or "mcu", about)
+                if frame is not None:
+                    self._out.append(frame)
 
     def expire(self, now_ns: int) -> None:
         """Give up on groups that did not go on in time."""

@@ -23,9 +23,7 @@ from decoder.values import to_text
 GAP_NS = 1 * SECOND
 """Silence after which the rest of an announced payload is not expected any more."""
 _PLAUSIBLE_LINE = re.compile(rb"\r\n(?:\r\n)?(?:\+[A-Z]+[:=]|OK\r|ERROR\r|\^[A-Z]+|AT[+^])")
-_LINE_END = re.compile(rb"[\r\n]")
 _REST_OF_LINE = re.compile(rb"[ \t]*\d+[ \t]*(?=[\r\n]|\Z)")
-_NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
 _LEADS = tuple(
     (blank + opening, closing)
     for blank in (b"", b" ")
@@ -155,7 +153,7 @@ class InlineReader:
                     continue
                 begin = start + len(lead)
                 end = begin + size + len(tail)
-                if kind == "hex" and (not size or (bad := _NOT_HEX.search(buffer, begin, begin + size))):
+                if kind == "hex" and (not size or (bad := grammar.NOT_HEX.search(buffer, begin, begin + size))):
                     limit = max(limit, bad.end() if size and bad else start)
                     continue
                 if len(buffer) <= end:
@@ -187,7 +185,7 @@ class InlineReader:
     def _resume(self, inline: Inline, match: re.Match[bytes], limit: int, settled: bool) -> bool | None:
         """The length leads to no line end: bytes were lost, or it is wrong. Go on with the next line before limit."""
         buffer, start = self._wire.buffer, match.end()
-        stop = _PLAUSIBLE_LINE.search(buffer, start, limit) or _LINE_END.search(buffer, start, limit)
+        stop = _PLAUSIBLE_LINE.search(buffer, start, limit) or grammar.LINE_BREAK.search(buffer, start, limit)
         if stop is None:
             return None
         return self._line(inline, match, (start, stop.start()), stop.start(), "raw", settled)

@@ -8,7 +8,6 @@ it is lines again.
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from decoder import grammar
@@ -22,8 +21,6 @@ from decoder.values import to_text
 
 HOLD_NS = 10 * SECOND
 PAYLOAD_GAP_NS = 30 * SECOND
-_NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
-_LINE_END = re.compile(rb"[\r\n]")
 
 
 def _is_nearer_as_hex(size: int, announced: int) -> bool:
@@ -261,10 +258,10 @@ class McuReader:
             return
         number = waiting.announced
         connect_id = connection(record.params)
-        looks_hex = number and _is_nearer_as_hex(len(body), number) and not _NOT_HEX.search(body)
+        looks_hex = number and _is_nearer_as_hex(len(body), number) and not grammar.NOT_HEX.search(body)
         encoding = context.states.encoding(command.encoding, connect_id) or ("hex" if looks_hex else "raw")
         data = context.decode(span, "mcu", connect_id, record.name, via="command", encoding=encoding, body=body)
-        context.payload(data, command.frame, record.params, command.socket.sends if command.socket else None)
+        context.payload(data, command.frame, record.params, command.sends)
         counted = len(body) // 2 if encoding == "hex" else len(body)
         if number not in (0, counted):
             text = f"{record.name}: the command announces {number} bytes but carries {counted}"
@@ -292,7 +289,7 @@ class McuReader:
         if payload.finished:
             rest = wire.waiting().lstrip(grammar.PADDING)
             is_command = grammar.command_start(rest[:3]) == 0
-            if rest.upper() in (b"", b"A", b"AT") or (is_command and not _LINE_END.search(rest)):
+            if rest.upper() in (b"", b"A", b"AT") or (is_command and not grammar.LINE_BREAK.search(rest)):
                 self._context.set_loose(wire, True)
                 return False
             if is_command:
@@ -336,10 +333,8 @@ class McuReader:
         data = Data(span.last_ns, "mcu", connect_id, record.name, "prompt", "raw", meant, body.hex())
         self._context.message("data", "mcu", span, owner=record, data=data)
         command = payload.open.command
-        self._context.payload(
-            data, command.frame if command else None, record.params,
-            command.socket.sends if command and command.socket else None,
-        )  # fmt: skip
+        frame, sends = (command.frame, command.sends) if command is not None else (None, None)
+        self._context.payload(data, frame, record.params, sends)
         payload.taken += size
         payload.last_ns = span.last_ns
         return span.raw

@@ -151,8 +151,8 @@ class ModuleReader:
     def _answer(self, answer: Answer, line: bytes, span: Span, data: Data | None = None) -> None:
         context, arguments = self._context, answer.arguments
         self._mcu.module_speaks()
-        restarts = answer.urc is not None and answer.urc.spec.reboot and (answer.owner is None or answer.late)
-        if restarts:
+        urc = answer.urc if answer.owner is None or answer.late else None
+        if urc is not None and urc.spec.reboot:
             self._mcu.end("the module restarted")
         context.expected_ok = None
         raw, first_ns, time_ns = span
@@ -198,21 +198,21 @@ class ModuleReader:
                 context.sockets.seen(answer.urc.socket, params)
             context.payload(data, answer.urc.spec.frame if answer.urc is not None else None, params)
         self.raw.announce(answer, text)
-        if answer.urc is not None and (owner is None or answer.late):
-            if answer.urc.socket is not None:
-                own = owner.record.params if owner is not None else {}
-                context.sockets.reported(answer.urc.socket, params, own, time_ns, text, carries=data is not None)
-            if answer.urc.spec.frame is not None:
-                context.line_frame(answer.urc.spec.frame, params, text, "module", time_ns)
-            if answer.urc.infer is not None:
-                own = owner.record.params if owner is not None else {}
-                context.inferred.reported(answer.urc.infer, own, params, time_ns, text, data)
-            if answer.urc.spec.image is not None:
-                context.firmware.announced(answer.urc.spec.image, params, time_ns)
-            if answer.urc.ok != "never":
-                context.expected_ok = answer.urc
-            if restarts:
-                self._reboot(span, answer)
+        if urc is None:
+            return
+        own = owner.record.params if owner is not None else {}
+        if urc.socket is not None:
+            context.sockets.reported(urc.socket, params, own, time_ns, text, carries=data is not None)
+        if urc.spec.frame is not None:
+            context.line_frame(urc.spec.frame, params, text, "module", time_ns)
+        if urc.infer is not None:
+            context.inferred.reported(urc.infer, own, params, time_ns, text, data)
+        if urc.spec.image is not None:
+            context.firmware.announced(urc.spec.image, params, time_ns)
+        if urc.ok != "never":
+            context.expected_ok = urc
+        if urc.spec.reboot:
+            self._reboot(span, answer)
 
     def _reboot(self, span: Span, answer: Answer) -> None:
         context = self._context

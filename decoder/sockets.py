@@ -126,10 +126,10 @@ class Sockets:
         key = params.get(arrives.key) if arrives is not None else None
         if arrives is None or key in self._open or key in self._opening or len(self._open) >= MAX_CONNECTIONS:
             return
-        if arrives.udp is not None and applies(arrives.udp, params):
-            self._open[key] = _Connection(Flow(self.number(), key, "udp", local_ip=self._local_ip), None)
-        elif arrives.tcp is not None and applies(arrives.tcp, params):
-            self._open[key] = _Connection(Flow(self.number(), key, "tcp", local_ip=self._local_ip), None)
+        udp = arrives.udp is not None and applies(arrives.udp, params)
+        if udp or (arrives.tcp is not None and applies(arrives.tcp, params)):
+            flow = Flow(self.number(), key, "udp" if udp else "tcp", local_ip=self._local_ip)
+            self._open[key] = _Connection(flow, None)
 
     def reported(
         self, spec: UrcSpec, params: Params, own: Params, time_ns: int | None, raw: str, *, carries: bool

@@ -54,11 +54,12 @@ class Reader(Protocol):
     def take(self, side: Side, stream: bytearray) -> Finds:
         """Take all whole frames from ``stream``, and remove them. Raises :class:`NotThisFormatError`."""
 
-    def finish(self, side: Side) -> Finds:
-        """End the stream of ``side``: nothing more comes from it."""
+    def finish(self, _side: Side) -> Finds:
+        """End the stream of a side: nothing more comes from it. For most protocols nothing depends on that."""
+        yield from ()
 
 
-class Mqtt:
+class Mqtt(Reader):
     """MQTT packets; the CONNECT tells the level."""
 
     reference = "MQTT 3.1.1, 2.2"
@@ -75,12 +76,8 @@ class Mqtt:
                 self._level = mqtt.level_of(packet)
             yield Found("mqtt", *mqtt.decode(packet, self._level))
 
-    def finish(self, _side: Side) -> Finds:
-        """Nothing depends on the end."""
-        yield from ()
 
-
-class Tls:
+class Tls(Reader):
     """TLS records; what follows ChangeCipherSpec is encrypted."""
 
     reference = "RFC 5246 6.2"
@@ -96,10 +93,6 @@ class Tls:
             yield Found("tls", *tls.describe(record, encrypted=side in self._encrypted))
             if tls.TYPES[record.type] == "change cipher spec":
                 self._encrypted.add(side)
-
-    def finish(self, _side: Side) -> Finds:
-        """Nothing depends on the end."""
-        yield from ()
 
 
 class Exchanges:
@@ -147,8 +140,7 @@ class Exchanges:
         if size != offset:
             return None, b""
         size += len(message.payload)
-        if kept is not None:
-            kept = kept + message.payload if size <= MAX_BODY else None
+        kept = _keep(kept, message.payload)
         if more:
             self._bodies[key] = size, kept, count
         else:
@@ -157,7 +149,15 @@ class Exchanges:
         return Part("coap", count, name, coap.media_type(message), message.payload, not more), whole
 
 
-class CoapTcp:
+def _keep(kept: bytearray | None, more: bytes) -> bytearray | None:
+    """Add to a body that is kept to be shown, in place; None once it is too long for that."""
+    if kept is None or len(kept) + len(more) > MAX_BODY:
+        return None
+    kept += more
+    return kept
+
+
+class CoapTcp(Reader):
     """CoAP messages over TCP."""
 
     reference = "RFC 8323 3.2"
@@ -171,10 +171,6 @@ class CoapTcp:
             message, size = taken
             del stream[:size]
             yield from self._exchanges.describe(side, message)
-
-    def finish(self, _side: Side) -> Finds:
-        """Nothing depends on the end."""
-        yield from ()
 
 
 class _HttpBody:
@@ -191,7 +187,7 @@ class _HttpBody:
         self.trailer = False
 
 
-class Http:
+class Http(Reader):
     """HTTP/1.1 messages: bodies by length, in chunks, or up to the end of the connection."""
 
     reference = "RFC 9112"
@@ -297,8 +293,7 @@ class Http:
     @staticmethod
     def _part(body: _HttpBody, data: bytes, *, last: bool) -> Part:
         body.length += len(data)
-        if body.kept is not None:
-            body.kept = body.kept + data if body.length <= MAX_BODY else None
+        body.kept = _keep(body.kept, data)
         return Part("http", body.number, body.name, body.head.header("Content-Type"), data, last)
 
     @staticmethod

@@ -33,6 +33,17 @@ _INFERRED_ENDS = {
     "coap": upper_pdu.Ends(upper_pdu.PORT_UDP, (_MODULE, 5683), (_SERVER, 5683)),
 }
 """Ends of inferred frames: no line shows the real ones (RFC 5737 addresses)."""
+_INTERFACES = {
+    "ip": (pcapng.LINKTYPE_RAW_IP, "socket data as IP packets, made from the serial traffic"),
+    "ppp": (
+        pcapng.LINKTYPE_PPP_WITH_DIRECTION,
+        "PPP frames between MCU and module; their checksums were right",
+    ),
+    "inferred": (
+        pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
+        "what the module must have said by its own protocol stack: inferred, not observed",
+    ),
+}
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
 
 
@@ -47,9 +58,7 @@ class Exporter:
             link_type=pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
         )
         self._ip = SyntheticIp()
-        self._ip_interface: int | None = None
-        self._ppp_interface: int | None = None
-        self._inferred_interface: int | None = None
+        self._interfaces: dict[str, int] = {}
         self._named: set[tuple[str, str]] = set()
         self.packets = 0
 
@@ -75,18 +84,21 @@ class Exporter:
                 )
                 self.packets += 1
 
+    def _interface(self, name: str) -> int:
+        """Return the number of an interface, described when the first packet needs it."""
+        if name not in self._interfaces:
+            link_type, description = _INTERFACES[name]
+            self._interfaces[name] = self._writer.add_interface(name, description, link_type=link_type)
+        return self._interfaces[name]
+
     def _inferred(self, frame: Frame) -> None:
         ends = _INFERRED_ENDS.get(frame.protocol)
         if frame.origin != "inferred" or ends is None or isinstance(frame.data, msgspec.UnsetType):
             return
-        if self._inferred_interface is None:
-            text = "what the module must have said by its own protocol stack: inferred, not observed"
-            link_type = pcapng.LINKTYPE_WIRESHARK_UPPER_PDU
-            self._inferred_interface = self._writer.add_interface("inferred", text, link_type=link_type)
         unknown = ", ".join([*frame.fields.get("unknown", ()), "addresses"])
         comment = f"inferred from {frame.announced_by}; not known: {unknown}; {frame.text}"
         self._writer.packet(
-            self._inferred_interface,
+            self._interface("inferred"),
             frame.time_ns or 0,
             upper_pdu.header(frame.protocol, frame.side, ends) + bytes.fromhex(frame.data),
             direction=_DIRECTION[frame.side],
@@ -95,27 +107,21 @@ class Exporter:
         self.packets += 1
 
     def _link(self, packet: Packet) -> None:
-        if self._ppp_interface is None:
-            text = "PPP frames between MCU and module; their checksums were right"
-            link_type = pcapng.LINKTYPE_PPP_WITH_DIRECTION
-            self._ppp_interface = self._writer.add_interface("ppp", text, link_type=link_type)
         data = (b"\1" if packet.side == "mcu" else b"\0") + packet.data
         direction = _DIRECTION[packet.side]
-        self._writer.packet(self._ppp_interface, packet.time_ns or 0, data, direction=direction)
+        self._writer.packet(self._interface("ppp"), packet.time_ns or 0, data, direction=direction)
         self.packets += 1
 
     def _packets(self, flow: Flow, packets: Iterable[IpPacket]) -> None:
         for packet in packets:
-            if self._ip_interface is None:
-                text = "socket data as IP packets, made from the serial traffic"
-                self._ip_interface = self._writer.add_interface("ip", text, link_type=pcapng.LINKTYPE_RAW_IP)
+            interface = self._interface("ip")
             named = self._ip.name_of(flow)
             if named is not None and named not in self._named:
                 self._named.add(named)
                 self._writer.name(named[0], printable(named[1]))
             comment = printable(packet.comment)[:_MAX_COMMENT]
             self._writer.packet(
-                self._ip_interface, packet.time_ns or 0, packet.data, direction=_DIRECTION[packet.side], comment=comment
+                interface, packet.time_ns or 0, packet.data, direction=_DIRECTION[packet.side], comment=comment
             )
             self.packets += 1
 

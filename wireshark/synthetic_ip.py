@@ -89,7 +89,7 @@ class _Ends:
             addresses = bytes(network[8:40])
         pseudo = addresses + struct.pack("!II", len(body), 6 if self.tcp else 17)
         found = _checksum(pseudo + bytes(body))
-        body[where : where + 2] = (found or 0 if self.tcp else found or 0xFFFF).to_bytes(2, "big")
+        body[where : where + 2] = (found if self.tcp else found or 0xFFFF).to_bytes(2, "big")
         return bytes(network + body)
 
     def advance(self, side: Side, count: int) -> None:

@@ -9,34 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from capture.chunk import Side
-from decoder.events import Data, Frame, Params
+from decoder.events import Frame, Params
 from decoder.frames import config, dp, nmea
 from decoder.frames.errors import NotThisFormatError
+from decoder.values import decode_payload
 
 Codec = Callable[[bytes], tuple[str, Params]]
 CODECS: dict[str, Codec] = {"onenet-dp": dp.decode, "onenet-config": config.decode, "nmea": nmea.decode}
 
 
-def decode(protocol: str, data: Data) -> Frame | None:
-    """Decode payload by a codec; None if it is not of that format, or if there is no such codec."""
+def decode(
+    protocol: str, raw: bytes, time_ns: int | None, side: Side, about: str, connect_id: int | str | None = None
+) -> Frame | None:
+    """Decode bytes by a codec, None if they are not of its format or it is unknown. ``about`` announced them."""
     codec = CODECS.get(protocol)
-    if codec is None:
-        return None
     try:
-        return observed(data, protocol, *codec(bytes.fromhex(data.data)))
+        return Frame(time_ns, side, protocol, connect_id, about, *codec(raw)) if codec is not None else None
     except NotThisFormatError:
         return None
 
 
-def decode_bytes(protocol: str, data: bytes, side: Side, time_ns: int | None, line: str) -> Frame | None:
-    """Decode what stands in ``line`` by a codec; None if it is not of that format, or if there is no such codec."""
-    codec = CODECS.get(protocol)
-    try:
-        return Frame(time_ns, side, protocol, None, line, *codec(data)) if codec is not None else None
-    except NotThisFormatError:
-        return None
-
-
-def observed(data: Data, protocol: str, text: str, fields: Params) -> Frame:
-    """Make the record of a frame that ``data`` completes."""
-    return Frame(data.time_ns, data.side, protocol, data.connect_id, data.announced_by, text, fields)
+def decode_hex(protocol: str, text: str, time_ns: int | None, side: Side, about: str) -> Frame | None:
+    """Decode what ``text`` gives as hex digits by a codec; None also if it does not."""
+    raw = decode_payload(text.encode("utf-8", "replace"), "hex")
+    return decode(protocol, raw, time_ns, side, about) if raw else None

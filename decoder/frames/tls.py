@@ -49,23 +49,23 @@ DTLS_RECORD = Struct(
 )
 _EXTENSION = Struct("type" / Int16ub, "data" / Prefixed(Int16ub, GreedyBytes))
 _EXTENSIONS = Optional(Prefixed(Int16ub, GreedyRange(_EXTENSION)))
-CLIENT_HELLO = Struct(
-    "version" / Int16ub,
-    "random" / Bytes(32),
-    "session_id" / Prefixed(Int8ub, GreedyBytes),
-    "ciphers" / Prefixed(Int16ub, GreedyRange(Int16ub)),
-    "compressions" / Prefixed(Int8ub, GreedyBytes),
-    "extensions" / _EXTENSIONS,
-)
-DTLS_CLIENT_HELLO = Struct(
-    "version" / Int16ub,
-    "random" / Bytes(32),
-    "session_id" / Prefixed(Int8ub, GreedyBytes),
-    "cookie" / Prefixed(Int8ub, GreedyBytes),
-    "ciphers" / Prefixed(Int16ub, GreedyRange(Int16ub)),
-    "compressions" / Prefixed(Int8ub, GreedyBytes),
-    "extensions" / _EXTENSIONS,
-)
+
+
+def _client_hello(*cookie: Construct) -> Construct:
+    """Declare a ClientHello; that of DTLS has a cookie."""
+    return Struct(
+        "version" / Int16ub,
+        "random" / Bytes(32),
+        "session_id" / Prefixed(Int8ub, GreedyBytes),
+        *cookie,
+        "ciphers" / Prefixed(Int16ub, GreedyRange(Int16ub)),
+        "compressions" / Prefixed(Int8ub, GreedyBytes),
+        "extensions" / _EXTENSIONS,
+    )
+
+
+CLIENT_HELLO = _client_hello()
+DTLS_CLIENT_HELLO = _client_hello("cookie" / Prefixed(Int8ub, GreedyBytes))
 SERVER_HELLO = Struct(
     "version" / Int16ub,
     "random" / Bytes(32),

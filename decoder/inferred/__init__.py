@@ -43,7 +43,8 @@ class Inferred:
         self._out = out
         self._settings: Params = {}
         self._memory: dict[str, Any] = {}
-        self._payloads: dict[tuple[Side, str], bytes] = {}
+        self._payloads: dict[tuple[Side, str], str] = {}
+        """The last payload of each side for each name, in hex: most of it nobody asks for."""
         self._held: dict[int, tuple[Transaction, list[_Waiting]]] = {}
         self._awaits_data: dict[str, list[_Waiting]] = {}
 
@@ -51,12 +52,11 @@ class Inferred:
 
     def payload(self, data: Data) -> None:
         """Take notice of payload; a URC may have waited for it."""
-        raw = bytes.fromhex(data.data)
         if len(self._payloads) >= _MAX_PAYLOADS:
             self._payloads.clear()
-        self._payloads[data.side, data.announced_by] = raw
+        self._payloads[data.side, data.announced_by] = data.data
         for waiting in self._awaits_data.pop(data.announced_by, []) if data.side == "module" else ():
-            self._make(waiting._replace(time_ns=data.time_ns), raw)
+            self._make(waiting._replace(time_ns=data.time_ns), bytes.fromhex(data.data))
 
     def succeeded(self, spec: CommandSpec, record: Transaction, time_ns: int | None) -> None:
         """A command got its OK at ``time_ns``."""
@@ -71,7 +71,7 @@ class Inferred:
                 continue
             side = one.side or "mcu"
             waiting = _Waiting(one, record.time_ns if side == "mcu" else time_ns, params, record.raw, side)
-            data = self._payloads.get((waiting.side, spec.name), b"")
+            data = self._last_payload(side, spec.name)
             if one.needs and one.needs not in params:
                 self._hold(record, waiting._replace(params={**params, "@data": data}))
             else:
@@ -81,7 +81,7 @@ class Inferred:
 
     def completed(self, record: Transaction, params: Params) -> None:
         """A later line belongs to a command: frames that waited for what it tells are complete."""
-        data = self._payloads.get(("mcu", record.name), b"")
+        data = self._last_payload("mcu", record.name)
         for waiting in self._held.pop(id(record), (record, []))[1]:
             self._make(waiting._replace(params={**params, **waiting.params}), data)
         self._payloads.pop(("mcu", record.name), None)
@@ -117,6 +117,9 @@ class Inferred:
 
     # frames
 
+    def _last_payload(self, side: Side, name: str) -> bytes:
+        return bytes.fromhex(self._payloads.get((side, name), ""))
+
     def _hold(self, record: Transaction, waiting: _Waiting) -> None:
         if len(self._held) >= MAX_HELD:
             for one in self._held.pop(next(iter(self._held)))[1]:
@@ -129,7 +132,7 @@ class Inferred:
         if len(self._settings) > MAX_SETTINGS:
             self._settings.clear()
         for setting, parameter in spec.values.items():
-            value = self._payloads.get(("mcu", name)) if parameter == "@data" else params.get(parameter)
+            value = self._last_payload("mcu", name) or None if parameter == "@data" else params.get(parameter)
             if value is not None:
                 self._settings[setting] = value
         if spec.tags:

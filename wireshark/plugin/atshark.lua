@@ -3171,9 +3171,9 @@ end
 function stream_proto.dissector(tvb, pinfo, root)
   if tvb:len() == 0 then return 0 end
   local transport = pinfo.port_type == 3 and "udp" or "tcp"
-  local ends = { tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port }
-  table.sort(ends)
-  local key = transport .. table.concat(ends, " ")
+  local peers = { tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port }
+  table.sort(peers)
+  local key = transport .. table.concat(peers, " ")
   local name = transport == "udp" and datagram_protocol(tvb) or transport == "tcp" and stream_protocol(tvb)
   if name then chosen[key] = name else name = transport == "tcp" and chosen[key] end
   local port = claimed[transport][pinfo.src_port] ~= nil and pinfo.src_port or pinfo.dst_port
