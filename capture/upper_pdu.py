@@ -9,14 +9,17 @@ Source: Wireshark, ``epan/exported_pdu.h`` (tag values; lengths are padded to fo
 from __future__ import annotations
 
 import ipaddress
+import struct
 from functools import cache
 from typing import NamedTuple
 
-from construct import Aligned, Bytes, Const, ConstructError, GreedyBytes, Int16ub, RepeatUntil, Struct
+from construct import Aligned, Bytes, ConstructError, GreedyBytes, Int16ub, RepeatUntil, Struct
 
 from capture.chunk import Side
 
-TAG_END, TAG_DISSECTOR, TAG_P2P_DIRECTION = 0, 12, 35
+TAG_END, TAG_DISSECTOR, TAG_P2P_DIRECTION, TAG_INFO = 0, 12, 35, 36
+TAG_NOTES = 0x4154
+"""A tag of our own, which Wireshark passes over: lines ``name=value`` that the plugin shows as fields."""
 TAG_IPV4_SOURCE, TAG_IPV4_TARGET, TAG_PORT_TYPE, TAG_SOURCE_PORT, TAG_TARGET_PORT = 20, 21, 24, 25, 26
 PORT_TCP, PORT_UDP = 2, 3
 P2P_SENT, P2P_RECEIVED = 0, 1
@@ -30,14 +33,32 @@ class Ends(NamedTuple):
     there: tuple[str, int]
 
 
+_MAX_TEXT = 0xFFF0
 _TAG = Struct("tag" / Int16ub, "size" / Int16ub, "value" / Aligned(4, Bytes(lambda this: this.size)))
 _HEADER = Struct("tags" / RepeatUntil(lambda tag, _list, _ctx: tag.tag == TAG_END, _TAG), "rest" / GreedyBytes)
-_END = Struct("tag" / Const(TAG_END, Int16ub), "size" / Const(0, Int16ub))
+_END = bytes(4)
+_TAG_START = struct.Struct(">HH")
+
+
+def header(dissector: str, side: Side, ends: Ends | None = None, *, info: str = "", notes: str = "") -> bytes:
+    """Build the tags that hand a packet of ``side`` to ``dissector``.
+
+    ``ends``: between which addresses it passed; ``info``: the text for the Info column (shown by Wireshark from 4.2
+    on, and by the plugin); ``notes``: lines ``name=value`` for the plugin.
+    """
+    start = _start(dissector, side, ends)
+    return start + _text(TAG_INFO, info) + _text(TAG_NOTES, notes) + _END if info or notes else start + _END
+
+
+def _text(tag: int, text: str) -> bytes:
+    if not text:
+        return b""
+    value = text.encode("utf-8", "backslashreplace")[:_MAX_TEXT]
+    return _TAG_START.pack(tag, len(value)) + value + bytes(-len(value) % 4)
 
 
 @cache
-def header(dissector: str, side: Side, ends: Ends | None = None) -> bytes:
-    """Build the tags that hand a packet of ``side`` to ``dissector``; ``ends``: between which addresses it passed."""
+def _start(dissector: str, side: Side, ends: Ends | None) -> bytes:
     name = dissector.encode("ascii")
     direction = P2P_SENT if side == "mcu" else P2P_RECEIVED
     tags = [(TAG_DISSECTOR, name + bytes(-len(name) % 4)), (TAG_P2P_DIRECTION, direction.to_bytes(4, "big"))]
@@ -51,24 +72,34 @@ def header(dissector: str, side: Side, ends: Ends | None = None) -> bytes:
             (TAG_TARGET_PORT, there[1].to_bytes(4, "big")),
         ]
     built = [_TAG.build({"tag": tag, "size": len(value), "value": value}) for tag, value in tags]
-    return b"".join(built) + bytes(_END.build({}))
+    return b"".join(built)
 
 
 @cache
-def _sizes(dissectors: tuple[str, ...]) -> dict[bytes, tuple[str, Side]]:
+def _starts(dissectors: tuple[str, ...]) -> dict[bytes, tuple[str, Side]]:
     sides: tuple[Side, Side] = ("mcu", "module")
-    return {header(name, side): (name, side) for name in dissectors for side in sides}
+    return {_start(name, side, None): (name, side) for name in dissectors for side in sides}
 
 
 def split(packet: bytes, dissectors: tuple[str, ...]) -> tuple[str, Side, bytes] | None:
     """Take a packet apart: (dissector name, who spoke, bytes), or None if it is for none of ``dissectors``.
 
-    A header that this project wrote is recognised as a whole; a foreign one is parsed.
+    A header that begins as this project writes it is recognised by its first bytes; a foreign one is parsed.
     """
-    for known, (name, side) in _sizes(dissectors).items():
+    for known, (name, side) in _starts(dissectors).items():
         if packet.startswith(known):
-            return name, side, packet[len(known) :]
+            rest = _behind_tags(packet, len(known))
+            return None if rest is None else (name, side, rest)
     return _parse(packet, dissectors)
+
+
+def _behind_tags(packet: bytes, position: int) -> bytes | None:
+    while position + 4 <= len(packet):
+        tag, size = _TAG_START.unpack_from(packet, position)
+        position += 4 + size + (-size % 4)
+        if tag == TAG_END:
+            return packet[position:]
+    return None
 
 
 def _parse(packet: bytes, dissectors: tuple[str, ...]) -> tuple[str, Side, bytes] | None:

@@ -20,7 +20,7 @@ from capture import pcapng, upper_pdu
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
 from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR
-from decoder.events import Event, Flow, Frame, Message, Packet, Segment, Socket, Transaction
+from decoder.events import Data, Event, Finding, Flow, Frame, Message, Packet, Params, Segment, Socket
 from decoder.session import Session
 from decoder.values import printable, to_text
 from wireshark.synthetic_ip import IpPacket, SyntheticIp
@@ -45,6 +45,12 @@ _INTERFACES = {
     ),
 }
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
+_ARROW = {"mcu": "→ ", "module": "← "}
+_FOUND_BY_PLUGIN = {
+    "command.error", "command.unanswered", "result.unexpected", "module.rebooted", "noise", "parameters"
+}  # fmt: skip
+"""Findings that the dissector makes itself, from the lines; the others go to it as notes of the packet."""
+_MAX_WAITING = 16
 
 
 class Exporter:
@@ -60,11 +66,14 @@ class Exporter:
         self._ip = SyntheticIp()
         self._interfaces: dict[str, int] = {}
         self._named: set[tuple[str, str]] = set()
+        self._waiting: list[Finding] = []
         self.packets = 0
 
     def write(self, events: Iterable[Event]) -> None:
         """Write what of ``events`` is a message, or what a connection carried."""
-        for event in events:
+        events = list(events)
+        findings = self._place(events)
+        for index, event in enumerate(events):
             if isinstance(event, Packet):
                 self._link(event)
             elif isinstance(event, Frame):
@@ -76,13 +85,35 @@ class Exporter:
             elif isinstance(event, Segment):
                 self._packets(event.flow, self._ip.carried(event))
             elif isinstance(event, Message):
-                payload = event.kind == "data" or (event.kind == "echo" and not event.text)
-                dissector = DATA_DISSECTOR if payload else MESSAGE_DISSECTOR
-                packet = upper_pdu.header(dissector, event.side) + event.raw
-                self._writer.packet(
-                    self._uart, event.time_ns or 0, packet, direction=_DIRECTION[event.side], comment=describe(event)
-                )
-                self.packets += 1
+                self._message(event, findings.get(index, []))
+
+    def _place(self, events: list[Event]) -> dict[int, list[Finding]]:
+        """Say behind which messages of ``events`` the findings go; what comes without any waits for the next."""
+        found = [event for event in events if isinstance(event, Finding) and event.rule not in _FOUND_BY_PLUGIN]
+        if not found and not self._waiting:
+            return {}
+        messages = [(index, event) for index, event in enumerate(events) if isinstance(event, Message)]
+        if not messages:
+            self._waiting = [*self._waiting, *found][-_MAX_WAITING:]
+            return {}
+        placed = {messages[0][0]: self._waiting}
+        self._waiting = []
+        for finding in found:
+            own = [index for index, one in messages if (one.time_ns, one.side) == (finding.time_ns, finding.side)]
+            placed.setdefault((own or [messages[-1][0]])[-1], []).append(finding)
+        return placed
+
+    def _message(self, message: Message, findings: list[Finding]) -> None:
+        payload = message.kind == "data" or (message.kind == "echo" and not message.text)
+        dissector = DATA_DISSECTOR if payload else MESSAGE_DISSECTOR
+        text = describe(message)
+        packet = upper_pdu.header(
+            dissector, message.side, info=_ARROW[message.side] + text, notes=_notes(message.data, findings)
+        )
+        self._writer.packet(
+            self._uart, message.time_ns or 0, packet + message.raw, direction=_DIRECTION[message.side], comment=text
+        )
+        self.packets += 1
 
     def _interface(self, name: str) -> int:
         """Return the number of an interface, described when the first packet needs it."""
@@ -140,6 +171,16 @@ def export(chunks: Iterable[Chunk], session: Session, path: Path) -> int:
     return exporter.packets
 
 
+def _notes(data: Data | None, findings: list[Finding]) -> str:
+    """Write what the dissector cannot know from the packet alone."""
+    lines = []
+    if data is not None:
+        known = {"connect_id": data.connect_id, "announced_by": data.announced_by, "via": data.via}
+        lines = [f"{name}={printable(str(value))}" for name, value in known.items() if value is not None]
+    lines += [f"finding={one.rule} {one.severity} {printable(one.message)}" for one in findings]
+    return "\n".join(lines)
+
+
 def describe(message: Message) -> str:
     """Tell in one line what a message is."""
     text = printable(_DESCRIBERS.get(message.kind, _plain)(message))
@@ -147,12 +188,17 @@ def describe(message: Message) -> str:
 
 
 def _command(message: Message) -> str:
-    return "; ".join(f"{one.name} {one.form}{_params(one)}" for one in message.commands)
+    return "; ".join(_titled(f"{one.name} {one.form}", one.params, one.labels) for one in message.commands)
 
 
-def _params(record: Transaction) -> str:
-    shown = ", ".join(f"{name}={value}" for name, value in record.params.items())
-    return f": {shown}" if shown else ""
+def _titled(title: str, params: Params, labels: dict[str, str] | msgspec.UnsetType) -> str:
+    shown = []
+    for name, value in params.items():
+        label = labels.get(name) if labels else None
+        for one in value if isinstance(value, list) else [value]:
+            text = str(one).lower() if isinstance(one, bool) else str(one)
+            shown.append(f"{name}={text}" + (f" ({label})" if label and label != text else ""))
+    return f"{title}: {', '.join(shown)}" if shown else title
 
 
 def _result(message: Message) -> str:
@@ -171,13 +217,10 @@ def _after(message: Message) -> str:
 
 
 def _line(message: Message) -> str:
-    values = []
-    for name, value in message.params.items():
-        label = message.labels.get(name)
-        values.append(f"{name}={value}" + (f" ({label})" if label else ""))
-    shown = ", ".join(values) or message.text
     owner = f" to {message.owner.name}" if message.owner else ""
-    return f"{message.name or 'text'} {message.kind}{owner}: {shown}{_after(message)}"
+    title = f"{message.name or 'text'} {message.kind}{owner}"
+    shown = _titled(title, message.params, message.labels) if message.params else f"{title}: {message.text}"
+    return shown + _after(message)
 
 
 def _data(message: Message) -> str:

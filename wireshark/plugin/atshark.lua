@@ -41,8 +41,8 @@ local catalog = {
     ["CIPMUX"] = {name="CIPMUX",dialect="espressif",timeout=10,set={{{n="mux",t="int",v={["0"]="one",["1"]="several"}},min=1,max=1}},answer={{{n="mux",t="int",v={["0"]="one",["1"]="several"}},min=1,max=1}},test_answer={{{n="mux",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={CIPMUX=true},forms={read=true,set=true,test=true}},
     ["CIPRECVDATA"] = {name="CIPRECVDATA",dialect="espressif",timeout=10,set={{{n="connect_id",t="int"},{n="length",t="int"},min=2,max=2},{{n="length",t="int"},min=1,max=1}},answer={{{n="length",t="int"},{n="data",t="payload",l="length"},min=2,max=2,counted=2,payload=2},{{n="length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},{n="data",t="payload",l="length"},min=4,max=4,counted=4,payload=4}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="length",t="ranges",m="?"},min=0,max=2},{{n="length",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={CIPRECVDATA=true},forms={set=true,test=true}},
     ["CIPRECVMODE"] = {name="CIPRECVMODE",dialect="espressif",timeout=10,set={{{n="recv_mode",t="int",v={["0"]="active: sent at once",["1"]="passive: read by AT+CIPRECVDATA"}},min=1,max=1}},answer={{{n="recv_mode",t="int",v={["0"]="active: sent at once",["1"]="passive: read by AT+CIPRECVDATA"}},min=1,max=1}},test_answer={{{n="recv_mode",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={CIPRECVMODE=true},forms={read=true,set=true,test=true},sets={{key="",values={recv_mode="recv_mode"}}}},
-    ["CIPSEND"] = {name="CIPSEND",dialect="espressif",timeout=30,set={{{n="length",t="int"},min=1,max=1},{{n="connect_id",t="int"},{n="length",t="int"},min=2,max=2},{{n="connect_id",t="int"},{n="length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},min=4,max=4}},test_answer={{{n="length",t="ranges",m="?"},min=0,max=1},{{n="connect_id",t="ranges",m="?"},{n="length",t="ranges",m="?"},min=0,max=2},{{n="connect_id",t="ranges",m="?"},{n="length",t="ranges",m="?"},{n="remote_ip",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={CIPSEND=true},payload={after="ok-prompt",length="length"},stream=true,silent_escape={exec=true},forms={exec=true,set=true,test=true}},
-    ["CIPSENDEX"] = {name="CIPSENDEX",dialect="espressif",timeout=30,set={{{n="length",t="int"},min=1,max=1},{{n="connect_id",t="int"},{n="length",t="int"},min=2,max=2},{{n="connect_id",t="int"},{n="length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},min=4,max=4}},test_answer={{{n="length",t="ranges",m="?"},min=0,max=1},{{n="connect_id",t="ranges",m="?"},{n="length",t="ranges",m="?"},min=0,max=2},{{n="connect_id",t="ranges",m="?"},{n="length",t="ranges",m="?"},{n="remote_ip",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={CIPSENDEX=true},payload={after="ok-prompt",length="length"},forms={set=true,test=true}},
+    ["CIPSEND"] = {name="CIPSEND",dialect="espressif",timeout=30,set={{{n="length",t="int"},min=1,max=1},{{n="connect_id",t="int"},{n="length",t="int"},min=2,max=2},{{n="connect_id",t="int"},{n="length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},min=4,max=4}},test_answer={{{n="length",t="ranges",m="?"},min=0,max=1},{{n="connect_id",t="ranges",m="?"},{n="length",t="ranges",m="?"},min=0,max=2},{{n="connect_id",t="ranges",m="?"},{n="length",t="ranges",m="?"},{n="remote_ip",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={CIPSEND=true},payload={after="ok-prompt",length="length"},data={after="ok-prompt",length="length"},stream={forms={exec=true},escape_answer=false,after="prompt"},silent_escape={exec=true},forms={exec=true,set=true,test=true}},
+    ["CIPSENDEX"] = {name="CIPSENDEX",dialect="espressif",timeout=30,set={{{n="length",t="int"},min=1,max=1},{{n="connect_id",t="int"},{n="length",t="int"},min=2,max=2},{{n="connect_id",t="int"},{n="length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},min=4,max=4}},test_answer={{{n="length",t="ranges",m="?"},min=0,max=1},{{n="connect_id",t="ranges",m="?"},{n="length",t="ranges",m="?"},min=0,max=2},{{n="connect_id",t="ranges",m="?"},{n="length",t="ranges",m="?"},{n="remote_ip",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={CIPSENDEX=true},payload={after="ok-prompt",length="length"},data={after="ok-prompt",length="length"},forms={set=true,test=true}},
     ["CIPSNTPCFG"] = {name="CIPSNTPCFG",dialect="espressif",timeout=10,set={{{n="mode",t="int"},{n="value",t="string",m="*"},min=1,max=10000}},answer={{{n="mode",t="int"},{n="value",t="string",m="*"},min=1,max=10000}},test_answer={{{n="mode",t="ranges",m="?"},{n="value",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,test=true},answer_names={CIPSNTPCFG=true},forms={read=true,set=true,test=true}},
     ["CIPSNTPTIME"] = {name="CIPSNTPTIME",dialect="espressif",timeout=10,answer={{{n="text",t="string",m="~"},min=1,max=1,rest=true}},answers={exec=true,read=true,set=true,test=true},answer_names={CIPSNTPTIME=true},forms={read=true,test=true}},
     ["CIPSTART"] = {name="CIPSTART",dialect="espressif",timeout=60,set={{{n="type",t="string",w={"TCP","UDP","SSL","TCPv6","UDPv6","SSLv6"},v={TCP="TCP",UDP="UDP",SSL="TLS over TCP",TCPv6="TCP over IPv6",UDPv6="UDP over IPv6",SSLv6="TLS over IPv6"}},{n="host",t="string"},{n="remote_port",t="int"},{n="keepalive",t="int",m="?"},{n="value",t="string",m="*"},min=3,max=10000},{{n="connect_id",t="int"},{n="type",t="string",w={"TCP","UDP","SSL","TCPv6","UDPv6","SSLv6"},v={TCP="TCP",UDP="UDP",SSL="TLS over TCP",TCPv6="TCP over IPv6",UDPv6="UDP over IPv6",SSLv6="TLS over IPv6"}},{n="host",t="string"},{n="remote_port",t="int"},{n="keepalive",t="int",m="?"},{n="value",t="string",m="*"},min=4,max=10000}},test_answer={{{n="type",t="ranges",m="?",w={"TCP","UDP","SSL","TCPv6","UDPv6","SSLv6"}},{n="host",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="value",t="ranges",m="?"},min=0,max=5},{{n="connect_id",t="ranges",m="?"},{n="type",t="ranges",m="?",w={"TCP","UDP","SSL","TCPv6","UDPv6","SSLv6"}},{n="host",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="value",t="ranges",m="?"},min=0,max=6}},answers={read=true,test=true},answer_names={CIPSTART=true},late={{urc="CONNECT",within=60,default=60,forms={"set","exec"}},{urc="LINK CONNECT",match={{"connect_id","connect_id",0}},within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
@@ -61,7 +61,7 @@ local catalog = {
     ["CWMODE_CUR"] = {name="CWMODE",dialect="espressif",timeout=10,set={{{n="wifi_mode",t="int",v={["0"]="off",["1"]="station",["2"]="access point",["3"]="both"}},{n="mode",t="int",m="?"},min=1,max=2}},answer={{{n="wifi_mode",t="int",v={["0"]="off",["1"]="station",["2"]="access point",["3"]="both"}},min=1,max=1}},test_answer={{{n="wifi_mode",t="ranges",m="?"},{n="mode",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,test=true},answer_names={CWMODE=true},forms={read=true,set=true,test=true}},
     ["CWMODE_DEF"] = {name="CWMODE",dialect="espressif",timeout=10,set={{{n="wifi_mode",t="int",v={["0"]="off",["1"]="station",["2"]="access point",["3"]="both"}},{n="mode",t="int",m="?"},min=1,max=2}},answer={{{n="wifi_mode",t="int",v={["0"]="off",["1"]="station",["2"]="access point",["3"]="both"}},min=1,max=1}},test_answer={{{n="wifi_mode",t="ranges",m="?"},{n="mode",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,test=true},answer_names={CWMODE=true},forms={read=true,set=true,test=true}},
     ["CWQAP"] = {name="CWQAP",dialect="espressif",timeout=10,answers={read=true,test=true},answer_names={CWQAP=true},forms={exec=true,test=true}},
-    ["D"] = {name="D",dialect="3gpp",timeout=90,set={{{n="number",t="string",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={D=true},stream=true,forms={basic=true,dial=true,["s-register"]=true,test=true}},
+    ["D"] = {name="D",dialect="3gpp",timeout=90,set={{{n="number",t="string",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={D=true},stream={escape_answer=true,after="connect"},forms={basic=true,dial=true,["s-register"]=true,test=true}},
     ["E"] = {name="E",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?",v={["0"]="off",["1"]="on"}},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={E=true},forms={basic=true,dial=true,["s-register"]=true,test=true}},
     ["GMR"] = {name="GMR",dialect="espressif",timeout=10,answer={{{n="text",t="string",m="~"},min=1,max=1,rest=true}},answers={exec=true,read=true,set=true,test=true},answer_names={GMR=true},bare=true,forms={exec=true,test=true}},
     ["GPSCONFIG"] = {name="GPSCONFIG",dialect="c1100",timeout=10,set={{{n="value",t="string",m="*"},min=0,max=10000}},answer={{{n="value",t="string",m="*"},min=0,max=10000}},test_answer={{{n="value",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={GPSCONFIG=true},forms={read=true,set=true,test=true}},
@@ -74,31 +74,31 @@ local catalog = {
     ["ICOAPARA"] = {name="ICOAPPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={ICOAPPARA=true},forms={read=true,set=true,test=true}},
     ["ICOAPAUTH"] = {name="ICOAPAUTH",dialect="ica",timeout=10,set={{{n="auth_value",t="string",m="*"},min=0,max=10000}},answer={{{n="auth_value",t="string",m="*"},min=0,max=10000}},test_answer={{{n="auth_value",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={ICOAPAUTH=true},late={{urc="ICOAPAUTH",within=60,default=60,forms={"set","exec"}}},forms={exec=true,read=true,set=true,test=true}},
     ["ICOAPPARA"] = {name="ICOAPPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={ICOAPPARA=true},forms={read=true,set=true,test=true}},
-    ["ICOAPRCVBIN"] = {name="ICOAPRCVBIN",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={ICOAPRCVBIN=true},forms={read=true,test=true}},
+    ["ICOAPRCVBIN"] = {name="ICOAPRCVBIN",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={ICOAPRCVBIN=true},raw_after_ok="msg_len",forms={read=true,test=true}},
     ["ICOAPRCVRSP"] = {name="ICOAPRCVRSP",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="path",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4}},answers={exec=true,read=true,test=true},answer_names={ICOAPRCVRSP=true},forms={read=true,test=true}},
-    ["ICOAPSEENDBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"},forms={read=true,set=true,test=true}},
-    ["ICOAPSENBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"},forms={read=true,set=true,test=true}},
-    ["ICOAPSENDBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"},forms={read=true,set=true,test=true}},
-    ["ICOAPSENDNBIN"] = {name="ICOAPSENDNBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDNBIN=true},payload={after="ok",length="msg_len"},forms={read=true,set=true,test=true}},
+    ["ICOAPSEENDBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"},data={after="ok",length="msg_len",escape=true},forms={read=true,set=true,test=true}},
+    ["ICOAPSENBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"},data={after="ok",length="msg_len",escape=true},forms={read=true,set=true,test=true}},
+    ["ICOAPSENDBIN"] = {name="ICOAPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDBIN=true},late={{urc="ICOAPSENDBIN",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"},data={after="ok",length="msg_len",escape=true},forms={read=true,set=true,test=true}},
+    ["ICOAPSENDNBIN"] = {name="ICOAPSENDNBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDNBIN=true},payload={after="ok",length="msg_len"},data={after="ok",length="msg_len",escape=true},forms={read=true,set=true,test=true}},
     ["ICOAPSENDREQ"] = {name="ICOAPSENDREQ",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDREQ=true},late={{urc="ICOAPSENDREQ",bind={"packet_token"},within=60,default=60,forms={"set","exec"}}},forms={read=true,set=true,test=true}},
     ["ICOAPSENDREQN"] = {name="ICOAPSENDREQN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={ICOAPSENDREQN=true},forms={read=true,set=true,test=true}},
     ["IDEFAULT"] = {name="IDEFAULT",dialect="ica",timeout=10,answers={read=true,test=true},answer_names={IDEFAULT=true},forms={exec=true,test=true}},
     ["IHTTPARA"] = {name="IHTTPPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={IHTTPPARA=true},forms={read=true,set=true,test=true}},
     ["IHTTPAUTH"] = {name="IHTTPAUTH",dialect="ica",timeout=10,set={{{n="auth_value",t="string",m="*"},min=0,max=10000}},answer={{{n="auth_value",t="string",m="*"},min=0,max=10000}},test_answer={{{n="auth_value",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={IHTTPAUTH=true},late={{urc="IHTTPAUTH",within=60,default=60,forms={"set","exec"}}},forms={exec=true,read=true,set=true,test=true}},
     ["IHTTPCRVRSP"] = {name="IHTTPRCVRSP",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=5,max=5,counted=5,payload=5},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},answers={exec=true,read=true,test=true},answer_names={IHTTPRCVRSP=true},forms={read=true,test=true}},
-    ["IHTTPCVBIN"] = {name="IHTTPRCVBIN",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},min=4,max=4},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},answers={exec=true,read=true,test=true},answer_names={IHTTPRCVBIN=true},forms={read=true,test=true}},
+    ["IHTTPCVBIN"] = {name="IHTTPRCVBIN",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},min=4,max=4},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},answers={exec=true,read=true,test=true},answer_names={IHTTPRCVBIN=true},raw_after_ok="msg_len",forms={read=true,test=true}},
     ["IHTTPDISCONN"] = {name="IHTTPDISCONN",dialect="ica",timeout=10,answers={read=true,test=true},answer_names={IHTTPDISCONN=true},forms={exec=true,test=true}},
     ["IHTTPODISCONN"] = {name="IHTTPDISCONN",dialect="ica",timeout=10,answers={read=true,test=true},answer_names={IHTTPDISCONN=true},forms={exec=true,test=true}},
     ["IHTTPPARA"] = {name="IHTTPPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={IHTTPPARA=true},forms={read=true,set=true,test=true}},
-    ["IHTTPRCVBIN"] = {name="IHTTPRCVBIN",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},min=4,max=4},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},answers={exec=true,read=true,test=true},answer_names={IHTTPRCVBIN=true},forms={read=true,test=true}},
+    ["IHTTPRCVBIN"] = {name="IHTTPRCVBIN",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},min=4,max=4},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},answers={exec=true,read=true,test=true},answer_names={IHTTPRCVBIN=true},raw_after_ok="msg_len",forms={read=true,test=true}},
     ["IHTTPRCVRSP"] = {name="IHTTPRCVRSP",dialect="ica",timeout=10,answer={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=5,max=5,counted=5,payload=5},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},answers={exec=true,read=true,test=true},answer_names={IHTTPRCVRSP=true},forms={read=true,test=true}},
-    ["IHTTPSEENDBIN"] = {name="IHTTPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDBIN=true},payload={after="ok",length="msg_len"},forms={read=true,set=true,test=true}},
-    ["IHTTPSENBIN"] = {name="IHTTPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDBIN=true},payload={after="ok",length="msg_len"},forms={read=true,set=true,test=true}},
+    ["IHTTPSEENDBIN"] = {name="IHTTPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDBIN=true},payload={after="ok",length="msg_len"},data={after="ok",length="msg_len",escape=true},forms={read=true,set=true,test=true}},
+    ["IHTTPSENBIN"] = {name="IHTTPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDBIN=true},payload={after="ok",length="msg_len"},data={after="ok",length="msg_len",escape=true},forms={read=true,set=true,test=true}},
     ["IHTTPSEND"] = {name="IHTTPSEND",dialect="ica",timeout=10,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,test=true},answer_names={IHTTPSEND=true},late={{urc="IHTTPSEND",within=60,default=60,forms={"set","exec"}}},forms={read=true,set=true,test=true}},
-    ["IHTTPSENDBIN"] = {name="IHTTPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDBIN=true},payload={after="ok",length="msg_len"},forms={read=true,set=true,test=true}},
+    ["IHTTPSENDBIN"] = {name="IHTTPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDBIN=true},payload={after="ok",length="msg_len"},data={after="ok",length="msg_len",escape=true},forms={read=true,set=true,test=true}},
     ["IHTTPSENDREQ"] = {name="IHTTPSENDREQ",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDREQ=true},forms={read=true,set=true,test=true}},
     ["IHTTPSENDRQ"] = {name="IHTTPSENDREQ",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDREQ=true},forms={read=true,set=true,test=true}},
-    ["IHTTSENBIN"] = {name="IHTTPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDBIN=true},payload={after="ok",length="msg_len"},forms={read=true,set=true,test=true}},
+    ["IHTTSENBIN"] = {name="IHTTPSENDBIN",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDBIN=true},payload={after="ok",length="msg_len"},data={after="ok",length="msg_len",escape=true},forms={read=true,set=true,test=true}},
     ["IHTTSEND"] = {name="IHTTPSEND",dialect="ica",timeout=10,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,test=true},answer_names={IHTTPSEND=true},late={{urc="IHTTPSEND",within=60,default=60,forms={"set","exec"}}},forms={read=true,set=true,test=true}},
     ["IHTTSENDREQ"] = {name="IHTTPSENDREQ",dialect="ica",timeout=60,set={{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_token",t="int"},min=1,max=1},{{n="method",t="int",v={["1"]="GET",["2"]="POST",["3"]="PUT",["4"]="DELETE"}},{n="path",t="string"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="method",t="ranges",m="?"},{n="path",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IHTTPSENDREQ=true},forms={read=true,set=true,test=true}},
     ["IHTTTPARA"] = {name="IHTTPPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={IHTTPPARA=true},forms={read=true,set=true,test=true}},
@@ -112,15 +112,15 @@ local catalog = {
     ["IMQTTPARA"] = {name="IMQTTPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={IMQTTPARA=true},forms={read=true,set=true,test=true}},
     ["IMQTTPINGRSP"] = {name="IMQTTPINGRSP",dialect="ica",timeout=10,answers={read=true,test=true},answer_names={IMQTTPINGRSP=true},forms={test=true}},
     ["IMQTTPUB"] = {name="IMQTTPUB",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},{n="message",t="string"},min=3,max=3}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},{n="message",t="string"},min=3,max=3}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTPUB=true},late={{urc="IMQTTPUB",bind={"packet_id"},within=60,default=60,forms={"set","exec"}}},forms={read=true,set=true,test=true}},
-    ["IMQTTPUBIN"] = {name="IMQTTPUBIN",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTPUBIN=true},late={{urc="IMQTTPUBIN",bind={"packet_id"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"},forms={read=true,set=true,test=true}},
+    ["IMQTTPUBIN"] = {name="IMQTTPUBIN",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},{n="msg_len",t="int"},min=3,max=3}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},{n="msg_len",t="int"},min=3,max=3}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="msg_len",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTPUBIN=true},late={{urc="IMQTTPUBIN",bind={"packet_id"},within=60,default=60,forms={"set","exec"}}},payload={after="ok",length="msg_len"},data={after="ok",length="msg_len",escape=true},forms={read=true,set=true,test=true}},
     ["IMQTTRCVPUB"] = {name="IMQTTRCVPUB",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUB=true},forms={read=true,test=true}},
-    ["IMQTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUBIN=true},forms={read=true,test=true}},
+    ["IMQTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUBIN=true},raw_after_ok="msg_len",forms={read=true,test=true}},
     ["IMQTTSTATE"] = {name="IMQTTSTATE",dialect="ica",timeout=10,answer={{{n="state",t="int",v={["0"]="disconnected",["1"]="reserved",["2"]="connected"}},min=1,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTSTATE=true},forms={read=true,test=true}},
     ["IMQTTSUB"] = {name="IMQTTSUB",dialect="ica",timeout=60,set={{{n="topic",t="string"},{n="qos",t="int"},min=2,max=2}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},{n="qos",t="int"},min=2,max=2}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTSUB=true},late={{urc="IMQTTSUB",bind={"packet_id"},within=60,default=60,forms={"set","exec"}}},forms={read=true,set=true,test=true}},
     ["IMQTTTRCVPUB"] = {name="IMQTTRCVPUB",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUB=true},forms={read=true,test=true}},
-    ["IMQTTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUBIN=true},forms={read=true,test=true}},
+    ["IMQTTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",timeout=10,answer={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={IMQTTRCVPUBIN=true},raw_after_ok="msg_len",forms={read=true,test=true}},
     ["IMQTTUNSUB"] = {name="IMQTTUNSUB",dialect="ica",timeout=60,set={{{n="topic",t="string"},min=1,max=1}},answer={{{n="packet_id",t="int"},min=1,max=1},{{n="topic",t="string"},min=1,max=1}},test_answer={{{n="topic",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTUNSUB=true},late={{urc="IMQTTUNSUB",bind={"packet_id"},within=60,default=60,forms={"set","exec"}}},forms={read=true,set=true,test=true}},
-    ["IOTABLOCK"] = {name="IOTABLOCK",dialect="ica",timeout=60,set={{{n="block_type",t="int",v={["0"]="the next",["1"]="the last again"}},min=1,max=1}},answer={{{n="msg_len",t="int"},{n="checksum",t="string"},min=2,max=2}},test_answer={{{n="block_type",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IOTABLOCK=true},forms={set=true,test=true}},
+    ["IOTABLOCK"] = {name="IOTABLOCK",dialect="ica",timeout=60,set={{{n="block_type",t="int",v={["0"]="the next",["1"]="the last again"}},min=1,max=1}},answer={{{n="msg_len",t="int"},{n="checksum",t="string"},min=2,max=2}},test_answer={{{n="block_type",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IOTABLOCK=true},raw_after_ok="msg_len",forms={set=true,test=true}},
     ["IOTABORT"] = {name="IOTABORT",dialect="ica",timeout=10,answers={read=true,test=true},answer_names={IOTABORT=true},forms={exec=true,test=true}},
     ["IOTANEWVER"] = {name="IOTANEWVER",dialect="ica",timeout=10,answer={{{n="version",t="string"},{n="img_size",t="int"},{n="checksum",t="string"},min=3,max=3}},answers={exec=true,read=true,test=true},answer_names={IOTANEWVER=true},forms={read=true,test=true}},
     ["IOTAPARA"] = {name="IOTAPARA",dialect="ica",timeout=10,set={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},answer={{{n="para_tag",t="string"},{n="para_value",t="string",by="para_tag",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag2",t="string",m="?"},{n="para_value2",t="string",m="?",by="para_tag2",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag3",t="string",m="?"},{n="para_value3",t="string",m="?",by="para_tag3",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},{n="para_tag4",t="string",m="?"},{n="para_value4",t="string",m="?",by="para_tag4",cases={TIMEOUT="float",CLEAN="bool",KEEPALIVE="int",PINGRSP="int",DURATION="int",BLOCKSIZE="int"}},min=2,max=8}},test_answer={{{n="para_tag",t="ranges",m="?"},{n="para_value",t="ranges",m="?"},{n="para_tag2",t="ranges",m="?"},{n="para_value2",t="ranges",m="?"},{n="para_tag3",t="ranges",m="?"},{n="para_value3",t="ranges",m="?"},{n="para_tag4",t="ranges",m="?"},{n="para_value4",t="ranges",m="?"},min=0,max=8}},answers={exec=true,read=true,test=true},answer_names={IOTAPARA=true},forms={read=true,set=true,test=true}},
@@ -131,8 +131,8 @@ local catalog = {
     ["LSHTTPCFG"] = {name="LSHTTPCFG",dialect="c1100",timeout=10,set={{{n="item",t="string",w={"contenttype"},v={clientid="client identifier",username="user name",password="password",topic="topic",message="message",qos="quality of service",retained="server keeps the message",contenttype="content type"}},{n="content_type",t="int",v={["0"]="application/x-www-form-urlencoded",["2"]="application/octet-stream",["4"]="application/json",["5"]="as in the header"}},min=2,max=2},{{n="item",t="string",v={clientid="client identifier",username="user name",password="password",topic="topic",message="message",qos="quality of service",retained="server keeps the message",contenttype="content type"}},{n="value",t="string",m="~"},min=2,max=2,rest=true}},answer={{{n="item",t="string",v={clientid="client identifier",username="user name",password="password",topic="topic",message="message",qos="quality of service",retained="server keeps the message",contenttype="content type"}},{n="value",t="string",m="~"},min=2,max=2,rest=true}},test_answer={{{n="item",t="ranges",m="?",w={"contenttype"}},{n="content_type",t="ranges",m="?"},min=0,max=2},{{n="item",t="ranges",m="?"},{n="value",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,test=true},answer_names={LSHTTPCFG=true},forms={read=true,set=true,test=true}},
     ["LSHTTPGET"] = {name="LSHTTPGET",dialect="c1100",timeout=60,set={{{n="value",t="string",m="*"},min=0,max=10000}},answer={{{n="parse_result",t="int",v={["0"]="yes"}},{n="http_status",t="int"},{n="answer_length",t="int"},{n="data",t="payload",l="answer_length"},min=4,max=4,counted=4,payload=4}},test_answer={{{n="value",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={LSHTTPGET=true},bare=true,forms={exec=true,set=true,test=true}},
     ["LSHTTPHEADERINFO"] = {name="LSHTTPHEADERINFO",dialect="c1100",timeout=10,set={{{n="head_name",t="string"},{n="value",t="string",m="~"},min=2,max=2,rest=true}},answer={{{n="head_name",t="string"},{n="value",t="string",m="~"},min=2,max=2,rest=true}},test_answer={{{n="head_name",t="ranges",m="?"},{n="value",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,test=true},answer_names={LSHTTPHEADERINFO=true},forms={read=true,set=true,test=true}},
-    ["LSHTTPPOST"] = {name="LSHTTPPOST",dialect="c1100",timeout=60,set={{{n="body_length",t="int"},min=1,max=1}},answer={{{n="parse_result",t="int",v={["0"]="yes"}},{n="http_status",t="int"},{n="answer_length",t="int"},{n="data",t="payload",l="answer_length"},min=4,max=4,counted=4,payload=4}},test_answer={{{n="body_length",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={LSHTTPPOST=true},bare=true,forms={set=true,test=true}},
-    ["LSHTTPURL"] = {name="LSHTTPURL",dialect="c1100",timeout=10,set={{{n="url_length",t="int"},min=1,max=1}},test_answer={{{n="url_length",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={LSHTTPURL=true},forms={read=true,set=true,test=true}},
+    ["LSHTTPPOST"] = {name="LSHTTPPOST",dialect="c1100",timeout=60,set={{{n="body_length",t="int"},min=1,max=1}},answer={{{n="parse_result",t="int",v={["0"]="yes"}},{n="http_status",t="int"},{n="answer_length",t="int"},{n="data",t="payload",l="answer_length"},min=4,max=4,counted=4,payload=4}},test_answer={{{n="body_length",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={LSHTTPPOST=true},data={after="prompt",length="body_length",early=true,escape=true},bare=true,forms={set=true,test=true}},
+    ["LSHTTPURL"] = {name="LSHTTPURL",dialect="c1100",timeout=10,set={{{n="url_length",t="int"},min=1,max=1}},test_answer={{{n="url_length",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={LSHTTPURL=true},data={after="prompt",length="url_length",early=true,escape=true},forms={read=true,set=true,test=true}},
     ["LSIPCALL"] = {name="LSIPCALL",dialect="c1100",timeout=120,set={{{n="call_stat",t="int",v={["0"]="disconnected",["1"]="connected"}},min=1,max=1}},answer={{{n="call_stat",t="int",v={["0"]="disconnected",["1"]="connected"}},{n="local_ip",t="ip",m="?"},min=1,max=2},{{n="result",t="string",w={"OK","ERROR","FAIL"}},min=1,max=1}},test_answer={{{n="call_stat",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={LSIP=true,LSIPCALL=true},forms={read=true,set=true,test=true}},
     ["LSIPCLOSE"] = {name="LSIPCLOSE",dialect="c1100",timeout=60,set={{{n="connect_id",t="int"},min=1,max=1}},answer={{{n="connect_id",t="int"},{n="sent",t="int"},{n="received",t="int"},{n="close_stat",t="int",m="?"},min=3,max=4},{{n="result",t="string",w={"OK","ERROR","FAIL"}},min=1,max=1},{{n="connect_id",t="int",m="*"},min=0,max=10000}},test_answer={{{n="connect_id",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={LSIP=true,LSIPCLOSE=true},forms={read=true,set=true,test=true}},
     ["LSIPHEX"] = {name="LSIPHEX",dialect="c1100",timeout=10,set={{{n="hex",t="int",v={["0"]="text",["1"]="hex"}},min=1,max=1}},test_answer={{{n="hex",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={LSIPHEX=true},forms={set=true,test=true},sets={{key="",values={hex="hex"}}}},
@@ -140,7 +140,7 @@ local catalog = {
     ["LSIPPROFILE"] = {name="LSIPPROFILE",dialect="c1100",timeout=10,set={{{n="profile_id",t="int"},{n="apn",t="string"},min=2,max=2}},test_answer={{{n="profile_id",t="ranges",m="?"},{n="apn",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={LSIPPROFILE=true},forms={set=true,test=true}},
     ["LSIPPUSH"] = {name="LSIPPUSH",dialect="c1100",timeout=60,set={{{n="connect_id",t="int"},min=1,max=1}},answer={{{n="result",t="string",w={"OK","ERROR","FAIL"}},min=1,max=1}},test_answer={{{n="connect_id",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={LSIP=true,LSIPPUSH=true},forms={set=true,test=true}},
     ["LSIPSEND"] = {name="LSIPSEND",dialect="c1100",timeout=10,set={{{n="connect_id",t="int"},{n="data",t="payload",m="~"},min=2,max=2,payload=2,rest=true}},answer={{{n="connect_id",t="int"},{n="space_left",t="int"},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="data",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={LSIPSEND=true},forms={set=true,test=true}},
-    ["LSIPTPS"] = {name="LSIPTPS",dialect="c1100",timeout=120,set={{{n="tps_mode",t="int",v={["1"]="by +++",["2"]="by time (not supported)",["3"]="when the buffer is full",["4"]="automatic (not supported)"}},{n="connect_id",t="int",m="?"},{n="timeout",t="int",m="?"},{n="max_len",t="int",m="?"},min=1,max=4}},answer={{{n="result",t="string",w={"OK","ERROR","FAIL"}},min=1,max=1}},test_answer={{{n="tps_mode",t="ranges",m="?"},{n="connect_id",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},{n="max_len",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={LSIP=true,LSIPTPS=true},forms={set=true,test=true}},
+    ["LSIPTPS"] = {name="LSIPTPS",dialect="c1100",timeout=120,set={{{n="tps_mode",t="int",v={["1"]="by +++",["2"]="by time (not supported)",["3"]="when the buffer is full",["4"]="automatic (not supported)"}},{n="connect_id",t="int",m="?"},{n="timeout",t="int",m="?"},{n="max_len",t="int",m="?"},min=1,max=4}},answer={{{n="result",t="string",w={"OK","ERROR","FAIL"}},min=1,max=1}},test_answer={{{n="tps_mode",t="ranges",m="?"},{n="connect_id",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},{n="max_len",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={LSIP=true,LSIPTPS=true},data={after="prompt",escape=true},forms={set=true,test=true}},
     ["LSMQTTCALL"] = {name="LSMQTTCALL",dialect="c1100",timeout=120,set={{{n="on",t="int",v={["0"]="off",["1"]="on"}},min=1,max=1}},answer={{{n="on",t="int",v={["0"]="off",["1"]="on"}},{n="value",t="string",m="?"},min=1,max=2}},test_answer={{{n="on",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={LSMQTTCALL=true},forms={read=true,set=true,test=true}},
     ["LSMQTTCFG"] = {name="LSMQTTCFG",dialect="c1100",timeout=10,set={{{n="item",t="string",v={clientid="client identifier",username="user name",password="password",topic="topic",message="message",qos="quality of service",retained="server keeps the message",contenttype="content type"}},{n="value",t="string",m="?"},min=1,max=2}},answer={{{n="item",t="string",v={clientid="client identifier",username="user name",password="password",topic="topic",message="message",qos="quality of service",retained="server keeps the message",contenttype="content type"}},{n="value",t="string",m="?"},min=1,max=2}},test_answer={{{n="item",t="ranges",m="?"},{n="value",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,test=true},answer_names={LSMQTTCFG=true},forms={read=true,set=true,test=true}},
     ["LSMQTTCLOSE"] = {name="LSMQTTCLOSE",dialect="c1100",timeout=60,set={{{n="on",t="int",v={["0"]="off",["1"]="on"}},min=1,max=1}},answer={{{n="value",t="string",m="*"},min=0,max=10000}},test_answer={{{n="on",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={LSMQTTCLOSE=true},forms={read=true,set=true,test=true}},
@@ -176,11 +176,11 @@ local catalog = {
     ["MIPLUPDATESET"] = {name="MIPLUPDATESET",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="enable",t="int",v={["0"]="off",["1"]="on"}},min=2,max=2}},test_answer={{{n="ref",t="ranges",m="?"},{n="enable",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MIPLUPDATESET=true},forms={set=true,test=true}},
     ["MIPLWRITEOBSERVERSP"] = {name="MIPLOBSERVERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={MIPLOBSERVERSP=true},forms={set=true,test=true}},
     ["MIPLWRITERSP"] = {name="MIPLWRITERSP",dialect="onemo-lwm2m",timeout=10,set={{{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=3},{{n="stray",t="string",m="?"},{n="ref",t="int"},{n="mid",t="int"},{n="result",t="int",v={["1"]="content",["2"]="changed",["11"]="bad request",["12"]="unauthorized",["13"]="not found",["14"]="method not allowed",["15"]="not acceptable"}},min=3,max=4}},test_answer={{{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=3},{{n="stray",t="ranges",m="?"},{n="ref",t="ranges",m="?"},{n="mid",t="ranges",m="?"},{n="result",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={MIPLWRITERSP=true},late={{urc="MIPLNSMI",match={{"ref","ref",0},{"num","mid",127}},given={state="nsmi",values={1},key="ref"},within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
-    ["MIPMODE"] = {name="MIPMODE",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="access_mode",t="int",m="?",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},{n="packet_size",t="int",m="?"},{n="waittm",t="int",m="?"},min=1,max=4}},answer={{{n="connect_id",t="int"},{n="access_mode",t="int",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},{n="packet_size",t="ranges",m="?"},{n="waittm",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPMODE=true},late={{urc="CONNECT",when={access_mode={1}},within=30,default=60,forms={"set","exec"}}},stream=true,forms={set=true,test=true},sets={{key="connect_id",values={access_mode="access_mode"}}}},
-    ["MIPOPEN"] = {name="MIPOPEN",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="proto_type",t="string",v={TCP="TCP",UDP="UDP"}},{n="address",t="string"},{n="remote_port",t="int"},{n="timeout",t="int",m="?"},{n="access_mode",t="int",m="?",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},{n="local_port",t="int",m="?"},min=4,max=7}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="proto_type",t="ranges",m="?"},{n="address",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},{n="local_port",t="ranges",m="?"},min=0,max=7}},answers={read=true,test=true},answer_names={MIPOPEN=true},late={{urc="MIPOPEN",match={{"connect_id","connect_id",0}},within="timeout",default=60,forms={"set","exec"}},{urc="CONNECT",when={access_mode={1}},within="timeout",default=60,forms={"set","exec"}}},stream=true,forms={set=true,test=true},sets={{key="connect_id",values={access_mode="access_mode"},defaults={access_mode="0"}}}},
+    ["MIPMODE"] = {name="MIPMODE",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="access_mode",t="int",m="?",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},{n="packet_size",t="int",m="?"},{n="waittm",t="int",m="?"},min=1,max=4}},answer={{{n="connect_id",t="int"},{n="access_mode",t="int",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},{n="packet_size",t="ranges",m="?"},{n="waittm",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPMODE=true},late={{urc="CONNECT",when={access_mode={1}},within=30,default=60,forms={"set","exec"}}},stream={when={access_mode={1}},escape_answer=true,after="connect"},forms={set=true,test=true},sets={{key="connect_id",values={access_mode="access_mode"}}}},
+    ["MIPOPEN"] = {name="MIPOPEN",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="proto_type",t="string",v={TCP="TCP",UDP="UDP"}},{n="address",t="string"},{n="remote_port",t="int"},{n="timeout",t="int",m="?"},{n="access_mode",t="int",m="?",v={["0"]="normal",["1"]="transparent",["2"]="TCP stream cache",["3"]="UDP packet cache"}},{n="local_port",t="int",m="?"},min=4,max=7}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="proto_type",t="ranges",m="?"},{n="address",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},{n="local_port",t="ranges",m="?"},min=0,max=7}},answers={read=true,test=true},answer_names={MIPOPEN=true},late={{urc="MIPOPEN",match={{"connect_id","connect_id",0}},within="timeout",default=60,forms={"set","exec"}},{urc="CONNECT",when={access_mode={1}},within="timeout",default=60,forms={"set","exec"}}},stream={when={access_mode={1}},escape_answer=true,after="connect"},forms={set=true,test=true},sets={{key="connect_id",values={access_mode="access_mode"},defaults={access_mode="0"}}}},
     ["MIPRD"] = {name="MIPRD",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="read_len",t="int",m="?"},min=1,max=2}},answer={{{n="connect_id",t="int"},{n="unread_len",t="int"},min=2,max=2},{{n="connect_id",t="int"},{n="unread_len",t="int"},{n="data_len",t="int"},{n="data",t="payload",l="data_len"},min=4,max=4,counted=4,payload=4}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="read_len",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPRD=true},forms={set=true,test=true}},
     ["MIPSACK"] = {name="MIPSACK",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},min=1,max=1}},answer={{{n="sent",t="int"},{n="acked",t="int"},{n="nack",t="int"},{n="received",t="int"},min=4,max=4},{{n="sent",t="int"},{n="acked",t="int"},{n="received",t="int"},min=3,max=3}},test_answer={{{n="connect_id",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSACK=true},forms={set=true,test=true}},
-    ["MIPSEND"] = {name="MIPSEND",dialect="onemo-tcpip",timeout=60,set={{{n="connect_id",t="int"},{n="send_length",t="int",m="?"},{n="data",t="payload",m="?",l="send_length"},{n="rai",t="int",m="?",v={["0"]="none",["1"]="one packet up",["2"]="one packet up, one down"}},{n="seq",t="int",m="?"},{n="pri_flag",t="int",m="?",v={["0"]="reliability",["1"]="low delay",["2"]="throughput",["3"]="low cost"}},min=1,max=6,counted=3,payload=3}},answer={{{n="connect_id",t="int"},{n="send_length",t="int"},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},{n="data",t="ranges",m="?"},{n="rai",t="ranges",m="?"},{n="seq",t="ranges",m="?"},{n="pri_flag",t="ranges",m="?"},min=0,max=6}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSEND=true},late={{urc="MIPURC",where={kind="seq|sea"},match={{"connect_id","connect_id",0},{"seq","seq",0}},when={seq={"*"}},within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
+    ["MIPSEND"] = {name="MIPSEND",dialect="onemo-tcpip",timeout=60,set={{{n="connect_id",t="int"},{n="send_length",t="int",m="?"},{n="data",t="payload",m="?",l="send_length"},{n="rai",t="int",m="?",v={["0"]="none",["1"]="one packet up",["2"]="one packet up, one down"}},{n="seq",t="int",m="?"},{n="pri_flag",t="int",m="?",v={["0"]="reliability",["1"]="low delay",["2"]="throughput",["3"]="low cost"}},min=1,max=6,counted=3,payload=3}},answer={{{n="connect_id",t="int"},{n="send_length",t="int"},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},{n="data",t="ranges",m="?"},{n="rai",t="ranges",m="?"},{n="seq",t="ranges",m="?"},{n="pri_flag",t="ranges",m="?"},min=0,max=6}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSEND=true},late={{urc="MIPURC",where={kind="seq|sea"},match={{"connect_id","connect_id",0},{"seq","seq",0}},when={seq={"*"}},within=60,default=60,forms={"set","exec"}}},data={after="prompt",length="send_length"},forms={set=true,test=true}},
     ["MIPSTATE"] = {name="MIPSTATE",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},min=1,max=1}},answer={{{n="connect_id",t="int"},{n="service_type",t="string",m="?",v={TCP="TCP",UDP="UDP"}},{n="address",t="string",m="?"},{n="remote_port",t="int",m="?"},{n="state",t="string",v={INITIAL="not opened",CONNECTING="opening",CONNECTED="open",CLOSING="closing",CLOSED="closed"}},min=2,max=5}},test_answer={{{n="connect_id",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPSTATE=true},forms={read=true,set=true,test=true}},
     ["MIPTKA"] = {name="MIPTKA",dialect="onemo-tcpip",timeout=10,set={{{n="connect_id",t="int"},{n="keepalive",t="int",m="?",v={["0"]="off",["1"]="on"}},{n="keepidle",t="int",m="?"},{n="keepinterval",t="int",m="?"},{n="keepcount",t="int",m="?"},min=1,max=5}},answer={{{n="connect_id",t="int"},{n="keepalive",t="int",v={["0"]="off",["1"]="on"}},{n="keepidle",t="int",m="?"},{n="keepinterval",t="int",m="?"},{n="keepcount",t="int",m="?"},min=2,max=5}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="keepidle",t="ranges",m="?"},{n="keepinterval",t="ranges",m="?"},{n="keepcount",t="ranges",m="?"},min=0,max=5},{{n="connect_id",t="ranges",m="?"},{n="keepalive",t="ranges",m="?"},{n="keepinterval",t="ranges",m="?"},{n="keepcount",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={MIPTKA=true},forms={read=true,set=true,test=true}},
     ["MNTP"] = {name="MNTP",dialect="onemo-tcpip",timeout=10,set={{{n="server",t="string",m="?"},{n="port",t="int",m="?"},{n="sync",t="int",m="?",v={["0"]="no",["1"]="yes"}},{n="timeout",t="int",m="?"},min=0,max=4}},test_answer={{{n="server",t="ranges",m="?"},{n="port",t="ranges",m="?"},{n="sync",t="ranges",m="?"},{n="timeout",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={MNTP=true},late={{urc="MNTP",within="timeout",default=60,forms={"set","exec"}}},forms={exec=true,set=true,test=true}},
@@ -200,7 +200,7 @@ local catalog = {
     ["MQTTPASSWORD"] = {name="MQTTPASSWORD",dialect="espressif",timeout=10,set={{{n="link_id",t="int"},{n="password",t="string"},min=2,max=2}},test_answer={{{n="link_id",t="ranges",m="?"},{n="password",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MQTTPASSWORD=true},forms={set=true,test=true}},
     ["MQTTPING"] = {name="MQTTPING",dialect="m5310a-mqtt",timeout=10,set={{{n="rsp_echo",t="int",v={["0"]="reported",["1"]="not reported"}},min=1,max=1}},test_answer={{{n="rsp_echo",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={MQTTPING=true},forms={set=true,test=true}},
     ["MQTTPUB"] = {name="MQTTPUB",dialect="m5310a-mqtt",timeout=10,set={{{n="topic",t="string"},{n="qos",t="int"},{n="retain",t="bool"},{n="dup",t="bool"},{n="message_len",t="int"},{n="message",t="payload",l="message_len"},min=6,max=6,counted=6,payload=6},{{n="topic",t="string"},{n="qos",t="int"},{n="retain",t="bool"},{n="dup",t="bool"},{n="message",t="payload",m="~"},min=5,max=5,payload=5,rest=true},{{n="topic",t="string"},{n="qos",t="int"},{n="retain",t="bool"},{n="message",t="string"},min=4,max=4}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="dup",t="ranges",m="?"},{n="message_len",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=6},{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="dup",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=5},{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="message",t="ranges",m="?"},min=0,max=4}},answers={read=true,test=true},answer_names={MQTTPUB=true},late={{urc="MQTTPUBACK",when={qos={1}},within=60,default=60,forms={"set","exec"}},{urc="MQTTPUBREC",bind={"packid"},when={qos={2}},within=60,default=60,step=true,forms={"set","exec"}},{urc="MQTTPUBREL",bind={"packid"},when={qos={2}},within=60,default=60,step=true,forms={"set","exec"}},{urc="MQTTPUBCOMP",bind={"packid"},when={qos={2}},within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
-    ["MQTTPUBRAW"] = {name="MQTTPUBRAW",dialect="espressif",timeout=10,set={{{n="link_id",t="int"},{n="topic",t="string"},{n="length",t="int"},{n="qos",t="int"},{n="retain",t="bool"},min=5,max=5}},test_answer={{{n="link_id",t="ranges",m="?"},{n="topic",t="ranges",m="?"},{n="length",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},min=0,max=5}},answers={read=true,test=true},answer_names={MQTTPUBRAW=true},late={{urc="MQTTPUB",within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
+    ["MQTTPUBRAW"] = {name="MQTTPUBRAW",dialect="espressif",timeout=10,set={{{n="link_id",t="int"},{n="topic",t="string"},{n="length",t="int"},{n="qos",t="int"},{n="retain",t="bool"},min=5,max=5}},test_answer={{{n="link_id",t="ranges",m="?"},{n="topic",t="ranges",m="?"},{n="length",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},min=0,max=5}},answers={read=true,test=true},answer_names={MQTTPUBRAW=true},late={{urc="MQTTPUB",within=60,default=60,forms={"set","exec"}}},data={after="result",length="length"},forms={set=true,test=true}},
     ["MQTTSTAT"] = {name="MQTTSTAT",dialect="m5310a-mqtt",timeout=10,answer={{{n="stat",t="int",v={["0"]="not initialised",["1"]="initialised",["2"]="disconnected",["3"]="connecting for the first time",["4"]="reconnecting",["5"]="connected"}},min=1,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={MQTTSTAT=true},forms={read=true,test=true}},
     ["MQTTSTATE"] = {name="IMQTTSTATE",dialect="ica",timeout=10,answer={{{n="state",t="int",v={["0"]="disconnected",["1"]="reserved",["2"]="connected"}},min=1,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={IMQTTSTATE=true},forms={read=true,test=true}},
     ["MQTTSUB"] = {name="MQTTSUB",dialect="m5310a-mqtt",timeout=10,set={{{n="topic",t="string"},{n="qos",t="int"},{n="index",t="int",m="?"},min=2,max=3}},answer={{{n="topic",t="string",m="*"},min=0,max=10000}},test_answer={{{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="index",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,test=true},answer_names={MQTTSUB=true},late={{urc="MQTTSUBACK",within=60,default=60,forms={"set","exec"}}},forms={read=true,set=true,test=true}},
@@ -208,7 +208,7 @@ local catalog = {
     ["MQTTUNSUB"] = {name="MQTTUNSUB",dialect="m5310a-mqtt",timeout=10,set={{{n="topic",t="string"},min=1,max=1}},test_answer={{{n="topic",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={MQTTUNSUB=true},late={{urc="MQTTUNSUBACK",within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
     ["MQTTUSERCFG"] = {name="MQTTUSERCFG",dialect="espressif",timeout=10,set={{{n="link_id",t="int"},{n="scheme",t="int",v={["1"]="TCP",["2"]="TLS, no certificates checked",["3"]="TLS, server checked",["4"]="TLS, client certificate",["5"]="TLS, both",["6"]="WebSocket",["7"]="secure WebSocket"}},{n="client_id",t="string"},{n="username",t="string",m="?"},{n="password",t="string",m="?"},{n="cert_key_id",t="int",m="?"},{n="ca_id",t="int",m="?"},{n="path",t="string",m="?"},min=3,max=8}},test_answer={{{n="link_id",t="ranges",m="?"},{n="scheme",t="ranges",m="?"},{n="client_id",t="ranges",m="?"},{n="username",t="ranges",m="?"},{n="password",t="ranges",m="?"},{n="cert_key_id",t="ranges",m="?"},{n="ca_id",t="ranges",m="?"},{n="path",t="ranges",m="?"},min=0,max=8}},answers={read=true,test=true},answer_names={MQTTUSERCFG=true},forms={set=true,test=true}},
     ["MQTTUSERNAME"] = {name="MQTTUSERNAME",dialect="espressif",timeout=10,set={{{n="link_id",t="int"},{n="username",t="string"},min=2,max=2}},test_answer={{{n="link_id",t="ranges",m="?"},{n="username",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={MQTTUSERNAME=true},forms={set=true,test=true}},
-    ["O"] = {name="O",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={O=true},stream=true,forms={basic=true,dial=true,["s-register"]=true,test=true}},
+    ["O"] = {name="O",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?"},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={O=true},stream={escape_answer=true,after="connect"},forms={basic=true,dial=true,["s-register"]=true,test=true}},
     ["PING"] = {name="PING",dialect="espressif",timeout=15,set={{{n="host",t="string"},min=1,max=1}},answer={{{n="ping_time",t="string"},min=1,max=1}},test_answer={{{n="host",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={PING=true},forms={set=true,test=true}},
     ["Q"] = {name="Q",dialect="3gpp",timeout=10,set={{{n="value",t="int",m="?",v={["0"]="results are sent",["1"]="no results"}},min=0,max=1}},answers={basic=true,["s-register"]=true},answer_names={Q=true},forms={basic=true,dial=true,["s-register"]=true,test=true}},
     ["QIACT"] = {name="QIACT",dialect="quectel",timeout=150,set={{{n="context_id",t="int"},min=1,max=1}},answer={{{n="context_id",t="int"},{n="context_state",t="int",v={["0"]="deactivated",["1"]="activated"}},{n="context_type",t="int",v={["1"]="IPv4",["2"]="IPv6",["3"]="IPv4 and IPv6"}},{n="ip",t="ip",m="?"},min=3,max=4}},test_answer={{{n="context_id",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,set=true,test=true},answer_names={QIACT=true},forms={read=true,set=true,test=true}},
@@ -219,21 +219,21 @@ local catalog = {
     ["QIDNSCFG"] = {name="QIDNSCFG",dialect="quectel",timeout=10,set={{{n="context_id",t="int"},{n="host",t="string",m="?"},{n="text",t="string",m="?"},min=1,max=3}},answer={{{n="context_id",t="int"},{n="host",t="string"},{n="text",t="string",m="?"},min=2,max=3}},test_answer={{{n="context_id",t="ranges",m="?"},{n="host",t="ranges",m="?"},{n="text",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={QIDNSCFG=true},forms={set=true,test=true}},
     ["QIDNSGIP"] = {name="QIDNSGIP",dialect="quectel",timeout=10,set={{{n="context_id",t="int"},{n="host",t="string"},min=2,max=2}},test_answer={{{n="context_id",t="ranges",m="?"},{n="host",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={QIDNSGIP=true},late={{urc="QIURC",where={kind="dnsgip",err="0"},within=60,default=60,step=true,forms={"set","exec"}},{urc="QIURC",where={kind="dnsgip"},within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
     ["QIGETERROR"] = {name="QIGETERROR",dialect="quectel",timeout=10,answer={{{n="err",t="int",v={["550"]="unknown error",["551"]="operation blocked",["552"]="invalid parameters",["553"]="memory not enough",["554"]="socket could not be created",["555"]="operation not supported",["556"]="socket could not be bound",["557"]="socket could not listen",["558"]="socket could not be written",["559"]="socket could not be read",["560"]="socket could not accept",["561"]="PDP context could not be activated",["562"]="PDP context could not be deactivated",["563"]="socket identity in use",["564"]="DNS busy",["565"]="name could not be resolved",["566"]="connection failed",["567"]="socket closed",["568"]="operation busy",["569"]="operation timed out",["570"]="PDP context broke down",["571"]="sending cancelled",["572"]="operation not allowed",["573"]="APN not configured",["574"]="port busy",["0"]="done"}},{n="text",t="string",m="?"},min=1,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={QIGETERROR=true},forms={exec=true,test=true}},
-    ["QIOPEN"] = {name="QIOPEN",dialect="quectel",timeout=150,set={{{n="context_id",t="int"},{n="connect_id",t="int"},{n="service_type",t="string",v={TCP="TCP client",UDP="UDP client",["TCP LISTENER"]="TCP server",["UDP SERVICE"]="UDP service",["TCP INCOMING"]="accepted by the TCP server"}},{n="host",t="string"},{n="remote_port",t="int"},{n="local_port",t="int",m="?"},{n="access_mode",t="int",m="?",v={["0"]="buffered",["1"]="pushed",["2"]="transparent"}},min=5,max=7}},test_answer={{{n="context_id",t="ranges",m="?"},{n="connect_id",t="ranges",m="?"},{n="service_type",t="ranges",m="?"},{n="host",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},{n="local_port",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},min=0,max=7}},answers={read=true,test=true},answer_names={QIOPEN=true},late={{urc="QIOPEN",match={{"connect_id","connect_id",0}},when={access_mode={"-",0,1}},within=150,default=60,forms={"set","exec"}}},stream=true,forms={set=true,test=true},sets={{key="connect_id",values={access_mode="access_mode"},defaults={access_mode="0"}}}},
+    ["QIOPEN"] = {name="QIOPEN",dialect="quectel",timeout=150,set={{{n="context_id",t="int"},{n="connect_id",t="int"},{n="service_type",t="string",v={TCP="TCP client",UDP="UDP client",["TCP LISTENER"]="TCP server",["UDP SERVICE"]="UDP service",["TCP INCOMING"]="accepted by the TCP server"}},{n="host",t="string"},{n="remote_port",t="int"},{n="local_port",t="int",m="?"},{n="access_mode",t="int",m="?",v={["0"]="buffered",["1"]="pushed",["2"]="transparent"}},min=5,max=7}},test_answer={{{n="context_id",t="ranges",m="?"},{n="connect_id",t="ranges",m="?"},{n="service_type",t="ranges",m="?"},{n="host",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},{n="local_port",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},min=0,max=7}},answers={read=true,test=true},answer_names={QIOPEN=true},late={{urc="QIOPEN",match={{"connect_id","connect_id",0}},when={access_mode={"-",0,1}},within=150,default=60,forms={"set","exec"}}},stream={when={access_mode={2}},escape_answer=true,after="connect"},forms={set=true,test=true},sets={{key="connect_id",values={access_mode="access_mode"},defaults={access_mode="0"}}}},
     ["QIRD"] = {name="QIRD",dialect="quectel",timeout=10,set={{{n="connect_id",t="int"},{n="read_request",t="int",m="?"},min=1,max=2}},answer={{{n="read_length",t="int"},{n="data",t="payload",l="read_length"},min=2,max=2,counted=2,payload=2},{{n="read_length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},{n="data",t="payload",l="read_length"},min=4,max=4,counted=4,payload=4},{{n="read_length",t="int"},min=1,max=1},{{n="total_length",t="int"},{n="have_read",t="int"},{n="unread",t="int"},min=3,max=3}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="read_request",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={QIRD=true},forms={set=true,test=true}},
     ["QISDE"] = {name="QISDE",dialect="quectel",timeout=10,set={{{n="values",t="string"},min=1,max=1}},answer={{{n="values",t="string"},min=1,max=1}},test_answer={{{n="values",t="ranges",m="?"},min=0,max=1}},answers={exec=true,read=true,test=true},answer_names={QISDE=true},forms={read=true,set=true,test=true}},
-    ["QISEND"] = {name="QISEND",dialect="quectel",timeout=30,set={{{n="connect_id",t="int"},{n="send_length",t="int",m="?"},min=1,max=2},{{n="connect_id",t="int"},{n="send_length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},min=4,max=4}},answer={{{n="total_length",t="int"},{n="acked",t="int"},{n="unacked",t="int"},min=3,max=3}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},min=0,max=2},{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},{n="remote_ip",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={QISEND=true},forms={set=true,test=true}},
+    ["QISEND"] = {name="QISEND",dialect="quectel",timeout=30,set={{{n="connect_id",t="int"},{n="send_length",t="int",m="?"},min=1,max=2},{{n="connect_id",t="int"},{n="send_length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},min=4,max=4}},answer={{{n="total_length",t="int"},{n="acked",t="int"},{n="unacked",t="int"},min=3,max=3}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},min=0,max=2},{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},{n="remote_ip",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,set=true,test=true},answer_names={QISEND=true},data={after="prompt",length="send_length"},forms={set=true,test=true}},
     ["QISENDEX"] = {name="QISENDEX",dialect="quectel",timeout=30,set={{{n="connect_id",t="int"},{n="hex_data",t="payload",m="~"},min=2,max=2,payload=2,rest=true}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="hex_data",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={QISENDEX=true},forms={set=true,test=true}},
     ["QISENDHEX"] = {name="QISENDHEX",dialect="quectel",timeout=30,set={{{n="connect_id",t="int"},{n="hex_data",t="payload",m="~"},min=2,max=2,payload=2,rest=true},{{n="connect_id",t="int"},{n="send_length",t="int"},{n="hex_data",t="payload",l="send_length"},min=3,max=3,counted=3,payload=3}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="hex_data",t="ranges",m="?"},min=0,max=2},{{n="connect_id",t="ranges",m="?"},{n="send_length",t="ranges",m="?"},{n="hex_data",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={QISENDHEX=true},forms={set=true,test=true}},
     ["QISTATE"] = {name="QISTATE",dialect="quectel",timeout=10,set={{{n="query_type",t="int",v={["0"]="sockets of a context",["1"]="one socket"}},{n="connect_id",t="int"},min=2,max=2}},answer={{{n="connect_id",t="int"},{n="service_type",t="string",v={TCP="TCP client",UDP="UDP client",["TCP LISTENER"]="TCP server",["UDP SERVICE"]="UDP service",["TCP INCOMING"]="accepted by the TCP server"}},{n="remote_ip",t="ip"},{n="remote_port",t="int"},{n="local_port",t="int"},{n="socket_state",t="int",v={["0"]="initial",["1"]="opening",["2"]="connected",["3"]="listening",["4"]="closing"}},{n="context_id",t="int"},{n="server_id",t="int"},{n="access_mode",t="int",v={["0"]="buffered",["1"]="pushed",["2"]="transparent"}},{n="at_port",t="string"},min=10,max=10}},test_answer={{{n="query_type",t="ranges",m="?"},{n="connect_id",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={QISTATE=true},forms={exec=true,read=true,set=true,test=true}},
-    ["QISWTMD"] = {name="QISWTMD",dialect="quectel",timeout=10,set={{{n="connect_id",t="int"},{n="access_mode",t="int",v={["0"]="buffered",["1"]="pushed",["2"]="transparent"}},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={QISWTMD=true},stream=true,forms={set=true,test=true},sets={{key="connect_id",values={access_mode="access_mode"}}}},
+    ["QISWTMD"] = {name="QISWTMD",dialect="quectel",timeout=10,set={{{n="connect_id",t="int"},{n="access_mode",t="int",v={["0"]="buffered",["1"]="pushed",["2"]="transparent"}},min=2,max=2}},test_answer={{{n="connect_id",t="ranges",m="?"},{n="access_mode",t="ranges",m="?"},min=0,max=2}},answers={read=true,test=true},answer_names={QISWTMD=true},stream={when={access_mode={2}},escape_answer=true,after="connect"},forms={set=true,test=true},sets={{key="connect_id",values={access_mode="access_mode"}}}},
     ["QMTCFG"] = {name="QMTCFG",dialect="quectel",timeout=10,set={{{n="item",t="string"},{n="client_idx",t="int"},{n="values",t="string",m="*"},min=2,max=10000}},answer={{{n="item",t="string"},{n="values",t="string",m="*"},min=1,max=10000}},test_answer={{{n="item",t="ranges",m="?"},{n="client_idx",t="ranges",m="?"},{n="values",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,set=true,test=true},answer_names={QMTCFG=true},forms={set=true,test=true}},
     ["QMTCLOSE"] = {name="QMTCLOSE",dialect="quectel",timeout=10,set={{{n="client_idx",t="int"},min=1,max=1}},test_answer={{{n="client_idx",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={QMTCLOSE=true},late={{urc="QMTCLOSE",match={{"client_idx","client_idx",0}},within=30,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
     ["QMTCONN"] = {name="QMTCONN",dialect="quectel",timeout=10,set={{{n="client_idx",t="int"},{n="client_id",t="string"},{n="username",t="string",m="?"},{n="password",t="string",m="?"},min=2,max=4}},answer={{{n="client_idx",t="int"},{n="connection_state",t="int",v={["1"]="starting",["2"]="connecting",["3"]="connected",["4"]="disconnecting"}},min=2,max=2}},test_answer={{{n="client_idx",t="ranges",m="?"},{n="client_id",t="ranges",m="?"},{n="username",t="ranges",m="?"},{n="password",t="ranges",m="?"},min=0,max=4}},answers={exec=true,read=true,test=true},answer_names={QMTCONN=true},late={{urc="QMTCONN",match={{"client_idx","client_idx",0}},within=60,default=60,forms={"set","exec"}}},forms={read=true,set=true,test=true}},
     ["QMTDISC"] = {name="QMTDISC",dialect="quectel",timeout=10,set={{{n="client_idx",t="int"},min=1,max=1}},test_answer={{{n="client_idx",t="ranges",m="?"},min=0,max=1}},answers={read=true,test=true},answer_names={QMTDISC=true},late={{urc="QMTDISC",match={{"client_idx","client_idx",0}},within=30,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
     ["QMTOPEN"] = {name="QMTOPEN",dialect="quectel",timeout=10,set={{{n="client_idx",t="int"},{n="host",t="string"},{n="remote_port",t="int"},min=3,max=3}},answer={{{n="client_idx",t="int"},{n="host",t="string"},{n="remote_port",t="int"},min=3,max=3}},test_answer={{{n="client_idx",t="ranges",m="?"},{n="host",t="ranges",m="?"},{n="remote_port",t="ranges",m="?"},min=0,max=3}},answers={exec=true,read=true,test=true},answer_names={QMTOPEN=true},late={{urc="QMTOPEN",match={{"client_idx","client_idx",0}},within=75,default=60,forms={"set","exec"}}},forms={read=true,set=true,test=true}},
-    ["QMTPUB"] = {name="QMTPUB",dialect="quectel",timeout=30,set={{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="qos",t="int"},{n="retain",t="bool"},{n="topic",t="string"},{n="length",t="int",m="?"},min=5,max=6}},test_answer={{{n="client_idx",t="ranges",m="?"},{n="msg_id",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="topic",t="ranges",m="?"},{n="length",t="ranges",m="?"},min=0,max=6}},answers={read=true,test=true},answer_names={QMTPUB=true},late={{urc="QMTPUB",match={{"client_idx","client_idx",0},{"msg_id","msg_id",0}},within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
-    ["QMTPUBEX"] = {name="QMTPUBEX",dialect="quectel",timeout=30,set={{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="qos",t="int"},{n="retain",t="bool"},{n="topic",t="string"},{n="length",t="int"},min=6,max=6}},test_answer={{{n="client_idx",t="ranges",m="?"},{n="msg_id",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="topic",t="ranges",m="?"},{n="length",t="ranges",m="?"},min=0,max=6}},answers={read=true,test=true},answer_names={QMTPUBEX=true},late={{urc="QMTPUBEX",match={{"client_idx","client_idx",0},{"msg_id","msg_id",0}},within=60,default=60,forms={"set","exec"}},{urc="QMTPUB",match={{"client_idx","client_idx",0},{"msg_id","msg_id",0}},within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
+    ["QMTPUB"] = {name="QMTPUB",dialect="quectel",timeout=30,set={{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="qos",t="int"},{n="retain",t="bool"},{n="topic",t="string"},{n="length",t="int",m="?"},min=5,max=6}},test_answer={{{n="client_idx",t="ranges",m="?"},{n="msg_id",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="topic",t="ranges",m="?"},{n="length",t="ranges",m="?"},min=0,max=6}},answers={read=true,test=true},answer_names={QMTPUB=true},late={{urc="QMTPUB",match={{"client_idx","client_idx",0},{"msg_id","msg_id",0}},within=60,default=60,forms={"set","exec"}}},data={after="prompt",length="length"},forms={set=true,test=true}},
+    ["QMTPUBEX"] = {name="QMTPUBEX",dialect="quectel",timeout=30,set={{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="qos",t="int"},{n="retain",t="bool"},{n="topic",t="string"},{n="length",t="int"},min=6,max=6}},test_answer={{{n="client_idx",t="ranges",m="?"},{n="msg_id",t="ranges",m="?"},{n="qos",t="ranges",m="?"},{n="retain",t="ranges",m="?"},{n="topic",t="ranges",m="?"},{n="length",t="ranges",m="?"},min=0,max=6}},answers={read=true,test=true},answer_names={QMTPUBEX=true},late={{urc="QMTPUBEX",match={{"client_idx","client_idx",0},{"msg_id","msg_id",0}},within=60,default=60,forms={"set","exec"}},{urc="QMTPUB",match={{"client_idx","client_idx",0},{"msg_id","msg_id",0}},within=60,default=60,forms={"set","exec"}}},data={after="prompt",length="length"},forms={set=true,test=true}},
     ["QMTRECV"] = {name="QMTRECV",dialect="quectel",timeout=10,set={{{n="client_idx",t="int"},{n="recv_id",t="int",m="?"},min=1,max=2}},answer={{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="topic",t="string"},{n="length",t="int"},{n="message",t="string",l="length"},min=5,max=5,counted=5},{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="topic",t="string"},{n="message",t="string",m="~"},min=4,max=4,rest=true}},test_answer={{{n="client_idx",t="ranges",m="?"},{n="recv_id",t="ranges",m="?"},min=0,max=2}},answers={exec=true,read=true,set=true,test=true},answer_names={QMTRECV=true},forms={read=true,set=true,test=true}},
     ["QMTSUB"] = {name="QMTSUB",dialect="quectel",timeout=10,set={{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="topic",t="string"},{n="qos",t="int"},min=4,max=4},{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="text",t="string",m="*"},min=2,max=10000}},test_answer={{{n="client_idx",t="ranges",m="?"},{n="msg_id",t="ranges",m="?"},{n="topic",t="ranges",m="?"},{n="qos",t="ranges",m="?"},min=0,max=4},{{n="client_idx",t="ranges",m="?"},{n="msg_id",t="ranges",m="?"},{n="text",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={QMTSUB=true},late={{urc="QMTSUB",match={{"client_idx","client_idx",0},{"msg_id","msg_id",0}},within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
     ["QMTUNS"] = {name="QMTUNS",dialect="quectel",timeout=10,set={{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="topic",t="string"},min=3,max=3},{{n="client_idx",t="int"},{n="msg_id",t="int"},{n="text",t="string",m="*"},min=2,max=10000}},test_answer={{{n="client_idx",t="ranges",m="?"},{n="msg_id",t="ranges",m="?"},{n="topic",t="ranges",m="?"},min=0,max=3},{{n="client_idx",t="ranges",m="?"},{n="msg_id",t="ranges",m="?"},{n="text",t="ranges",m="?"},min=0,max=3}},answers={read=true,test=true},answer_names={QMTUNS=true},late={{urc="QMTUNS",match={{"client_idx","client_idx",0},{"msg_id","msg_id",0}},within=60,default=60,forms={"set","exec"}}},forms={set=true,test=true}},
@@ -260,7 +260,7 @@ local catalog = {
     ["CREG"] = {name="CREG",dialect="3gpp",syntax={{{n="stat",t="int",v={["0"]="not registered",["1"]="registered, home network",["2"]="searching",["3"]="registration denied",["4"]="unknown",["5"]="registered, roaming",["6"]="registered for SMS only, home",["7"]="registered for SMS only, roaming",["8"]="emergency bearer only"}},min=1,max=1},{{n="stat",t="int",v={["0"]="not registered",["1"]="registered, home network",["2"]="searching",["3"]="registration denied",["4"]="unknown",["5"]="registered, roaming",["6"]="registered for SMS only, home",["7"]="registered for SMS only, roaming",["8"]="emergency bearer only"}},{n="lac",t="string"},{n="ci",t="string"},{n="act",t="int",m="?",v={["0"]="GSM",["1"]="GSM Compact",["2"]="UTRAN",["3"]="GSM with EGPRS",["4"]="UTRAN with HSDPA",["5"]="UTRAN with HSUPA",["6"]="UTRAN with HSDPA and HSUPA",["7"]="E-UTRAN",["8"]="EC-GSM-IoT",["9"]="E-UTRAN NB-S1"}},min=3,max=4}}},
     ["ERR CODE"] = {name="ERR CODE",dialect="espressif",line="^ERR CODE%:([^,]*)$",line_syntax={{n="code",t="string"},min=1,max=1}},
     ["ICOAPAUTH"] = {name="ICOAPAUTH",dialect="ica",syntax={{{n="result",t="string",v={OK="accepted",FAIL="refused"}},min=1,max=1}}},
-    ["ICOAPRCVBIN"] = {name="ICOAPRCVBIN",dialect="ica",syntax={{{n="packet_token",t="int"},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},ok="always"},
+    ["ICOAPRCVBIN"] = {name="ICOAPRCVBIN",dialect="ica",syntax={{{n="packet_token",t="int"},{n="path",t="string"},{n="msg_len",t="int"},min=3,max=3}},ok="always",raw_after_ok="msg_len"},
     ["ICOAPRCVRSP"] = {name="ICOAPRCVRSP",dialect="ica",syntax={{{n="packet_token",t="int"},{n="path",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4}},ok="always"},
     ["ICOAPSEENDBIN"] = {name="ICOAPSENDBIN",dialect="ica",syntax={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="timed out",["2"]="other error"}},min=2,max=2}}},
     ["ICOAPSENBIN"] = {name="ICOAPSENDBIN",dialect="ica",syntax={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="timed out",["2"]="other error"}},min=2,max=2}}},
@@ -268,8 +268,8 @@ local catalog = {
     ["ICOAPSENDREQ"] = {name="ICOAPSENDREQ",dialect="ica",syntax={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="timed out",["2"]="other error"}},min=2,max=2}}},
     ["IHTTPAUTH"] = {name="IHTTPAUTH",dialect="ica",syntax={{{n="result",t="string",v={OK="accepted",FAIL="refused"}},min=1,max=1}}},
     ["IHTTPCRVRSP"] = {name="IHTTPRCVRSP",dialect="ica",syntax={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=5,max=5,counted=5,payload=5},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},ok="always"},
-    ["IHTTPCVBIN"] = {name="IHTTPRCVBIN",dialect="ica",syntax={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},min=4,max=4},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},ok="always"},
-    ["IHTTPRCVBIN"] = {name="IHTTPRCVBIN",dialect="ica",syntax={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},min=4,max=4},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},ok="always"},
+    ["IHTTPCVBIN"] = {name="IHTTPRCVBIN",dialect="ica",syntax={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},min=4,max=4},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},ok="always",raw_after_ok="msg_len"},
+    ["IHTTPRCVBIN"] = {name="IHTTPRCVBIN",dialect="ica",syntax={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},min=4,max=4},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},ok="always",raw_after_ok="msg_len"},
     ["IHTTPRCVRSP"] = {name="IHTTPRCVRSP",dialect="ica",syntax={{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="path",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=5,max=5,counted=5,payload=5},{{n="packet_token",t="int"},{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=2,max=2}},ok="always"},
     ["IHTTPSEND"] = {name="IHTTPSEND",dialect="ica",syntax={{{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="resp_len",t="int"},{n="payload",t="payload",l="resp_len"},min=3,max=3,counted=3,payload=3},{{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=1,max=1}}},
     ["IHTTSEND"] = {name="IHTTPSEND",dialect="ica",syntax={{{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},{n="resp_len",t="int"},{n="payload",t="payload",l="resp_len"},min=3,max=3,counted=3,payload=3},{{n="status",t="int",v={["0"]="done",["1"]="token expired, authenticate again",["2"]="no token, authenticate",["3"]="wrong token, authenticate again",["4"]="sending failed",["5"]="sent too often",["255"]="other error"}},min=1,max=1}}},
@@ -278,10 +278,10 @@ local catalog = {
     ["IMQTTPUB"] = {name="IMQTTPUB",dialect="ica",syntax={{{n="packet_id",t="int"},{n="status",t="int",v={["0"]="done",["1"]="timed out",["2"]="other error"}},min=2,max=2}}},
     ["IMQTTPUBIN"] = {name="IMQTTPUBIN",dialect="ica",syntax={{{n="packet_id",t="int"},{n="status",t="int",v={["0"]="done",["1"]="timed out",["2"]="other error"}},min=2,max=2}}},
     ["IMQTTRCVPUB"] = {name="IMQTTRCVPUB",dialect="ica",syntax={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4}},ok="always"},
-    ["IMQTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",syntax={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},ok="always"},
+    ["IMQTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",syntax={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},ok="always",raw_after_ok="msg_len"},
     ["IMQTTSUB"] = {name="IMQTTSUB",dialect="ica",syntax={{{n="packet_id",t="int"},{n="status",t="int",v={["0"]="granted QoS 0",["1"]="granted QoS 1",["2"]="granted QoS 2",["128"]="refused"}},min=2,max=2}}},
     ["IMQTTTRCVPUB"] = {name="IMQTTRCVPUB",dialect="ica",syntax={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},{n="payload",t="payload",l="msg_len"},min=4,max=4,counted=4,payload=4}},ok="always"},
-    ["IMQTTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",syntax={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},ok="always"},
+    ["IMQTTTRCVPUBIN"] = {name="IMQTTRCVPUBIN",dialect="ica",syntax={{{n="packet_id",t="int"},{n="topic",t="string"},{n="msg_len",t="int"},min=3,max=3}},ok="always",raw_after_ok="msg_len"},
     ["IMQTTUNSUB"] = {name="IMQTTUNSUB",dialect="ica",syntax={{{n="packet_id",t="int"},{n="status",t="int",v={["0"]="done",["1"]="timed out",["2"]="other error"}},min=2,max=2}}},
     ["IOTANEWVER"] = {name="IOTANEWVER",dialect="ica",syntax={{{n="version",t="string"},{n="img_size",t="int"},{n="checksum",t="string"},min=3,max=3}},ok="always"},
     ["IPD"] = {name="IPD",dialect="espressif",syntax={{{n="connect_id",t="int"},{n="length",t="int"},min=2,max=2},{{n="length",t="int"},min=1,max=1},{{n="length",t="int"},{n="data",t="payload",l="length"},min=2,max=2,counted=2,payload=2},{{n="connect_id",t="int"},{n="length",t="int"},{n="data",t="payload",l="length"},min=3,max=3,counted=3,payload=3},{{n="connect_id",t="int"},{n="length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},{n="data",t="payload",l="length"},min=5,max=5,counted=5,payload=5}}},
@@ -303,7 +303,7 @@ local catalog = {
     ["MIPLREAD"] = {name="MIPLREAD",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int",v={["0"]="LwM2M Security",["1"]="LwM2M Server",["2"]="Access Control",["3"]="Device",["4"]="Connectivity Monitoring",["5"]="Firmware Update",["6"]="Location",["7"]="Connectivity Statistics",["10"]="Cellular Connectivity",["19"]="BinaryAppDataContainer",["3200"]="Digital Input",["3201"]="Digital Output",["3202"]="Analog Input",["3203"]="Analog Output",["3300"]="Generic Sensor",["3301"]="Illuminance",["3302"]="Presence",["3303"]="Temperature",["3304"]="Humidity",["3305"]="Power Measurement",["3306"]="Actuation",["3336"]="Location"}},{n="insid",t="int",v={["-1"]="all"}},{n="resid",t="int",v={["-1"]="all",["5500"]="Digital Input State",["5501"]="Digital Input Counter",["5505"]="Digital Input Counter Reset",["5534"]="Digital Input Counter",["5601"]="Min Measured Value",["5602"]="Max Measured Value",["5603"]="Min Range Value",["5604"]="Max Range Value",["5605"]="Reset Min and Max Measured Values",["5700"]="Sensor Value",["5701"]="Sensor Units",["5750"]="Application Type",["5850"]="On/Off",["5851"]="Dimmer"}},min=5,max=5},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int",v={["0"]="LwM2M Security",["1"]="LwM2M Server",["2"]="Access Control",["3"]="Device",["4"]="Connectivity Monitoring",["5"]="Firmware Update",["6"]="Location",["7"]="Connectivity Statistics",["10"]="Cellular Connectivity",["19"]="BinaryAppDataContainer",["3200"]="Digital Input",["3201"]="Digital Output",["3202"]="Analog Input",["3203"]="Analog Output",["3300"]="Generic Sensor",["3301"]="Illuminance",["3302"]="Presence",["3303"]="Temperature",["3304"]="Humidity",["3305"]="Power Measurement",["3306"]="Actuation",["3336"]="Location"}},{n="insid",t="int",v={["-1"]="all"}},{n="resid",t="int",v={["-1"]="all",["5500"]="Digital Input State",["5501"]="Digital Input Counter",["5505"]="Digital Input Counter Reset",["5534"]="Digital Input Counter",["5601"]="Min Measured Value",["5602"]="Max Measured Value",["5603"]="Min Range Value",["5604"]="Max Range Value",["5605"]="Reset Min and Max Measured Values",["5700"]="Sensor Value",["5701"]="Sensor Units",["5750"]="Application Type",["5850"]="On/Off",["5851"]="Dimmer"}},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=6,max=6}},answered={command="MIPLREADRSP",match={{"ref","ref",0},{"mid","mid",0}}}},
     ["MIPLWRITE"] = {name="MIPLWRITE",dialect="onemo-lwm2m",syntax={{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int",v={["0"]="LwM2M Security",["1"]="LwM2M Server",["2"]="Access Control",["3"]="Device",["4"]="Connectivity Monitoring",["5"]="Firmware Update",["6"]="Location",["7"]="Connectivity Statistics",["10"]="Cellular Connectivity",["19"]="BinaryAppDataContainer",["3200"]="Digital Input",["3201"]="Digital Output",["3202"]="Analog Input",["3203"]="Analog Output",["3300"]="Generic Sensor",["3301"]="Illuminance",["3302"]="Presence",["3303"]="Temperature",["3304"]="Humidity",["3305"]="Power Measurement",["3306"]="Actuation",["3336"]="Location"}},{n="insid",t="int",v={["-1"]="all"}},{n="resid",t="int",v={["-1"]="all",["5500"]="Digital Input State",["5501"]="Digital Input Counter",["5505"]="Digital Input Counter Reset",["5534"]="Digital Input Counter",["5601"]="Min Measured Value",["5602"]="Max Measured Value",["5603"]="Min Range Value",["5604"]="Max Range Value",["5605"]="Reset Min and Max Measured Values",["5700"]="Sensor Value",["5701"]="Sensor Units",["5750"]="Application Type",["5850"]="On/Off",["5851"]="Dimmer"}},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=9,max=9,counted=8},{{n="ref",t="int"},{n="mid",t="int"},{n="objid",t="int",v={["0"]="LwM2M Security",["1"]="LwM2M Server",["2"]="Access Control",["3"]="Device",["4"]="Connectivity Monitoring",["5"]="Firmware Update",["6"]="Location",["7"]="Connectivity Statistics",["10"]="Cellular Connectivity",["19"]="BinaryAppDataContainer",["3200"]="Digital Input",["3201"]="Digital Output",["3202"]="Analog Input",["3203"]="Analog Output",["3300"]="Generic Sensor",["3301"]="Illuminance",["3302"]="Presence",["3303"]="Temperature",["3304"]="Humidity",["3305"]="Power Measurement",["3306"]="Actuation",["3336"]="Location"}},{n="insid",t="int",v={["-1"]="all"}},{n="resid",t="int",v={["-1"]="all",["5500"]="Digital Input State",["5501"]="Digital Input Counter",["5505"]="Digital Input Counter Reset",["5534"]="Digital Input Counter",["5601"]="Min Measured Value",["5602"]="Max Measured Value",["5603"]="Min Range Value",["5604"]="Max Range Value",["5605"]="Reset Min and Max Measured Values",["5700"]="Sensor Value",["5701"]="Sensor Units",["5750"]="Application Type",["5850"]="On/Off",["5851"]="Dimmer"}},{n="type",t="int",v={["1"]="string",["2"]="opaque",["3"]="integer",["4"]="float",["5"]="boolean",["6"]="hex string"}},{n="len",t="int"},{n="value",t="string",l="len",by="type",cases={["2"]="hex",["3"]="int",["4"]="float",["5"]="bool",["6"]="hex"}},{n="index",t="int"},{n="flag",t="flags",v={["0"]="last part",["1"]="first part",["2"]="middle part",["512"]="last, then idle",["1024"]="last, idle after its acknowledgement"}},min=10,max=10,counted=8}},answered={command="MIPLWRITERSP",match={{"ref","ref",0},{"mid","mid",0}}}},
     ["MIPOPEN"] = {name="MIPOPEN",dialect="onemo-tcpip",syntax={{{n="connect_id",t="int"},{n="result",t="int",v={["550"]="TCP/IP unknown error",["551"]="TCP/IP not in use",["552"]="TCP/IP already in use",["553"]="TCP/IP not connected",["554"]="creating the socket failed",["555"]="binding the socket failed",["556"]="listening on the socket failed",["557"]="connection refused",["558"]="connecting timed out",["559"]="connecting failed for another reason",["560"]="writing to the socket failed",["561"]="reading from the socket failed",["562"]="accepting on the socket failed",["570"]="PDP context not activated",["571"]="activating the PDP context failed",["572"]="deactivating the PDP context failed",["575"]="APN not configured",["576"]="port busy",["577"]="IPv4 or IPv6 not supported",["580"]="resolving the name failed, or not an IP address",["581"]="DNS busy",["582"]="ping busy",["0"]="connected",["1"]="failed"}},min=2,max=2}}},
-    ["MIPURC"] = {name="MIPURC",dialect="onemo-tcpip",syntax={{{n="kind",t="string",w={"rtcp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_length",t="int"},{n="data",t="payload",l="recv_length"},min=4,max=4,counted=4,payload=4},{{n="kind",t="string",w={"rtcp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_length",t="int"},{n="total_length",t="int"},min=4,max=4},{{n="kind",t="string",w={"rudp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_length",t="int"},{n="data",t="payload",l="recv_length"},min=4,max=4,counted=4,payload=4},{{n="kind",t="string",w={"rudp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_count",t="int"},min=3,max=3},{{n="kind",t="string",w={"disconn"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="connect_state",t="int",v={["1"]="the server closed it",["2"]="connection error",["3"]="PDP context deactivated"}},min=3,max=3},{{n="kind",t="string",w={"seq","sea"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="seq",t="int"},{n="result",t="int",v={["0"]="yes",["1"]="no"}},min=4,max=4},{{n="kind",t="string",w={"ack"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="length",t="int"},min=3,max=3},{{n="kind",t="string",w={"drop"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="drop_length",t="int"},min=3,max=3}},ok="maybe"},
+    ["MIPURC"] = {name="MIPURC",dialect="onemo-tcpip",syntax={{{n="kind",t="string",w={"rtcp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_length",t="int"},{n="data",t="payload",l="recv_length"},min=4,max=4,counted=4,payload=4},{{n="kind",t="string",w={"rtcp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_length",t="int"},{n="total_length",t="int"},min=4,max=4},{{n="kind",t="string",w={"rudp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_length",t="int"},{n="data",t="payload",l="recv_length"},min=4,max=4,counted=4,payload=4},{{n="kind",t="string",w={"rudp"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="recv_count",t="int"},min=3,max=3},{{n="kind",t="string",w={"disconn"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="connect_state",t="int",v={["1"]="the server closed it",["2"]="connection error",["3"]="PDP context deactivated"}},min=3,max=3},{{n="kind",t="string",w={"seq","sea"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="seq",t="int"},{n="result",t="int",v={["0"]="yes",["1"]="no"}},min=4,max=4},{{n="kind",t="string",w={"ack"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="length",t="int"},min=3,max=3},{{n="kind",t="string",w={"drop"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="connect_id",t="int"},{n="drop_length",t="int"},min=3,max=3}},ok="maybe",ends_stream={kind="disconn"}},
     ["MNTP"] = {name="MNTP",dialect="onemo-tcpip",syntax={{{n="result",t="int",v={["0"]="time received",["1"]="the name could not be resolved",["2"]="no answer in time",["3"]="synchronisation failed"}},{n="time",t="time",m="~"},min=2,max=2,rest=true},{{n="result",t="int",v={["0"]="time received",["1"]="the name could not be resolved",["2"]="no answer in time",["3"]="synchronisation failed"}},min=1,max=1}}},
     ["MPING"] = {name="MPING",dialect="onemo-tcpip",syntax={{{n="result",t="int",v={["0"]="answered",["1"]="the name could not be resolved",["2"]="resolving the name timed out",["3"]="wrong answer",["4"]="no answer in time",["5"]="other error"}},{n="ip",t="string",m="?"},{n="packet_len",t="int",m="?"},{n="time",t="int",m="?"},{n="ttl",t="int",m="?"},min=1,max=5},{{n="kind",t="string",w={"statistics"},v={disconn="the connection broke",rtcp="TCP data received",rudp="UDP data received",seq="datagram reported on the air",ack="data acknowledged",drop="received data dropped, buffer full",statistics="statistics"}},{n="sent",t="int"},{n="lost",t="int"},{n="rtt_min",t="int"},{n="rtt_max",t="int"},{n="rtt_avg",t="int"},min=6,max=6}}},
     ["MQTTCONNECTED"] = {name="MQTTCONNECTED",dialect="espressif",syntax={{{n="link_id",t="int"},{n="scheme",t="int",v={["1"]="TCP",["2"]="TLS, no certificates checked",["3"]="TLS, server checked",["4"]="TLS, client certificate",["5"]="TLS, both",["6"]="WebSocket",["7"]="secure WebSocket"}},{n="host",t="string"},{n="remote_port",t="int"},{n="path",t="string",m="?"},{n="reconnect",t="int",m="?",v={["0"]="no",["1"]="yes"}},min=4,max=6}}},
@@ -329,7 +329,7 @@ local catalog = {
     ["POWERED DOWN"] = {name="POWERED DOWN",dialect="quectel"},
     ["QIND"] = {name="QIND",dialect="quectel",syntax={{{n="item",t="string"},{n="values",t="string",m="*"},min=1,max=10000}}},
     ["QIOPEN"] = {name="QIOPEN",dialect="quectel",syntax={{{n="connect_id",t="int"},{n="err",t="int",v={["550"]="unknown error",["551"]="operation blocked",["552"]="invalid parameters",["553"]="memory not enough",["554"]="socket could not be created",["555"]="operation not supported",["556"]="socket could not be bound",["557"]="socket could not listen",["558"]="socket could not be written",["559"]="socket could not be read",["560"]="socket could not accept",["561"]="PDP context could not be activated",["562"]="PDP context could not be deactivated",["563"]="socket identity in use",["564"]="DNS busy",["565"]="name could not be resolved",["566"]="connection failed",["567"]="socket closed",["568"]="operation busy",["569"]="operation timed out",["570"]="PDP context broke down",["571"]="sending cancelled",["572"]="operation not allowed",["573"]="APN not configured",["574"]="port busy",["0"]="done"}},min=2,max=2}}},
-    ["QIURC"] = {name="QIURC",dialect="quectel",syntax={{{n="kind",t="string",w={"recv"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},{n="length",t="int"},{n="data",t="payload",l="length"},min=4,max=4,counted=4,payload=4},{{n="kind",t="string",w={"recv"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},{n="length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},{n="data",t="payload",l="length"},min=6,max=6,counted=6,payload=6},{{n="kind",t="string",w={"recv"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},min=2,max=2},{{n="kind",t="string",w={"closed"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},min=2,max=2},{{n="kind",t="string",w={"pdpdeact"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="context_id",t="int"},min=2,max=2},{{n="kind",t="string",w={"incoming"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},{n="server_id",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},min=5,max=5},{{n="kind",t="string",w={"incoming full"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},min=1,max=1},{{n="kind",t="string",w={"dnsgip"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="err",t="int",v={["550"]="unknown error",["551"]="operation blocked",["552"]="invalid parameters",["553"]="memory not enough",["554"]="socket could not be created",["555"]="operation not supported",["556"]="socket could not be bound",["557"]="socket could not listen",["558"]="socket could not be written",["559"]="socket could not be read",["560"]="socket could not accept",["561"]="PDP context could not be activated",["562"]="PDP context could not be deactivated",["563"]="socket identity in use",["564"]="DNS busy",["565"]="name could not be resolved",["566"]="connection failed",["567"]="socket closed",["568"]="operation busy",["569"]="operation timed out",["570"]="PDP context broke down",["571"]="sending cancelled",["572"]="operation not allowed",["573"]="APN not configured",["574"]="port busy",["0"]="done"}},{n="ip_count",t="int"},{n="ttl",t="int"},min=4,max=4},{{n="kind",t="string",w={"dnsgip"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="ip",t="ip"},min=2,max=2},{{n="kind",t="string",w={"dnsgip"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="err",t="int",v={["550"]="unknown error",["551"]="operation blocked",["552"]="invalid parameters",["553"]="memory not enough",["554"]="socket could not be created",["555"]="operation not supported",["556"]="socket could not be bound",["557"]="socket could not listen",["558"]="socket could not be written",["559"]="socket could not be read",["560"]="socket could not accept",["561"]="PDP context could not be activated",["562"]="PDP context could not be deactivated",["563"]="socket identity in use",["564"]="DNS busy",["565"]="name could not be resolved",["566"]="connection failed",["567"]="socket closed",["568"]="operation busy",["569"]="operation timed out",["570"]="PDP context broke down",["571"]="sending cancelled",["572"]="operation not allowed",["573"]="APN not configured",["574"]="port busy",["0"]="done"}},min=2,max=2}}},
+    ["QIURC"] = {name="QIURC",dialect="quectel",syntax={{{n="kind",t="string",w={"recv"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},{n="length",t="int"},{n="data",t="payload",l="length"},min=4,max=4,counted=4,payload=4},{{n="kind",t="string",w={"recv"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},{n="length",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},{n="data",t="payload",l="length"},min=6,max=6,counted=6,payload=6},{{n="kind",t="string",w={"recv"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},min=2,max=2},{{n="kind",t="string",w={"closed"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},min=2,max=2},{{n="kind",t="string",w={"pdpdeact"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="context_id",t="int"},min=2,max=2},{{n="kind",t="string",w={"incoming"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="connect_id",t="int"},{n="server_id",t="int"},{n="remote_ip",t="ip"},{n="remote_port",t="int"},min=5,max=5},{{n="kind",t="string",w={"incoming full"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},min=1,max=1},{{n="kind",t="string",w={"dnsgip"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="err",t="int",v={["550"]="unknown error",["551"]="operation blocked",["552"]="invalid parameters",["553"]="memory not enough",["554"]="socket could not be created",["555"]="operation not supported",["556"]="socket could not be bound",["557"]="socket could not listen",["558"]="socket could not be written",["559"]="socket could not be read",["560"]="socket could not accept",["561"]="PDP context could not be activated",["562"]="PDP context could not be deactivated",["563"]="socket identity in use",["564"]="DNS busy",["565"]="name could not be resolved",["566"]="connection failed",["567"]="socket closed",["568"]="operation busy",["569"]="operation timed out",["570"]="PDP context broke down",["571"]="sending cancelled",["572"]="operation not allowed",["573"]="APN not configured",["574"]="port busy",["0"]="done"}},{n="ip_count",t="int"},{n="ttl",t="int"},min=4,max=4},{{n="kind",t="string",w={"dnsgip"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="ip",t="ip"},min=2,max=2},{{n="kind",t="string",w={"dnsgip"},v={recv="data received",closed="closed by the peer",pdpdeact="PDP context deactivated",incoming="connection accepted",["incoming full"]="no socket left for a connection",dnsgip="name resolved"}},{n="err",t="int",v={["550"]="unknown error",["551"]="operation blocked",["552"]="invalid parameters",["553"]="memory not enough",["554"]="socket could not be created",["555"]="operation not supported",["556"]="socket could not be bound",["557"]="socket could not listen",["558"]="socket could not be written",["559"]="socket could not be read",["560"]="socket could not accept",["561"]="PDP context could not be activated",["562"]="PDP context could not be deactivated",["563"]="socket identity in use",["564"]="DNS busy",["565"]="name could not be resolved",["566"]="connection failed",["567"]="socket closed",["568"]="operation busy",["569"]="operation timed out",["570"]="PDP context broke down",["571"]="sending cancelled",["572"]="operation not allowed",["573"]="APN not configured",["574"]="port busy",["0"]="done"}},min=2,max=2}},ends_stream={kind="closed"}},
     ["QMTCLOSE"] = {name="QMTCLOSE",dialect="quectel",syntax={{{n="client_idx",t="int"},{n="close_result",t="int",v={["-1"]="failed",["0"]="done"}},min=2,max=2}}},
     ["QMTCONN"] = {name="QMTCONN",dialect="quectel",syntax={{{n="client_idx",t="int"},{n="result",t="int",v={["0"]="sent and acknowledged",["1"]="sent again",["2"]="failed"}},{n="ret_code",t="int",m="?",v={["0"]="accepted",["1"]="protocol version refused",["2"]="identifier refused",["3"]="server unavailable",["4"]="wrong user name or password",["5"]="not authorized"}},min=2,max=3}}},
     ["QMTDISC"] = {name="QMTDISC",dialect="quectel",syntax={{{n="client_idx",t="int"},{n="close_result",t="int",v={["-1"]="failed",["0"]="done"}},min=2,max=2}}},
@@ -422,7 +422,7 @@ local catalog = {
     {"&W","value","int",""},
     {"BUSY","busy","string","what the module is doing"},
     {"CCLK","time","time","date and time, zone in quarter hours"},
-    {"CCLK","time_iso","string","date and time, zone in quarter hours"},
+    {"CCLK","time_iso","clock","date and time, zone in quarter hours"},
     {"CDGCONT","apn","string","access point name"},
     {"CDGCONT","cid","int","PDP context identifier"},
     {"CDGCONT","d_comp","int","data compression"},
@@ -1103,7 +1103,7 @@ local catalog = {
     {"MNTP","server","string","NTP server"},
     {"MNTP","sync","int","set the clock"},
     {"MNTP","time","time","time, zone in quarter hours"},
-    {"MNTP","time_iso","string","time, zone in quarter hours"},
+    {"MNTP","time_iso","clock","time, zone in quarter hours"},
     {"MNTP","timeout","int","time allowed"},
     {"MODODREX","search_mode","int","network search mode"},
     {"MPING","cid","int","PDP context identifier"},
@@ -1392,7 +1392,7 @@ local catalog = {
     {"QNTP","host","string","server, name or IP address"},
     {"QNTP","remote_port","int","port of the peer"},
     {"QNTP","time","time","network time"},
-    {"QNTP","time_iso","string","network time"},
+    {"QNTP","time_iso","clock","network time"},
     {"QPING","average","int","mean round trip"},
     {"QPING","context_id","int","PDP context"},
     {"QPING","err","int","result"},
@@ -1658,13 +1658,17 @@ local function to_flags(text)
   return to_int(text)
 end
 
+local function to_float(text)
+  local sign, whole, fraction = strip(unquote(text)):match("^([%+%-]?)(%d+)%.?(%d*)$")
+  if not whole or strip(unquote(text)):sub(-1) == "." then return nil end
+  whole, fraction = whole:gsub("^0+(%d)", "%1"), fraction:gsub("0+$", "")
+  return (sign == "-" and "-" or "") .. whole .. "." .. (fraction ~= "" and fraction or "0")
+end
+
 local converters = {
   int = to_int,
   bool = function(text) return (text == "1" and "true") or (text == "0" and "false") or nil end,
-  float = function(text)
-    local bare = strip(unquote(text))
-    return (bare:match("^[%+%-]?%d+$") or bare:match("^[%+%-]?%d+%.%d+$")) and bare or nil
-  end,
+  float = to_float,
   hex = function(text)
     local digits = unquote(text)
     return digits:match("^%x*$") and #digits % 2 == 0 and digits:lower() or nil
@@ -1946,6 +1950,7 @@ function engine.new(tables)
   self.last_line = ""
   self.requests = {}
   self.groups = {}
+  self.opened = {}
   self.scores, self.identified, self.module = {}, nil, ""
   return self
 end
@@ -2156,6 +2161,7 @@ function Session:command(line, time_ns, frame)
       name = (command and one[2] ~= "s-register") and command.name or one[1], form = one[2], command = command, arguments = one[4], time_ns = time_ns, frame = frame,
       late = late_rules(command, one[2], one[4].by_name, self.states), bound = {}, urcs = 0, payload = one[5], request = request,
     }
+    self.opened[opens[#opens].name] = frame
     self:group_line(opens[#opens].name, one[4].by_name, time_ns, frame)
     timeout = timeout + (command and command.timeout or self.catalog.default_timeout)
   end
@@ -2621,10 +2627,12 @@ function Session:take_answer(answer, line, time_ns, frame)
     name = answer.name, dialect = answer.dialect, params = arguments.params,
     unfit = arguments.fit >= UNFIT and answer.dialect ~= nil,
   }
+  local source = answer.owner and not answer.late and answer.owner.command or answer.urc
+  if source and source.raw_after_ok then out.raw_after_ok = arguments.by_name[source.raw_after_ok] end
   if answer.owner then
     local open = answer.owner
     out.kind = answer.late and "urc" or "information"
-    out.response_to, out.to_name = open.frame, open.name
+    out.response_to, out.to_name, out.open = open.frame, open.name, open
     if answer.late and open.time_ns and time_ns then out.latency = time_ns - open.time_ns end
     if open.command and open.command.sets and open.form ~= "test" then
       self:apply_sets(open.command.sets, arguments.by_name, false)
@@ -2849,11 +2857,438 @@ function Session:mcu_line(bytes, time_ns, frame)
 end
 
 function Session:push(frame, time_ns, side, bytes)
-  -- One packet -> a table that says what it is. time_ns is nil when unknown.
+  -- One packet that is a line -> a table that says what it is. time_ns is nil when unknown.
   if time_ns then self:expire(time_ns) end
-  if side == "mcu" then return self:mcu_line(bytes, time_ns, frame) end
-  return self:module_line(bytes, time_ns, frame)
+  local waiting = self.pending[1]
+  local found
+  if side == "mcu" then found = self:mcu_line(bytes, time_ns, frame) else found = self:module_line(bytes, time_ns, frame) end
+  found.bytes, found.side, found.time_ns = bytes, side, time_ns
+  if found.kind == "command" then found.transaction = frame
+  elseif found.owner then found.transaction = found.owner.frame
+  elseif found.response_to then found.transaction = found.response_to
+  elseif found.kind == "prompt" and waiting then found.transaction = waiting.frame end
+  return found
 end
+
+function Session:payload(time_ns, side, bytes, announced_by)
+  -- One packet that is payload; announced_by is the command or URC that announced it, if the exporter said so.
+  local found = { kind = "data", bytes = bytes, side = side, time_ns = time_ns }
+  for _, entry in ipairs(self.pending) do
+    for _, open in ipairs(entry.opens) do
+      if open.name == announced_by then found.transaction = found.transaction or entry.frame end
+    end
+  end
+  found.transaction = found.transaction or self.opened[announced_by or ""]
+  return found
+end
+
+-- one line that says what a packet is ---------------------------------------------------------------------------
+
+local MAX_INFO = 400
+local NAMED = { ["\r"] = "\\r", ["\n"] = "\\n", ["\t"] = "\\t" }
+
+local function code_point(character)
+  local a, b, c = character:byte(1, 3)
+  if not b then return a end
+  if not c then return (a % 32) * 64 + b % 64 end
+  return (a % 16) * 4096 + (b % 64) * 64 + c % 64
+end
+
+local function escape(character)
+  return NAMED[character] or string.format("\\x%02x", code_point(character))
+end
+
+function engine.escaped(text)
+  -- Control characters and direction overrides as escapes, as values.printable has them.
+  if not text:find("[%c\127-\255]") then return text end
+  text = text:gsub("[%z\1-\31\127]", escape)
+  if not text:find("[\128-\255]") then return text end
+  return (text:gsub("\194[\128-\159]", escape):gsub("\226\128[\168-\174]", escape)
+    :gsub("\226\129[\166-\169]", escape):gsub("\239\187\191", escape))
+end
+
+local function titled(title, params)
+  local shown = {}
+  for _, param in ipairs(params or {}) do
+    local value, label = param[2], param[3]
+    shown[#shown + 1] = param[1] .. "=" .. value .. (label and label ~= value and " (" .. label .. ")" or "")
+  end
+  return #shown > 0 and title .. ": " .. table.concat(shown, ", ") or title
+end
+
+local function after(found)
+  return found.latency and string.format(" after %.3f ms", found.latency / 1e6) or ""
+end
+
+local describers = {
+  command = function(found)
+    local parts = {}
+    for _, open in ipairs(found.entry.opens) do
+      parts[#parts + 1] = titled(open.name .. " " .. open.form, open.arguments.params)
+    end
+    return table.concat(parts, "; ")
+  end,
+  echo = function(found) return "echo of " .. (found.to_name or "a command") end,
+  prompt = function() return "prompt: the module waits for data" end,
+  noise = function(found) return #found.bytes .. " bytes that cannot be decoded" end,
+}
+
+local function describe_result(found)
+  local text = found.code
+  if found.error_code then
+    text = text .. " " .. found.error_code .. (found.error_text and ": " .. found.error_text or "")
+  end
+  if not found.owner then return text .. " (no command waits for it)" end
+  local open = found.owner.opens[#found.owner.opens]
+  return text .. " to " .. open.name .. " " .. open.form .. after(found)
+end
+
+local function describe_line(found)
+  local title = (found.name or "text") .. " " .. found.kind .. (found.to_name and " to " .. found.to_name or "")
+  if found.params and #found.params > 0 then return titled(title, found.params) .. after(found) end
+  return title .. ": " .. engine.line_text(found.bytes) .. after(found)
+end
+
+function engine.line_text(bytes)
+  -- A packet of one line without what separates lines.
+  return engine.to_text((bytes:gsub("^[\r\n \0]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")))
+end
+
+local function shortened(text)
+  local count, i = 0, 1
+  while i <= #text do
+    local byte = text:byte(i)
+    if byte < 128 or byte >= 192 then
+      count = count + 1
+      if count == MAX_INFO then
+        local last = i
+        local next_one = text:find("[%z\1-\127\192-\255]", i + 1)
+        return next_one and text:sub(1, last - 1) .. "\226\128\166" or text
+      end
+    end
+    i = i + 1
+  end
+  return text
+end
+
+function engine.describe(found)
+  -- What the exporter writes into the comment of a packet: see export.describe.
+  local text
+  if found.code then text = describe_result(found)
+  elseif describers[found.kind] then text = describers[found.kind](found)
+  elseif found.kind == "urc" or found.kind == "information" then text = describe_line(found)
+  elseif found.kind == "blank" then text = "blank"
+  else
+    local line = engine.line_text(found.bytes)
+    text = line ~= "" and found.kind .. ": " .. line or found.kind
+  end
+  return shortened(engine.escaped(text))
+end
+
+-- bytes as they came ----------------------------------------------------------------------------------------------
+--
+-- Recordings, and captures that others made, are not cut into messages. This cuts them, by the rules of the Python
+-- decoder as far as they do not need a clock: lines, prompts, announced payload, transparent mode.
+
+local MAX_LINE = 8192
+
+local Stream = {}
+Stream.__index = Stream
+
+function engine.stream(session)
+  -- on_found(frame, found, first, last): what a packet turned out to hold; first and last count its bytes from 0.
+  local function wire() return { text = "", taken = 0, base = 0, frame = 0 } end
+  return setmetatable({ session = session, mcu = wire(), module = wire(), on_found = function() end }, Stream)
+end
+
+function Stream:take(side, size)
+  local wire = self[side]
+  local bytes = wire.text:sub(1, size)
+  wire.text = wire.text:sub(size + 1)
+  local first = math.max(0, wire.taken - wire.base)
+  wire.taken = wire.taken + #bytes
+  return bytes, first, math.max(first, wire.taken - wire.base)
+end
+
+function Stream:payload(side, size, announced_by)
+  local wire = self[side]
+  local bytes, first, last = self:take(side, size)
+  if #bytes == 0 then return end
+  self.on_found(wire.frame, self.session:payload(wire.time_ns, side, bytes, announced_by), first, last)
+end
+
+function Stream:line(side, size)
+  local wire = self[side]
+  local bytes, first, last = self:take(side, size)
+  local found = self.session:push(wire.frame, wire.time_ns, side, bytes)
+  self.on_found(wire.frame, found, first, last)
+  return found
+end
+
+function Stream:push(frame, time_ns, side, bytes)
+  -- Take what one read or one packet brought.
+  local wire = self[side]
+  local silent = time_ns and self.module.time_ns and time_ns - self.module.time_ns >= SECOND
+  if self.module.text ~= "" and (side == "mcu" or silent) then self:settle_module() end
+  wire.base = wire.taken + #wire.text
+  wire.text, wire.frame, wire.time_ns = wire.text .. bytes, frame, time_ns
+  if side == "mcu" then self:pump_mcu() else self:pump_module() end
+end
+
+-- the MCU
+
+function Stream:pump_mcu()
+  while #self.mcu.text > 0 and self:step_mcu() do end
+end
+
+function Stream:step_mcu()
+  local text, expected = self.mcu.text, self.expected
+  if self.transparent then
+    if text:match("^%+%+%+[\r\n]*$") and self.transparent.escape_answer then return false end
+    if text:match("^%+%+%+[\r\n]*$") then
+      self.transparent = nil
+      self:line("mcu", #text)
+      return true
+    end
+    self:payload("mcu", #text, self.transparent.name)
+    return true
+  end
+  if expected then
+    if expected.held then return false end
+    local size
+    if expected.length > 0 then size = #text >= expected.length and expected.length or nil
+    elseif text:match(expected.rule.escape and "%+%+%+$" or "[\26\27]$") then size = #text end
+    if not size and expected.rule.early and text:match("%+%+%+$") then size = #text end
+    if not size then return false end
+    self.expected = nil
+    self:payload("mcu", size, expected.name)
+    return true
+  end
+  local start = text:find("[^\r\n \0]")
+  if not start then return false end
+  local stop = text:find("[\r\n]", start)
+  if not stop then
+    if text:sub(start) == "+++" or text:sub(start):match("^[Aa]/$") then
+      self:line("mcu", #text)
+      return true
+    end
+    if #text > MAX_LINE then self:line("mcu", #text) end
+    return false
+  end
+  if text:sub(stop, stop + 1) == "\r\n" then stop = stop + 1 end
+  local found = self:line("mcu", stop)
+  for _, open in ipairs(found.entry and found.entry.opens or {}) do
+    local rule = open.command and open.command.data
+    if rule and open.form == "set" and not open.payload then
+      local length = tonumber(open.arguments.by_name[rule.length or ""] or 0) or 0
+      self.expected = { held = true, length = length, name = open.name, after = rule.after, rule = rule }
+    end
+  end
+  return true
+end
+
+-- the module
+
+function Stream:pump_module()
+  while #self.module.text > 0 and self:step_module() do end
+end
+
+local function stream_rule(open)
+  local rule = open and open.command and open.command.stream
+  if not rule or type(rule) ~= "table" then return nil end
+  if rule.forms and not rule.forms[open.form] then return nil end
+  for name, values in pairs(rule.when or {}) do
+    if not in_list(values, open.arguments.by_name[name]) then return nil end
+  end
+  return rule
+end
+
+function Stream:enter(open)
+  local rule = open.command.stream
+  self.transparent = { name = open.name, escape_answer = rule.escape_answer, connect_id = open.arguments.by_name.connect_id }
+  self.expected = nil
+  self:pump_mcu()
+end
+
+function Stream:prompt(size)
+  self:line("module", size)
+  if self.expected then
+    self.expected.held = false
+    self:pump_mcu()
+  end
+  return true
+end
+
+function Stream:ends_transparent(text)
+  -- The length of what is data in front of the line that ends transparent mode; nil if none does.
+  if self.mcu.text:match("^%+%+%+[\r\n]*$") then
+    local data = text:match("^(.-)\r\nOK\r\n$")
+    if data then return #data, true end
+  end
+  local data = text:match("^()\r\nNO CARRIER\r\n$") or text:match("~()\r?\n?NO CARRIER\r\n$")
+  if data then return data - 1 end
+  local name = text:match("^\r\n%+([%w_]+):[^\r\n]*\r\n$")
+  local urc = name and self.session.catalog.urcs[name]
+  if urc and urc.ends_stream then
+    local read = best(urc.syntax or {}, text:match(":%s*([^\r\n]*)"))
+    local ends = read.fit == 0 and read.by_name.connect_id == self.transparent.connect_id
+    for key, value in pairs(urc.ends_stream) do ends = ends and read.by_name[key] == value end
+    if ends then return 0 end
+  end
+end
+
+function Stream:settle_module()
+  -- The module has stopped: payload that nothing follows ends where its length says.
+  local text = self.module.text
+  local start = text:find("[^\r\n \0]")
+  if not start or self.transparent or self.raw_left then return end
+  for _, inline in ipairs(self.session.catalog.inline) do
+    local at, before = inline_head(inline, text, start)
+    local syntax = inline.syntax
+    for i, value in ipairs(before or {}) do
+      local length = syntax[i].n == syntax[syntax.payload].l and tonumber(value)
+      if length and (#text == at + length - 1 or #text == at + 2 * length - 1) then
+        self:after_line(self:line("module", #text))
+        return
+      end
+    end
+  end
+end
+
+function Stream:inline_size(text, start)
+  -- How long a line with payload inside is; 0: not known yet; nil: it is an ordinary line.
+  local session = self.session
+  for _, inline in ipairs(session.catalog.inline) do
+    local at, before = inline_head(inline, text, start)
+    if at and (not inline.bare or session:waiting_for(inline.name)) then
+      local by_name = {}
+      for i, value in ipairs(before) do by_name[inline.syntax[i].n] = value end
+      local digits = by_name[inline.syntax[inline.syntax.payload].l]
+      if digits and digits:match("^%d+$") and #digits <= 8 then
+        local length, key = tonumber(digits), to_int(by_name.connect_id or "") or nil
+        for state, values in pairs(inline.cached or {}) do
+          local value = session.states[state_key(state, key)]
+          if value and in_list(values, value) then return nil end
+        end
+        if inline.behind == "next" and length == 0 then return nil end
+        if inline.exact then return #text >= at + length - 1 and at + length - 1 or 0 end
+        local waiting = false
+        for _, size in ipairs({ length, 2 * length }) do
+          for _, lead in ipairs({ "", '"', OPEN_QUOTE, " ", ' "' }) do
+            local tail = lead:sub(-1) == '"' and '"' or (lead == OPEN_QUOTE and CLOSE_QUOTE or "")
+            local begin = at + #lead
+            local stop = begin + size + #tail
+            if text:sub(at, begin - 1) == lead and (size == length or not text:find("[^%x]", begin)
+              or text:find("[^%x]", begin) >= begin + size) then
+              if #text < stop then waiting = true
+              elseif text:sub(begin + size, stop - 1) == tail and text:match("^[\r\n]", stop) then
+                if text:sub(stop, stop + 1) == "\r\n" then return stop + 1 end
+                return #text > stop and stop or 0
+              end
+            end
+          end
+        end
+        if waiting and not text:match("^[^\r\n]*\r\n", at) then return 0 end
+        if waiting and not session:counts_only(inline) then return 0 end
+        return nil
+      end
+    end
+  end
+end
+
+function Stream:step_module()
+  local text = self.module.text
+  if self.transparent then
+    local data, escaped = self:ends_transparent(text)
+    if not data and self.mcu.text ~= "" and self.mcu.text:match("^%+%+%+") then return false end
+    local name = self.transparent.name
+    if not data then
+      self:payload("module", #text, name)
+      return true
+    end
+    self.transparent = nil
+    if escaped then self:line("mcu", #self.mcu.text) end
+    self:payload("module", data, name)
+    return true
+  end
+  if (self.raw_left or 0) > 0 then
+    if #text < self.raw_left then return false end
+    local size = self.raw_left
+    self.raw_left = nil
+    self:payload("module", size, self.raw_name)
+    return true
+  end
+  local start = text:find("[^\r\n \0]")
+  if not start then return false end
+  local prompt = text:match("^[\r\n]*>[ ]?()")
+  if prompt and self.expected and self.expected.held and self.expected.after ~= "ok" then return self:prompt(prompt - 1) end
+  if prompt and self.awaits_stream then
+    self:line("module", prompt - 1)
+    self:enter(self.awaits_stream)
+    self.awaits_stream = nil
+    return true
+  end
+  local pending = self.session.pending[1]
+  if prompt and pending and text:match("^[\r\n]*> ?$") then return self:prompt(prompt - 1) end
+  local size = self:inline_size(text, start)
+  if size == 0 then
+    if #text > MAX_LINE then size = nil else return false end
+  end
+  if not size then
+    local stop = text:find("[\r\n]", start)
+    if not stop then
+      if #text <= MAX_LINE then return false end
+      stop = #text
+    elseif text:sub(stop, stop + 1) == "\r\n" then stop = stop + 1
+    elseif text:sub(stop, stop) == "\r" and stop == #text then
+      -- the LF may follow, unless this is an echo or a digit
+      if not text:match("[Aa][Tt][^\r\n]*\r$") and not text:match("^[\r\n]*%d\r$") then return false end
+    end
+    size = stop
+  end
+  self:after_line(self:line("module", size))
+  return true
+end
+
+function Stream:after_line(found)
+  if found.kind == "prompt" and self.expected then
+    if self.expected.after == "ok-prompt" then self.expected.after = "prompt"
+    else
+      self.expected.held = false
+      self:pump_mcu()
+    end
+    return
+  end
+  if found.code then
+    local open = found.owner and found.owner.opens[#found.owner.opens]
+    local rule = stream_rule(open)
+    if rule and found.code == "CONNECT" then return self:enter(open) end
+    self.awaits_stream = rule and rule.after == "prompt" and not found.failed and open or nil
+    if self.expected and self.expected.after == "result" and not found.failed then self.expected.after = "prompt"
+    elseif self.expected and (self.expected.held or found.failed or self.expected.length == 0) then
+      local expected = self.expected
+      if expected.held and not found.failed and expected.length > 0 and #self.mcu.text == expected.length then
+        expected.held = false
+      else
+        self.expected = nil
+      end
+      self:pump_mcu()
+    end
+    if self.raw_next then self.raw_left, self.raw_next = self.raw_next, nil end
+    return
+  end
+  if found.name == "CONNECT" and stream_rule(found.open) then return self:enter(found.open) end
+  self.raw_next = nil
+  if found.raw_after_ok and not found.raw_after_ok:match("%D") then
+    self.raw_next, self.raw_name = tonumber(found.raw_after_ok), found.name
+  end
+end
+
+function Stream:rest(side)
+  -- How many bytes of a wire are not decided yet.
+  return #self[side].text
+end
+
 
 if not Proto then return { engine = engine, catalog = catalog } end
 
@@ -2862,11 +3297,13 @@ if not Proto then return { engine = engine, catalog = catalog } end
 local proto = Proto("atshark", "AT commands between MCU and module")
 local data_proto = Proto("atshark_data", "AT payload")
 local raw_proto = Proto("atshark_raw", "AT recording")
+local link_proto = Proto("atshark_link", "Carried by AT commands")
 
 local fields = {
   kind = ProtoField.string("atshark.kind", "Kind"),
   side = ProtoField.string("atshark.side", "Side"),
   line = ProtoField.string("atshark.line", "Line"),
+  info = ProtoField.string("atshark.info", "In short"),
   name = ProtoField.string("atshark.name", "Name"),
   form = ProtoField.string("atshark.form", "Form"),
   dialect = ProtoField.string("atshark.dialect", "Dialect"),
@@ -2880,11 +3317,19 @@ local fields = {
   answers = ProtoField.framenum("atshark.answers", "Answers the request in", base.NONE, frametype.REQUEST),
   answered_in = ProtoField.framenum("atshark.answered_in", "Answered in", base.NONE, frametype.RESPONSE),
   answer_latency = ProtoField.double("atshark.answer_latency", "Request to answer (ms)"),
+  transaction = ProtoField.uint32("atshark.transaction", "Transaction (frame of its command)"),
   group = ProtoField.string("atshark.group", "Belongs to"),
   group_start = ProtoField.framenum("atshark.group_start", "Begins in"),
   latency = ProtoField.double("atshark.latency", "Latency (ms)"),
   latency_ns = ProtoField.int64("atshark.latency_ns", "Latency (ns)"),
   data = ProtoField.bytes("atshark.data", "Data"),
+  text = ProtoField.string("atshark.text", "As text"),
+  via = ProtoField.string("atshark.via", "Came by"),
+  announced_by = ProtoField.string("atshark.announced_by", "Announced by"),
+  finding = ProtoField.string("atshark.finding", "Finding"),
+  carried_by = ProtoField.framenum("atshark.carried_by", "Carried by the command in"),
+  carrier = ProtoField.string("atshark.carrier", "Command"),
+  carries = ProtoField.framenum("atshark.carries", "Carries"),
 }
 local experts = {
   error = ProtoExpert.new("atshark.expert.error", "Command failed", expert.group.RESPONSE_CODE, expert.severity.ERROR),
@@ -2898,11 +3343,18 @@ local experts = {
   reboot = ProtoExpert.new("atshark.expert.reboot", "The module restarted", expert.group.SEQUENCE, expert.severity.WARN),
   unfit = ProtoExpert.new(
     "atshark.expert.parameters", "The parameters do not fit the dialect", expert.group.PROTOCOL, expert.severity.NOTE),
+  finding_error = ProtoExpert.new("atshark.expert.finding.error", "Finding", expert.group.PROTOCOL, expert.severity.ERROR),
+  finding_warning = ProtoExpert.new(
+    "atshark.expert.finding.warning", "Finding", expert.group.PROTOCOL, expert.severity.WARN),
+  finding_note = ProtoExpert.new("atshark.expert.finding.note", "Finding", expert.group.PROTOCOL, expert.severity.NOTE),
 }
 
 local param_fields = {}
 local NUMBERS = { flags = "int", rssi = "int" }
-local MAKERS = { int = ProtoField.int64, bool = ProtoField.string, float = ProtoField.double }
+local MAKERS = {
+  int = ProtoField.int64, float = ProtoField.double, bool = ProtoField.bool,
+  clock = function(key, title) return ProtoField.absolute_time(key, title, base.UTC) end,
+}
 
 local function abbreviation(name, param)
   return "atshark." .. name:lower():gsub("[^%w]", "") .. "." .. param:lower()
@@ -2921,75 +3373,231 @@ end
 proto.fields = all
 proto.experts = {
   experts.error, experts.unanswered, experts.unexpected, experts.noise, experts.malformed, experts.reboot, experts.unfit,
+  experts.finding_error, experts.finding_warning, experts.finding_note,
 }
 
-local session, frames, abandoned, answered_in, request_answered_in, groups
+-- What arrived and what it was found to be --------------------------------------------------------------------
+--
+-- A packet is noted when Wireshark first shows it, and pushed through the engine when somebody looks into a packet:
+-- a list whose Info column the exporter wrote costs next to nothing.
 
-local function reset()
-  session = engine.new(catalog)
-  frames, abandoned, answered_in, request_answered_in, groups = {}, {}, {}, {}, {}
-  session.on_abandoned = function(frame, code) abandoned[frame] = code end
-  session.on_group = function(frame, first, name)
+local session, frames, abandoned, answered_in, request_answered_in, groups
+local count, newest, decoded, numbers, times, packets -- what arrived: three lists, which cost less than one of tables
+local before, carried, carries
+
+local streams, pieces, fed -- what recordings and captures of others hold: bytes as they came
+
+local function prepared(made)
+  made.on_abandoned = function(frame, code) abandoned[frame] = code end
+  made.on_group = function(frame, first, name)
     groups[frame] = groups[frame] or {}
     table.insert(groups[frame], { first, name })
   end
+  return made
+end
+
+local function reset()
+  session = prepared(engine.new(catalog))
+  streams, pieces, fed = {}, {}, {}
+  frames, abandoned, answered_in, request_answered_in, groups = {}, {}, {}, {}, {}
+  count, newest, decoded, numbers, times, packets = 0, 0, 0, {}, {}, {}
+  before, carried, carries = {}, {}, {}
 end
 
 reset()
+collectgarbage("setpause", 400) -- the catalog is large and lives for ever: looking through it seldom saves a third
 
-local function exact_time(pinfo)
-  -- Time in ns: relative to the first packet, which a double holds exactly; nil where the file says unknown.
-  if pinfo.abs_ts == 0 then return nil end
-  return math.floor(pinfo.rel_ts * 1e9 + 0.5)
+local function arrive(pinfo, frame, packet)
+  -- Note a packet that is seen for the first time. Its time is in seconds since the first packet, which a double holds
+  -- to the ns; false where the file says unknown.
+  local relative = pinfo.rel_ts
+  if (relative == 0 or relative < -1e6) and pinfo.abs_ts == 0 then relative = false end
+  count = count + 1
+  newest, numbers[count], times[count], packets[count] = frame, frame, relative, packet
 end
 
-local function params_text(params)
-  local shown = {}
-  for _, param in ipairs(params or {}) do
-    local value, label = param[2], param[3]
-    shown[#shown + 1] = param[1] .. "=" .. value .. (label and label ~= value and " (" .. label .. ")" or "")
+-- The tags of exported PDUs, as upper_pdu.py writes them: whose dissector, which direction, texts of the exporter.
+
+local INFO, NOTES, END = 36, 0x4154, 0
+
+local function tag(number, value)
+  return string.char(math.floor(number / 256), number % 256, 0, #value) .. value
+end
+
+local STARTS = {}
+for name, kind in pairs({ atshark = "line", atshark_data = "payload", atshark_raw = "raw" }) do
+  for direction, side in pairs({ [0] = "mcu", "module" }) do
+    local padded = name .. ("\0"):rep(-#name % 4)
+    STARTS[tag(12, padded) .. tag(35, "\0\0\0" .. string.char(direction))] = { kind = kind, side = side }
   end
-  return table.concat(shown, ", ")
 end
 
-local function escaped(text)
-  return (text:gsub("[%c\127]", function(c)
-    if c == "\r" then return "\\r" elseif c == "\n" then return "\\n" end
-    return string.format("\\x%02x", c:byte())
-  end))
+local function read_tags(bytes)
+  -- The packet's kind and side, where its bytes begin, and the texts; nil if it is none of ours.
+  local start, at = STARTS[bytes:sub(1, 20)], 21
+  if not start then
+    start, at = STARTS[bytes:sub(1, 24)], 25
+    if not start then return nil end
+  end
+  local info, notes
+  while true do
+    local a, b, c, d = bytes:byte(at, at + 3)
+    if not d then return nil end
+    local number, size = a * 256 + b, c * 256 + d
+    at = at + 4
+    if number == END then return start, at, info, notes end
+    if number == INFO then info = bytes:sub(at, at + size - 1)
+    elseif number == NOTES then notes = bytes:sub(at, at + size - 1) end
+    at = at + size + -size % 4
+  end
 end
 
-local function titled(title, params)
-  local shown = params_text(params)
-  return title .. (shown ~= "" and ": " .. shown or "")
+local function link(frame, found)
+  -- Remember which packet answers which.
+  if found.owner then answered_in[found.owner.frame] = frame end
+  for _, open in ipairs(found.entry and found.entry.opens or {}) do
+    local request = open.request
+    if request and not request_answered_in[request.frame] then request_answered_in[request.frame] = frame end
+  end
 end
 
-local function describe(found)
-  -- The info column: one line that says what a packet is.
-  local info
-  if found.kind == "command" then
-    local parts = {}
-    for _, open in ipairs(found.entry.opens) do
-      parts[#parts + 1] = titled(open.name .. " " .. open.form, open.arguments.params)
-    end
-    info = table.concat(parts, "; ")
-  elseif found.code then
-    info = found.code
-    if found.error_code then info = info .. " " .. found.error_code end
-    if found.error_text then info = info .. ": " .. found.error_text end
-    if found.owner then
-      local open = found.owner.opens[#found.owner.opens]
-      info = info .. " to " .. open.name .. " " .. open.form
-    end
-  elseif found.params then
-    info = titled((found.name or "text") .. " " .. found.kind, found.params)
-  elseif found.kind == "noise" then
-    info = "bytes that cannot be decoded"
+local function decode_one(frame, time, packet)
+  local start, at, _, notes = read_tags(packet)
+  if not start then return end
+  local time_ns, bytes = time and math.floor(time * 1e9 + 0.5) or nil, packet:sub(at)
+  local found
+  if start.kind == "payload" then
+    local announced_by = notes and ("\n" .. notes):match("\nannounced_by=([^\n]*)")
+    found = session:payload(time_ns, start.side, bytes, announced_by)
   else
-    info = found.kind
+    found = session:push(frame, time_ns, start.side, bytes)
   end
-  if found.latency then info = info .. string.format(" after %.3f ms", found.latency / 1e6) end
-  return escaped(info)
+  found.notes = notes
+  frames[frame] = found
+  link(frame, found)
+end
+
+local function catch_up()
+  -- Decode all that has arrived.
+  for i = decoded + 1, count do
+    decode_one(numbers[i], times[i], packets[i])
+    packets[i] = false
+  end
+  decoded = count
+  for i = 1, #carried do
+    local found = frames[before[carried[i]]]
+    local command = found and (found.transaction or before[carried[i]])
+    if command then
+      carries[command] = carries[command] or {}
+      table.insert(carries[command], carried[i])
+    end
+  end
+  if #carried > 0 then carried = {} end
+end
+
+-- A packet in the tree ----------------------------------------------------------------------------------------
+
+local function epoch(text)
+  -- Seconds since 1970 of 2026-11-21T12:34:56+08:00.
+  local year, month, day, hour, minute, second, zone = text:match("^(%d+)-(%d+)-(%d+)T(%d+):(%d+):(%d+)(.*)$")
+  if not year then return nil end
+  local y, m = tonumber(year), tonumber(month)
+  if m <= 2 then y, m = y - 1, m + 12 end
+  local days = 365 * y + math.floor(y / 4) - math.floor(y / 100) + math.floor(y / 400)
+    + math.floor((153 * (m - 3) + 2) / 5) + tonumber(day) - 719469
+  local seconds = days * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60 + tonumber(second)
+  local sign, zone_hours, zone_minutes = zone:match("^([%+%-])(%d%d):(%d%d)$")
+  if sign then
+    seconds = seconds - (sign == "-" and -1 or 1) * (tonumber(zone_hours) * 3600 + tonumber(zone_minutes) * 60)
+  end
+  return seconds
+end
+
+local typed_values = {
+  int = function(value) return Int64.new(value) end,
+  float = tonumber,
+  bool = function(value) return value == "true" end,
+  clock = function(value)
+    local seconds = epoch(value)
+    return seconds and NSTime.new(seconds, 0)
+  end,
+}
+
+local function call(dissector, tvb, pinfo, root)
+  -- a packet that a dissector finds malformed comes back as an error of Lua: say so as Wireshark would
+  local good, size = pcall(dissector.call, dissector, tvb, pinfo, root)
+  if good then return size end
+  root:add_proto_expert_info(experts.malformed)
+  return tvb:len()
+end
+
+local function sub_dissector(bytes, params, name)
+  -- The protocol of payload, by what the line says of it, else by what only that protocol looks like.
+  local format
+  for _, param in ipairs(params or {}) do
+    if param[1] == "content_format" or param[1] == "format" or param[1] == "coap_option_content_format" then format = param[2] end
+  end
+  if format == "11542" or format == "1542" then return "lwm2mtlv" end
+  if format == "60" or format == "112" or format == "11544" then return "cbor" end
+  local first = bytes:match("^[ \t\r\n]*(.)")
+  if (first == "{" or first == "[") and bytes:match("[%]}][ \t\r\n]*$") then return "json" end
+  if bytes:match("^HTTP/1%.[01] %d%d%d") or bytes:match("^%u+ [/h*]%S* HTTP/1%.[01]\r\n") then return "http" end
+  if bytes:match("^\x10[\12-\127]\0[\4\6]MQ") then return "mqtt" end
+  local kind, size = bytes:byte(1, 2)
+  if kind and size and #bytes == size + 2 and size < 128 then
+    local high, low = math.floor(kind / 16), kind % 16
+    if high == 2 and low == 0 and (size == 2 or bytes:byte(3) <= 1 and bytes:byte(4) == 0) then return "mqtt" end
+    if high == 3 and low < 14 and low % 8 < 6 and size > 4 and bytes:byte(3) == 0 and bytes:byte(4) <= size - 2 then
+      return "mqtt"
+    end
+    if (high == 12 or high == 13 or high == 14) and size == 0 and low == 0 then return "mqtt" end
+  end
+  if name == "udp" and kind and #bytes >= 4 and kind >= 0x40 and kind < 0x80 and kind % 16 <= 8 then
+    local class = math.floor(bytes:byte(2) / 32)
+    if class == 0 or class == 2 or class == 4 or class == 5 then return "coap" end
+  end
+end
+
+local function from_hex(text)
+  return (text:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+end
+
+local function keep_columns(pinfo, protocol, info)
+  pinfo.cols.protocol = protocol
+  pinfo.cols.info = info
+end
+
+local columns_info
+
+local function add_payload(tree, root, pinfo, range, bytes, params)
+  -- Payload as bytes, as text, and as what it is.
+  tree:add(fields.data, range)
+  if not bytes:find("[%z\1-\8\14-\31]") then
+    tree:add(fields.text, range, engine.escaped(engine.to_text(bytes))):set_generated()
+  end
+  local name = sub_dissector(bytes, params)
+  local dissector = name and Dissector.get(name)
+  if dissector then
+    call(dissector, range:tvb(), pinfo, root)
+    keep_columns(pinfo, "AT", columns_info)
+  end
+end
+
+local MAX_DECODED = 65536
+
+local function add_hidden_payload(tree, root, pinfo, tvb, params)
+  -- Payload that stands inside a line: as hex digits, or as text.
+  for _, param in ipairs(params or {}) do
+    local key, value = param[1], param[2]
+    if #value >= 2 and #value <= MAX_DECODED and (key == "data" or key == "payload" or key == "message" or key == "value") then
+      local hex = #value % 2 == 0 and #value >= 8 and value:match("^%x+$")
+      local bytes = hex and from_hex(value) or value
+      if hex or sub_dissector(bytes, params) then
+        local made = ByteArray.new(hex and value or value:gsub(".", function(c) return string.format("%02x", c:byte()) end))
+        add_payload(tree, root, pinfo, made:tvb("Payload")(), bytes, params)
+      end
+    end
+  end
 end
 
 local function add_params(tree, tvb, name, params)
@@ -2997,14 +3605,36 @@ local function add_params(tree, tvb, name, params)
     local key, value, label, kind = param[1], param[2], param[3], param[4]
     local known = param_fields[abbreviation(name or "", key)]
     kind = NUMBERS[kind] or kind
-    if known and (known[2] == kind or (known[2] ~= "int" and known[2] ~= "float")) then
-      local typed = value
-      if known[2] == "int" then typed = Int64.new(value) elseif known[2] == "float" then typed = tonumber(value) end
+    local makes = known and typed_values[known[2]]
+    local typed = value
+    if makes then typed = (known[2] == kind or known[2] == "clock") and makes(value) or nil end
+    if known and makes and known[2] == "bool" and kind == "bool" then typed = value == "true" end
+    if known and typed ~= nil then
       local item = tree:add(known[1], tvb, typed)
       if label and label ~= value then item:append_text(" (" .. label .. ")") end
     end
     if key == "connect_id" and kind == "int" and #value < 10 then tree:add(fields.connect_id, tvb, tonumber(value)) end
     tree:add(fields.param, tvb, key .. "=" .. value):set_generated()
+  end
+end
+
+local function add_finding(tree, tvb, item, rule, text)
+  tree:add(fields.finding, tvb, rule):set_generated()
+  if text then tree:add_proto_expert_info(item, text) else tree:add_proto_expert_info(item) end
+end
+
+local function add_notes(tree, tvb, notes)
+  if not notes then return end
+  for line in notes:gmatch("[^\n]+") do
+    local name, value = line:match("^(%l[%l_]*)=(.*)$")
+    if name == "connect_id" and value:match("^%d+$") and #value < 10 then tree:add(fields.connect_id, tvb, tonumber(value))
+    elseif name == "announced_by" then tree:add(fields.announced_by, tvb, engine.escaped(value)):set_generated()
+    elseif name == "via" then tree:add(fields.via, tvb, engine.escaped(value)):set_generated()
+    elseif name == "finding" then
+      local rule, severity, text = value:match("^(%S+) (%l+) (.*)$")
+      local item = experts["finding_" .. (severity or "")]
+      if item then add_finding(tree, tvb, item, engine.escaped(rule), engine.escaped(text)) end
+    end
   end
 end
 
@@ -3025,7 +3655,7 @@ local function add_command(tree, tvb, found, frame)
   if result then tree:add(fields.response_in, tvb, result):set_generated() end
   if abandoned[frame] then
     tree:add(fields.result, tvb, abandoned[frame]):set_generated()
-    tree:add_proto_expert_info(experts.unanswered)
+    add_finding(tree, tvb, experts.unanswered, "command.unanswered", "No final result: " .. found.info)
   end
 end
 
@@ -3033,8 +3663,8 @@ local function add_answer(tree, tvb, found)
   if found.name then tree:add(fields.name, tvb, found.name) end
   if found.dialect then tree:add(fields.dialect, tvb, found.dialect) end
   add_params(tree, tvb, found.name, found.params)
-  if found.unfit then tree:add_proto_expert_info(experts.unfit) end
-  if found.reboot then tree:add_proto_expert_info(experts.reboot) end
+  if found.unfit then add_finding(tree, tvb, experts.unfit, "parameters") end
+  if found.reboot then add_finding(tree, tvb, experts.reboot, "module.rebooted") end
   if found.response_to then tree:add(fields.response_to, tvb, found.response_to):set_generated() end
 end
 
@@ -3044,89 +3674,228 @@ local function add_result(tree, tvb, found)
   if found.error_text then tree:add(fields.error_text, tvb, found.error_text) end
   if found.owner then
     tree:add(fields.response_to, tvb, found.owner.frame):set_generated()
-    if found.failed then tree:add_proto_expert_info(experts.error, found.info) end
+    if found.failed then add_finding(tree, tvb, experts.error, "command.error", found.info) end
   elseif found.unexpected then
-    tree:add_proto_expert_info(experts.unexpected)
+    add_finding(tree, tvb, experts.unexpected, "result.unexpected")
   end
 end
 
-local function show(tvb, pinfo, root, found, side)
-  if not found.info then found.info = describe(found) end
-  pinfo.cols.protocol = "AT"
-  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. found.info
-  local all_bytes = tvb()
-  local tree = root:add(proto, all_bytes)
-  tree:append_text(", " .. found.info)
-  tree:add(fields.kind, all_bytes, found.kind):set_generated()
-  tree:add(fields.side, all_bytes, side):set_generated()
-  tree:add(fields.line, all_bytes, escaped(engine.to_text(tvb:raw())))
-  if found.kind == "command" then add_command(tree, all_bytes, found, pinfo.number)
-  elseif found.code then add_result(tree, all_bytes, found)
-  elseif found.params then add_answer(tree, all_bytes, found)
-  elseif found.kind == "noise" then tree:add_proto_expert_info(experts.noise)
-  elseif found.response_to then tree:add(fields.response_to, all_bytes, found.response_to):set_generated() end
+local function add_links(tree, tvb, frame, found)
   if found.latency then
-    tree:add(fields.latency, all_bytes, found.latency / 1e6):set_generated()
-    tree:add(fields.latency_ns, all_bytes, Int64.new(string.format("%.0f", found.latency))):set_generated()
+    tree:add(fields.latency, tvb, found.latency / 1e6):set_generated()
+    tree:add(fields.latency_ns, tvb, Int64.new(string.format("%.0f", found.latency))):set_generated()
   end
-  if request_answered_in[pinfo.number] then
-    tree:add(fields.answered_in, all_bytes, request_answered_in[pinfo.number]):set_generated()
+  if found.transaction then tree:add(fields.transaction, tvb, found.transaction):set_generated() end
+  if request_answered_in[frame] then
+    tree:add(fields.answered_in, tvb, request_answered_in[frame]):set_generated()
   end
-  for _, group in ipairs(groups[pinfo.number] or {}) do
-    tree:add(fields.group, all_bytes, group[2]):set_generated()
-    tree:add(fields.group_start, all_bytes, group[1]):set_generated()
+  for _, group in ipairs(groups[frame] or {}) do
+    tree:add(fields.group, tvb, group[2]):set_generated()
+    tree:add(fields.group_start, tvb, group[1]):set_generated()
   end
-  if found.body and #found.body > 0 then
-    tree:add(fields.data, all_bytes):set_text("Data: " .. escaped(engine.to_text(found.body)))
-  end
+  for _, packet in ipairs(carries[frame] or {}) do tree:add(fields.carries, tvb, packet):set_generated() end
 end
 
-local function ends(pinfo, side)
-  pinfo.cols.src = side == "mcu" and "MCU" or "module"
-  pinfo.cols.dst = side == "mcu" and "module" or "MCU"
-end
+local ARROW = { mcu = "\226\134\146 ", module = "\226\134\144 " }
 
-function proto.dissector(tvb, pinfo, root)
-  if tvb:len() == 0 then return 0 end
-  local side = pinfo.p2p_dir == 0 and "mcu" or "module"
-  local found = frames[pinfo.number]
-  if not found then
-    found = session:push(pinfo.number, exact_time(pinfo), side, tvb:raw())
-    if found.owner then answered_in[found.owner.frame] = pinfo.number end
-    for _, open in ipairs(found.entry and found.entry.opens or {}) do
-      local request = open.request
-      if request and not request_answered_in[request.frame] then request_answered_in[request.frame] = pinfo.number end
+local function described(found)
+  if not found.info then
+    if found.kind == "data" then
+      local shown = engine.escaped(engine.to_text(found.bytes:sub(1, 64)))
+      found.info = #found.bytes .. " bytes of payload: " .. shown
+    else
+      found.info = engine.describe(found)
     end
-    frames[pinfo.number] = found
   end
-  ends(pinfo, side)
-  show(tvb, pinfo, root, found, side)
+  return found.info
+end
+
+local function show_in_tree(range, pinfo, root, found, frame)
+  -- One line or payload as a subtree.
+  local tree = root:add(proto, range)
+  tree:append_text(", " .. described(found))
+  tree:add(fields.kind, range, found.kind):set_generated()
+  tree:add(fields.side, range, found.side):set_generated()
+  if found.kind == "data" then
+    add_payload(tree, root, pinfo, range, found.bytes, nil)
+    if found.transaction then tree:add(fields.response_to, range, found.transaction):set_generated() end
+  else
+    tree:add(fields.line, range, engine.escaped(engine.to_text(found.bytes)))
+    tree:add(fields.info, range, found.info):set_generated()
+  end
+  if found.kind == "command" then add_command(tree, range, found, frame)
+  elseif found.code then add_result(tree, range, found)
+  elseif found.params then add_answer(tree, range, found)
+  elseif found.kind == "noise" then add_finding(tree, range, experts.noise, "noise")
+  elseif found.response_to then tree:add(fields.response_to, range, found.response_to):set_generated() end
+  add_notes(tree, range, found.notes)
+  add_links(tree, range, frame, found)
+  if found.body and #found.body > 0 then
+    tree:add(fields.data, range):set_text("Data: " .. engine.escaped(engine.to_text(found.body)))
+  end
+  if found.entry then
+    for _, open in ipairs(found.entry.opens) do add_hidden_payload(tree, root, pinfo, range, open.arguments.params) end
+  else
+    add_hidden_payload(tree, root, pinfo, range, found.params)
+  end
+end
+
+local function set_columns(pinfo, side, info)
+  local cols = pinfo.cols
+  cols.protocol = "AT"
+  cols.info = info
+  cols.src = side == "mcu" and "MCU" or "module"
+  cols.dst = side == "mcu" and "module" or "MCU"
+  columns_info = info
+end
+
+local function show(tvb, pinfo, root, found, info)
+  set_columns(pinfo, found.side, info or ARROW[found.side] .. described(found))
+  show_in_tree(tvb(), pinfo, root, found, pinfo.number)
   return tvb:len()
 end
 
-local function show_bytes(tvb, pinfo, root, title)
-  local side = pinfo.p2p_dir == 0 and "mcu" or "module"
-  local text = escaped(engine.to_text(tvb:raw(0, math.min(tvb:len(), 120))))
-  pinfo.cols.protocol = "AT"
-  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. tvb:len() .. " bytes of " .. title .. ": " .. text
-  ends(pinfo, side)
-  local all_bytes = tvb()
-  local tree = root:add(proto, all_bytes)
-  tree:append_text(", " .. tvb:len() .. " bytes: " .. text)
-  tree:add(fields.kind, all_bytes, title):set_generated()
-  tree:add(fields.side, all_bytes, side):set_generated()
-  tree:add(fields.data, all_bytes)
+-- Called by name, by way of Wireshark's own dissector of exported PDUs: only if another plugin took link type 252.
+
+local function by_name(name)
+  return function(tvb, pinfo, root)
+    if tvb:len() == 0 then return 0 end
+    local direction = string.char(pinfo.p2p_dir == 0 and 0 or 1)
+    if pinfo.number > newest then
+      arrive(pinfo, pinfo.number, tag(12, name) .. tag(35, "\0\0\0" .. direction) .. tag(END, "") .. tvb:raw())
+    end
+    catch_up()
+    local found = frames[pinfo.number]
+    return found and show(tvb, pinfo, root, found) or 0
+  end
+end
+
+proto.dissector = by_name("atshark\0")
+data_proto.dissector = by_name("atshark_data")
+
+-- Bytes as they came: recordings, and captures that others made ----------------------------------------------------
+
+local function stream_of(key)
+  local stream = streams[key]
+  if not stream then
+    stream = engine.stream(prepared(engine.new(catalog)))
+    stream.on_found = function(frame, found, first, last)
+      pieces[frame] = pieces[frame] or {}
+      table.insert(pieces[frame], { found, first, last })
+      if not frames[frame] or found.kind == "command" then frames[frame] = found end
+      link(frame, found)
+    end
+    streams[key] = stream
+  end
+  return stream
+end
+
+local function nanoseconds(pinfo)
+  local relative = pinfo.rel_ts
+  if (relative == 0 or relative < -1e6) and pinfo.abs_ts == 0 then return nil end
+  return math.floor(relative * 1e9 + 0.5)
+end
+
+local function show_stream(tvb, pinfo, root, side, key)
+  -- A packet that is a read of the tap, or a transfer of a foreign capture.
+  local frame = pinfo.number
+  local stream = stream_of(key)
+  if not fed[frame] then
+    fed[frame] = true
+    stream:push(frame, nanoseconds(pinfo), side, tvb:raw())
+  end
+  local infos = {}
+  for _, piece in ipairs(pieces[frame] or {}) do infos[#infos + 1] = described(piece[1]) end
+  if #infos == 0 then
+    local shown = engine.escaped(engine.to_text(tvb:raw(0, math.min(tvb:len(), 120))))
+    infos[1] = tvb:len() .. " bytes, more follows: " .. shown
+  end
+  set_columns(pinfo, side, ARROW[side] .. table.concat(infos, " | "))
+  for _, piece in ipairs(pieces[frame] or {}) do
+    local first, last = piece[2], math.min(piece[3], tvb:len())
+    if last > first then show_in_tree(tvb(first, last - first), pinfo, root, piece[1], frame) end
+  end
+  if not pieces[frame] then
+    local tree = root:add(proto, tvb())
+    tree:append_text(", " .. infos[1])
+    tree:add(fields.kind, tvb(), "part"):set_generated()
+    tree:add(fields.side, tvb(), side):set_generated()
+    tree:add(fields.data, tvb())
+  end
   return tvb:len()
 end
 
-function data_proto.dissector(tvb, pinfo, root)
-  if tvb:len() == 0 then return 0 end
-  return show_bytes(tvb, pinfo, root, "data")
+local function show_recording(tvb, pinfo, root, side)
+  return show_stream(tvb, pinfo, root, side, "recording")
 end
 
-function raw_proto.dissector(tvb, pinfo, root)
-  if tvb:len() == 0 then return 0 end
-  return show_bytes(tvb, pinfo, root, "recording")
+-- Which packets somebody wants to see into --------------------------------------------------------------------
+
+local find, raw_bytes, referenced = string.find, Tvb.raw, TreeItem.referenced
+local own, others
+local OTHERS = { "json", "cbor", "lwm2mtlv", "mqtt", "coap", "http" }
+local checked, others_wanted = 0, false
+
+local function wanted(root, frame)
+  -- Whether the tree is shown, or a filter, a colouring rule or a tap asks for something in it. What they ask changes
+  -- between passes only, so the dissectors that payload may go to are asked about now and then.
+  if not own then
+    own, others = Dissector.get("atshark"), {}
+    for _, name in ipairs(OTHERS) do others[#others + 1] = Dissector.get(name) end
+  end
+  if referenced(root, own) then return true end
+  if frame <= checked or frame > checked + 64 or checked == 0 then
+    checked, others_wanted = frame, false
+    for _, dissector in ipairs(others) do
+      if referenced(root, dissector) then others_wanted = true end
+    end
+  end
+  return others_wanted
+end
+
+local function clean(text)
+  -- Text of a file, which anybody may have written: nothing that a terminal obeys. Plain searches, because a set of
+  -- characters takes longer than all the rest that is done for a packet of the list.
+  if text and (find(text, "\27", 1, true) or find(text, "\194\155", 1, true) or find(text, "\n", 1, true)) then
+    return engine.escaped(engine.to_text(text))
+  end
+  return text
+end
+
+local FIRST_WORDS = {} -- how packets begin whose text for the Info column comes first, as the exporter writes it
+for start, known in pairs(STARTS) do
+  if known.kind ~= "raw" then FIRST_WORDS[start .. tag(INFO, ""):sub(1, 2)] = known end
+end
+
+local function listed(pinfo, root, frame, packet, start, at)
+  -- Serve the packet list, with the text that the exporter wrote. false if more is asked for.
+  local high, low = packet:byte(at, at + 1)
+  if not low or wanted(root, frame) then return false end
+  set_columns(pinfo, start.side, clean(packet:sub(at + 2, at + 1 + high * 256 + low)))
+  return true
+end
+
+local function upper_pdu(tvb, pinfo, root, packet)
+  -- true if the packet is one of ours
+  local start = FIRST_WORDS[packet:sub(1, 22)]
+  local frame, at, info = pinfo.number, 23, nil
+  if not start then start, at = FIRST_WORDS[packet:sub(1, 26)], 27 end
+  if start then
+    if frame > newest then arrive(pinfo, frame, packet) end
+    if listed(pinfo, root, frame, packet, start, at) then return true end
+  end
+  start, at, info = read_tags(packet)
+  if not start then return false end
+  if at > #packet then return true end
+  if start.kind == "raw" then
+    show_recording(tvb(at - 1):tvb(), pinfo, root, start.side)
+    return true
+  end
+  if frame > newest then arrive(pinfo, frame, packet) end
+  catch_up()
+  local found = frames[frame]
+  if found then show(tvb(at - 1):tvb(), pinfo, root, found, clean(info)) end
+  return true
 end
 
 -- What sockets and PPP carry -----------------------------------------------------------------------------------
@@ -3136,11 +3905,9 @@ end
 -- known protocols goes to the owner of a well-known port; a port goes back to its owner when another file is opened.
 
 local stream_proto = Proto("atshark_stream", "Socket data")
-local encap_proto = Proto("atshark_packet", "Socket packet")
 local claimed = { tcp = {}, udp = {} }
 local chosen = {}
 local modem_protocols = { mqtt = true, http = true, coap = true, tls = true, dtls = true }
-local encaps = {}
 
 local function stream_protocol(tvb)
   local head = tvb:raw(0, math.min(tvb:len(), 16))
@@ -3158,14 +3925,6 @@ local function datagram_protocol(tvb)
     local code = math.floor(tvb(1, 1):uint() / 32)
     if code <= 5 and code ~= 1 then return "coap" end
   end
-end
-
-local function call(dissector, tvb, pinfo, root)
-  -- a packet that a dissector finds malformed comes back as an error of Lua: say so as Wireshark would
-  local good, size = pcall(dissector.call, dissector, tvb, pinfo, root)
-  if good then return size end
-  root:add_proto_expert_info(experts.malformed)
-  return tvb:len()
 end
 
 function stream_proto.dissector(tvb, pinfo, root)
@@ -3227,23 +3986,65 @@ local function ppp_payload(tvb)
   if protocol == 0x21 or protocol == 0x57 then return at + size end
 end
 
-function encap_proto.dissector(tvb, pinfo, root)
-  local kind = pinfo.match_uint
-  if next(frames) and tvb:len() > 0 then
-    local start = kind == wtap_encaps.RAW_IP and 0 or ppp_payload(tvb)
-    if start then claim_ports(tvb, start) end
-  end
-  local owner = encaps[kind]
-  return owner and call(owner, tvb, pinfo, root) or 0
+-- Which AT command carried a packet: the exporter writes packets behind the line that made them known.
+
+local function carrier_of(frame)
+  local uart = before[frame]
+  if not uart then return nil end
+  catch_up()
+  local found = frames[uart]
+  if not found then return nil end
+  local command = found.transaction or (found.kind ~= "result" and uart)
+  return command, command and frames[command]
 end
 
-do
-  local by_encap = DissectorTable.get("wtap_encap")
-  for _, kind in ipairs({ wtap_encaps.RAW_IP, wtap_encaps.PPP_WITH_PHDR }) do
-    encaps[kind] = by_encap:get_dissector(kind)
-    if encaps[kind] then by_encap:add(kind, encap_proto) end
+local function add_carrier(tvb, root, frame)
+  local command, found = carrier_of(frame)
+  if not command then return end
+  local tree = root:add(link_proto, tvb(0, 0))
+  local text = found and described(found) or "a command before the first packet"
+  tree:append_text(": " .. text)
+  tree:add(fields.carried_by, command):set_generated()
+  if found then tree:add(fields.carrier, engine.escaped(engine.line_text(found.bytes))):set_generated() end
+end
+
+local function note_carrier(frame)
+  -- Remember, when the packet is first seen, behind which line it stands.
+  if before[frame] == nil then
+    before[frame] = newest
+    carried[#carried + 1] = frame
   end
 end
+
+local function carried_packet(tvb, pinfo, root, start)
+  note_carrier(pinfo.number)
+  if start then claim_ports(tvb, start) end
+  if wanted(root, pinfo.number) then add_carrier(tvb, root, pinfo.number) end
+end
+
+local function hook(kind, name, title, dissect)
+  -- Look at the packets of a link type before Wireshark's own dissector does.
+  local by_encap = DissectorTable.get("wtap_encap")
+  local owner = by_encap:get_dissector(kind)
+  if not owner then return end
+  local hooked = Proto(name, title)
+  function hooked.dissector(tvb, pinfo, root) return dissect(tvb, pinfo, root) or call(owner, tvb, pinfo, root) end
+  by_encap:add(kind, hooked)
+end
+
+hook(wtap_encaps.WIRESHARK_UPPER_PDU, "atshark_packet", "AT packet", function(tvb, pinfo, root)
+  local packet = raw_bytes(tvb)
+  if upper_pdu(tvb, pinfo, root, packet) then return #packet end
+  if newest > 0 and #packet > 0 then carried_packet(tvb, pinfo, root) end
+end)
+
+hook(wtap_encaps.RAW_IP, "atshark_ip", "Socket packet", function(tvb, pinfo, root)
+  if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, 0) end
+end)
+
+hook(wtap_encaps.PPP_WITH_PHDR, "atshark_ppp", "PPP packet", function(tvb, pinfo, root)
+  if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, ppp_payload(tvb)) end
+end)
 
 function proto.init()
   reset()

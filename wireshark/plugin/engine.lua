@@ -236,13 +236,17 @@ local function to_flags(text)
   return to_int(text)
 end
 
+local function to_float(text)
+  local sign, whole, fraction = strip(unquote(text)):match("^([%+%-]?)(%d+)%.?(%d*)$")
+  if not whole or strip(unquote(text)):sub(-1) == "." then return nil end
+  whole, fraction = whole:gsub("^0+(%d)", "%1"), fraction:gsub("0+$", "")
+  return (sign == "-" and "-" or "") .. whole .. "." .. (fraction ~= "" and fraction or "0")
+end
+
 local converters = {
   int = to_int,
   bool = function(text) return (text == "1" and "true") or (text == "0" and "false") or nil end,
-  float = function(text)
-    local bare = strip(unquote(text))
-    return (bare:match("^[%+%-]?%d+$") or bare:match("^[%+%-]?%d+%.%d+$")) and bare or nil
-  end,
+  float = to_float,
   hex = function(text)
     local digits = unquote(text)
     return digits:match("^%x*$") and #digits % 2 == 0 and digits:lower() or nil
@@ -524,6 +528,7 @@ function engine.new(tables)
   self.last_line = ""
   self.requests = {}
   self.groups = {}
+  self.opened = {}
   self.scores, self.identified, self.module = {}, nil, ""
   return self
 end
@@ -734,6 +739,7 @@ function Session:command(line, time_ns, frame)
       name = (command and one[2] ~= "s-register") and command.name or one[1], form = one[2], command = command, arguments = one[4], time_ns = time_ns, frame = frame,
       late = late_rules(command, one[2], one[4].by_name, self.states), bound = {}, urcs = 0, payload = one[5], request = request,
     }
+    self.opened[opens[#opens].name] = frame
     self:group_line(opens[#opens].name, one[4].by_name, time_ns, frame)
     timeout = timeout + (command and command.timeout or self.catalog.default_timeout)
   end
@@ -1199,10 +1205,12 @@ function Session:take_answer(answer, line, time_ns, frame)
     name = answer.name, dialect = answer.dialect, params = arguments.params,
     unfit = arguments.fit >= UNFIT and answer.dialect ~= nil,
   }
+  local source = answer.owner and not answer.late and answer.owner.command or answer.urc
+  if source and source.raw_after_ok then out.raw_after_ok = arguments.by_name[source.raw_after_ok] end
   if answer.owner then
     local open = answer.owner
     out.kind = answer.late and "urc" or "information"
-    out.response_to, out.to_name = open.frame, open.name
+    out.response_to, out.to_name, out.open = open.frame, open.name, open
     if answer.late and open.time_ns and time_ns then out.latency = time_ns - open.time_ns end
     if open.command and open.command.sets and open.form ~= "test" then
       self:apply_sets(open.command.sets, arguments.by_name, false)
@@ -1427,403 +1435,130 @@ function Session:mcu_line(bytes, time_ns, frame)
 end
 
 function Session:push(frame, time_ns, side, bytes)
-  -- One packet -> a table that says what it is. time_ns is nil when unknown.
+  -- One packet that is a line -> a table that says what it is. time_ns is nil when unknown.
   if time_ns then self:expire(time_ns) end
-  if side == "mcu" then return self:mcu_line(bytes, time_ns, frame) end
-  return self:module_line(bytes, time_ns, frame)
+  local waiting = self.pending[1]
+  local found
+  if side == "mcu" then found = self:mcu_line(bytes, time_ns, frame) else found = self:module_line(bytes, time_ns, frame) end
+  found.bytes, found.side, found.time_ns = bytes, side, time_ns
+  if found.kind == "command" then found.transaction = frame
+  elseif found.owner then found.transaction = found.owner.frame
+  elseif found.response_to then found.transaction = found.response_to
+  elseif found.kind == "prompt" and waiting then found.transaction = waiting.frame end
+  return found
 end
 
-if not Proto then return { engine = engine, catalog = catalog } end
-
--- Wireshark -------------------------------------------------------------------------------------------------
-
-local proto = Proto("atshark", "AT commands between MCU and module")
-local data_proto = Proto("atshark_data", "AT payload")
-local raw_proto = Proto("atshark_raw", "AT recording")
-
-local fields = {
-  kind = ProtoField.string("atshark.kind", "Kind"),
-  side = ProtoField.string("atshark.side", "Side"),
-  line = ProtoField.string("atshark.line", "Line"),
-  name = ProtoField.string("atshark.name", "Name"),
-  form = ProtoField.string("atshark.form", "Form"),
-  dialect = ProtoField.string("atshark.dialect", "Dialect"),
-  param = ProtoField.string("atshark.param", "Parameter"),
-  connect_id = ProtoField.int32("atshark.connect_id", "Connection"),
-  result = ProtoField.string("atshark.result", "Result"),
-  error_code = ProtoField.string("atshark.error.code", "Error code"),
-  error_text = ProtoField.string("atshark.error.text", "Error"),
-  response_in = ProtoField.framenum("atshark.response_in", "Result in", base.NONE, frametype.RESPONSE),
-  response_to = ProtoField.framenum("atshark.response_to", "Answer to", base.NONE, frametype.REQUEST),
-  answers = ProtoField.framenum("atshark.answers", "Answers the request in", base.NONE, frametype.REQUEST),
-  answered_in = ProtoField.framenum("atshark.answered_in", "Answered in", base.NONE, frametype.RESPONSE),
-  answer_latency = ProtoField.double("atshark.answer_latency", "Request to answer (ms)"),
-  group = ProtoField.string("atshark.group", "Belongs to"),
-  group_start = ProtoField.framenum("atshark.group_start", "Begins in"),
-  latency = ProtoField.double("atshark.latency", "Latency (ms)"),
-  latency_ns = ProtoField.int64("atshark.latency_ns", "Latency (ns)"),
-  data = ProtoField.bytes("atshark.data", "Data"),
-}
-local experts = {
-  error = ProtoExpert.new("atshark.expert.error", "Command failed", expert.group.RESPONSE_CODE, expert.severity.ERROR),
-  unanswered = ProtoExpert.new(
-    "atshark.expert.unanswered", "No final result", expert.group.SEQUENCE, expert.severity.WARN),
-  unexpected = ProtoExpert.new(
-    "atshark.expert.unexpected", "A result that no command waits for", expert.group.SEQUENCE, expert.severity.NOTE),
-  malformed = ProtoExpert.new(
-    "atshark.expert.malformed", "Malformed packet", expert.group.MALFORMED, expert.severity.ERROR),
-  noise = ProtoExpert.new("atshark.expert.noise", "Bytes that cannot be decoded", expert.group.MALFORMED, expert.severity.WARN),
-  reboot = ProtoExpert.new("atshark.expert.reboot", "The module restarted", expert.group.SEQUENCE, expert.severity.WARN),
-  unfit = ProtoExpert.new(
-    "atshark.expert.parameters", "The parameters do not fit the dialect", expert.group.PROTOCOL, expert.severity.NOTE),
-}
-
-local param_fields = {}
-local NUMBERS = { flags = "int", rssi = "int" }
-local MAKERS = { int = ProtoField.int64, bool = ProtoField.string, float = ProtoField.double }
-
-local function abbreviation(name, param)
-  return "atshark." .. name:lower():gsub("[^%w]", "") .. "." .. param:lower()
-end
-
-local all = {}
-for _, field in pairs(fields) do all[#all + 1] = field end
-for _, one in ipairs(catalog.fields) do
-  local key = abbreviation(one[1], one[2])
-  if not param_fields[key] then
-    local field = (MAKERS[one[3]] or ProtoField.string)(key, one[4] ~= "" and one[4] or one[2])
-    param_fields[key] = { field, one[3] }
-    all[#all + 1] = field
+function Session:payload(time_ns, side, bytes, announced_by)
+  -- One packet that is payload; announced_by is the command or URC that announced it, if the exporter said so.
+  local found = { kind = "data", bytes = bytes, side = side, time_ns = time_ns }
+  for _, entry in ipairs(self.pending) do
+    for _, open in ipairs(entry.opens) do
+      if open.name == announced_by then found.transaction = found.transaction or entry.frame end
+    end
   end
-end
-proto.fields = all
-proto.experts = {
-  experts.error, experts.unanswered, experts.unexpected, experts.noise, experts.malformed, experts.reboot, experts.unfit,
-}
-
-local session, frames, abandoned, answered_in, request_answered_in, groups
-
-local function reset()
-  session = engine.new(catalog)
-  frames, abandoned, answered_in, request_answered_in, groups = {}, {}, {}, {}, {}
-  session.on_abandoned = function(frame, code) abandoned[frame] = code end
-  session.on_group = function(frame, first, name)
-    groups[frame] = groups[frame] or {}
-    table.insert(groups[frame], { first, name })
-  end
+  found.transaction = found.transaction or self.opened[announced_by or ""]
+  return found
 end
 
-reset()
+-- one line that says what a packet is ---------------------------------------------------------------------------
 
-local function exact_time(pinfo)
-  -- Time in ns: relative to the first packet, which a double holds exactly; nil where the file says unknown.
-  if pinfo.abs_ts == 0 then return nil end
-  return math.floor(pinfo.rel_ts * 1e9 + 0.5)
+local MAX_INFO = 400
+local NAMED = { ["\r"] = "\\r", ["\n"] = "\\n", ["\t"] = "\\t" }
+
+local function code_point(character)
+  local a, b, c = character:byte(1, 3)
+  if not b then return a end
+  if not c then return (a % 32) * 64 + b % 64 end
+  return (a % 16) * 4096 + (b % 64) * 64 + c % 64
 end
 
-local function params_text(params)
+local function escape(character)
+  return NAMED[character] or string.format("\\x%02x", code_point(character))
+end
+
+function engine.escaped(text)
+  -- Control characters and direction overrides as escapes, as values.printable has them.
+  if not text:find("[%c\127-\255]") then return text end
+  text = text:gsub("[%z\1-\31\127]", escape)
+  if not text:find("[\128-\255]") then return text end
+  return (text:gsub("\194[\128-\159]", escape):gsub("\226\128[\168-\174]", escape)
+    :gsub("\226\129[\166-\169]", escape):gsub("\239\187\191", escape))
+end
+
+local function titled(title, params)
   local shown = {}
   for _, param in ipairs(params or {}) do
     local value, label = param[2], param[3]
     shown[#shown + 1] = param[1] .. "=" .. value .. (label and label ~= value and " (" .. label .. ")" or "")
   end
-  return table.concat(shown, ", ")
+  return #shown > 0 and title .. ": " .. table.concat(shown, ", ") or title
 end
 
-local function escaped(text)
-  return (text:gsub("[%c\127]", function(c)
-    if c == "\r" then return "\\r" elseif c == "\n" then return "\\n" end
-    return string.format("\\x%02x", c:byte())
-  end))
+local function after(found)
+  return found.latency and string.format(" after %.3f ms", found.latency / 1e6) or ""
 end
 
-local function titled(title, params)
-  local shown = params_text(params)
-  return title .. (shown ~= "" and ": " .. shown or "")
-end
-
-local function describe(found)
-  -- The info column: one line that says what a packet is.
-  local info
-  if found.kind == "command" then
+local describers = {
+  command = function(found)
     local parts = {}
     for _, open in ipairs(found.entry.opens) do
       parts[#parts + 1] = titled(open.name .. " " .. open.form, open.arguments.params)
     end
-    info = table.concat(parts, "; ")
-  elseif found.code then
-    info = found.code
-    if found.error_code then info = info .. " " .. found.error_code end
-    if found.error_text then info = info .. ": " .. found.error_text end
-    if found.owner then
-      local open = found.owner.opens[#found.owner.opens]
-      info = info .. " to " .. open.name .. " " .. open.form
-    end
-  elseif found.params then
-    info = titled((found.name or "text") .. " " .. found.kind, found.params)
-  elseif found.kind == "noise" then
-    info = "bytes that cannot be decoded"
-  else
-    info = found.kind
+    return table.concat(parts, "; ")
+  end,
+  echo = function(found) return "echo of " .. (found.to_name or "a command") end,
+  prompt = function() return "prompt: the module waits for data" end,
+  noise = function(found) return #found.bytes .. " bytes that cannot be decoded" end,
+}
+
+local function describe_result(found)
+  local text = found.code
+  if found.error_code then
+    text = text .. " " .. found.error_code .. (found.error_text and ": " .. found.error_text or "")
   end
-  if found.latency then info = info .. string.format(" after %.3f ms", found.latency / 1e6) end
-  return escaped(info)
+  if not found.owner then return text .. " (no command waits for it)" end
+  local open = found.owner.opens[#found.owner.opens]
+  return text .. " to " .. open.name .. " " .. open.form .. after(found)
 end
 
-local function add_params(tree, tvb, name, params)
-  for _, param in ipairs(params or {}) do
-    local key, value, label, kind = param[1], param[2], param[3], param[4]
-    local known = param_fields[abbreviation(name or "", key)]
-    kind = NUMBERS[kind] or kind
-    if known and (known[2] == kind or (known[2] ~= "int" and known[2] ~= "float")) then
-      local typed = value
-      if known[2] == "int" then typed = Int64.new(value) elseif known[2] == "float" then typed = tonumber(value) end
-      local item = tree:add(known[1], tvb, typed)
-      if label and label ~= value then item:append_text(" (" .. label .. ")") end
-    end
-    if key == "connect_id" and kind == "int" and #value < 10 then tree:add(fields.connect_id, tvb, tonumber(value)) end
-    tree:add(fields.param, tvb, key .. "=" .. value):set_generated()
-  end
+local function describe_line(found)
+  local title = (found.name or "text") .. " " .. found.kind .. (found.to_name and " to " .. found.to_name or "")
+  if found.params and #found.params > 0 then return titled(title, found.params) .. after(found) end
+  return title .. ": " .. engine.line_text(found.bytes) .. after(found)
 end
 
-local function add_command(tree, tvb, found, frame)
-  for _, open in ipairs(found.entry.opens) do
-    tree:add(fields.name, tvb, open.name)
-    tree:add(fields.form, tvb, open.form)
-    if open.command then tree:add(fields.dialect, tvb, open.command.dialect) end
-    add_params(tree, tvb, open.name, open.arguments.params)
-    if open.request then
-      tree:add(fields.answers, tvb, open.request.frame):set_generated()
-      if open.time_ns and open.request.time_ns then
-        tree:add(fields.answer_latency, tvb, (open.time_ns - open.request.time_ns) / 1e6):set_generated()
+function engine.line_text(bytes)
+  -- A packet of one line without what separates lines.
+  return engine.to_text((bytes:gsub("^[\r\n \0]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")))
+end
+
+local function shortened(text)
+  local count, i = 0, 1
+  while i <= #text do
+    local byte = text:byte(i)
+    if byte < 128 or byte >= 192 then
+      count = count + 1
+      if count == MAX_INFO then
+        local last = i
+        local next_one = text:find("[%z\1-\127\192-\255]", i + 1)
+        return next_one and text:sub(1, last - 1) .. "\226\128\166" or text
       end
     end
+    i = i + 1
   end
-  local result = answered_in[frame]
-  if result then tree:add(fields.response_in, tvb, result):set_generated() end
-  if abandoned[frame] then
-    tree:add(fields.result, tvb, abandoned[frame]):set_generated()
-    tree:add_proto_expert_info(experts.unanswered)
+  return text
+end
+
+function engine.describe(found)
+  -- What the exporter writes into the comment of a packet: see export.describe.
+  local text
+  if found.code then text = describe_result(found)
+  elseif describers[found.kind] then text = describers[found.kind](found)
+  elseif found.kind == "urc" or found.kind == "information" then text = describe_line(found)
+  elseif found.kind == "blank" then text = "blank"
+  else
+    local line = engine.line_text(found.bytes)
+    text = line ~= "" and found.kind .. ": " .. line or found.kind
   end
-end
-
-local function add_answer(tree, tvb, found)
-  if found.name then tree:add(fields.name, tvb, found.name) end
-  if found.dialect then tree:add(fields.dialect, tvb, found.dialect) end
-  add_params(tree, tvb, found.name, found.params)
-  if found.unfit then tree:add_proto_expert_info(experts.unfit) end
-  if found.reboot then tree:add_proto_expert_info(experts.reboot) end
-  if found.response_to then tree:add(fields.response_to, tvb, found.response_to):set_generated() end
-end
-
-local function add_result(tree, tvb, found)
-  tree:add(fields.result, tvb, found.code)
-  if found.error_code then tree:add(fields.error_code, tvb, found.error_code) end
-  if found.error_text then tree:add(fields.error_text, tvb, found.error_text) end
-  if found.owner then
-    tree:add(fields.response_to, tvb, found.owner.frame):set_generated()
-    if found.failed then tree:add_proto_expert_info(experts.error, found.info) end
-  elseif found.unexpected then
-    tree:add_proto_expert_info(experts.unexpected)
-  end
-end
-
-local function show(tvb, pinfo, root, found, side)
-  if not found.info then found.info = describe(found) end
-  pinfo.cols.protocol = "AT"
-  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. found.info
-  local all_bytes = tvb()
-  local tree = root:add(proto, all_bytes)
-  tree:append_text(", " .. found.info)
-  tree:add(fields.kind, all_bytes, found.kind):set_generated()
-  tree:add(fields.side, all_bytes, side):set_generated()
-  tree:add(fields.line, all_bytes, escaped(engine.to_text(tvb:raw())))
-  if found.kind == "command" then add_command(tree, all_bytes, found, pinfo.number)
-  elseif found.code then add_result(tree, all_bytes, found)
-  elseif found.params then add_answer(tree, all_bytes, found)
-  elseif found.kind == "noise" then tree:add_proto_expert_info(experts.noise)
-  elseif found.response_to then tree:add(fields.response_to, all_bytes, found.response_to):set_generated() end
-  if found.latency then
-    tree:add(fields.latency, all_bytes, found.latency / 1e6):set_generated()
-    tree:add(fields.latency_ns, all_bytes, Int64.new(string.format("%.0f", found.latency))):set_generated()
-  end
-  if request_answered_in[pinfo.number] then
-    tree:add(fields.answered_in, all_bytes, request_answered_in[pinfo.number]):set_generated()
-  end
-  for _, group in ipairs(groups[pinfo.number] or {}) do
-    tree:add(fields.group, all_bytes, group[2]):set_generated()
-    tree:add(fields.group_start, all_bytes, group[1]):set_generated()
-  end
-  if found.body and #found.body > 0 then
-    tree:add(fields.data, all_bytes):set_text("Data: " .. escaped(engine.to_text(found.body)))
-  end
-end
-
-local function ends(pinfo, side)
-  pinfo.cols.src = side == "mcu" and "MCU" or "module"
-  pinfo.cols.dst = side == "mcu" and "module" or "MCU"
-end
-
-function proto.dissector(tvb, pinfo, root)
-  if tvb:len() == 0 then return 0 end
-  local side = pinfo.p2p_dir == 0 and "mcu" or "module"
-  local found = frames[pinfo.number]
-  if not found then
-    found = session:push(pinfo.number, exact_time(pinfo), side, tvb:raw())
-    if found.owner then answered_in[found.owner.frame] = pinfo.number end
-    for _, open in ipairs(found.entry and found.entry.opens or {}) do
-      local request = open.request
-      if request and not request_answered_in[request.frame] then request_answered_in[request.frame] = pinfo.number end
-    end
-    frames[pinfo.number] = found
-  end
-  ends(pinfo, side)
-  show(tvb, pinfo, root, found, side)
-  return tvb:len()
-end
-
-local function show_bytes(tvb, pinfo, root, title)
-  local side = pinfo.p2p_dir == 0 and "mcu" or "module"
-  local text = escaped(engine.to_text(tvb:raw(0, math.min(tvb:len(), 120))))
-  pinfo.cols.protocol = "AT"
-  pinfo.cols.info = (side == "mcu" and "→ " or "← ") .. tvb:len() .. " bytes of " .. title .. ": " .. text
-  ends(pinfo, side)
-  local all_bytes = tvb()
-  local tree = root:add(proto, all_bytes)
-  tree:append_text(", " .. tvb:len() .. " bytes: " .. text)
-  tree:add(fields.kind, all_bytes, title):set_generated()
-  tree:add(fields.side, all_bytes, side):set_generated()
-  tree:add(fields.data, all_bytes)
-  return tvb:len()
-end
-
-function data_proto.dissector(tvb, pinfo, root)
-  if tvb:len() == 0 then return 0 end
-  return show_bytes(tvb, pinfo, root, "data")
-end
-
-function raw_proto.dissector(tvb, pinfo, root)
-  if tvb:len() == 0 then return 0 end
-  return show_bytes(tvb, pinfo, root, "recording")
-end
-
--- What sockets and PPP carry -----------------------------------------------------------------------------------
-
--- Wireshark gives a TCP or UDP port to the protocol that usually has it: OneNET's MQTT port 6002 to X11. In our files
--- the ports that connections really use are given to this dissector, which looks at the first bytes. What is none of the
--- known protocols goes to the owner of a well-known port; a port goes back to its owner when another file is opened.
-
-local stream_proto = Proto("atshark_stream", "Socket data")
-local encap_proto = Proto("atshark_packet", "Socket packet")
-local claimed = { tcp = {}, udp = {} }
-local chosen = {}
-local modem_protocols = { mqtt = true, http = true, coap = true, tls = true, dtls = true }
-local encaps = {}
-
-local function stream_protocol(tvb)
-  local head = tvb:raw(0, math.min(tvb:len(), 16))
-  if head:match("^\x10[\x80-\xff]?[\x80-\xff]?[\x80-\xff]?[\0\x01-\x7f]\0[\x04\x06]MQ") then return "mqtt" end
-  if head:match("^%u+ [/h*]") or head:match("^HTTP/1%.") then return "http" end
-  if head:match("^[\x14-\x17]\x03[\0\x01-\x04]") then return "tls" end
-  local code = (head:byte(1) or 0) >= 0xD0 and head:byte(3) or head:byte(2)
-  if code == 0xE1 then return "coap" end
-end
-
-local function datagram_protocol(tvb)
-  local first = tvb(0, 1):uint()
-  if tvb:len() >= 13 and tvb:raw(0, 2):match("^[\x14-\x19]\xfe") then return "dtls" end
-  if tvb:len() >= 4 and first >= 0x40 and first < 0x80 and first % 16 <= 8 then
-    local code = math.floor(tvb(1, 1):uint() / 32)
-    if code <= 5 and code ~= 1 then return "coap" end
-  end
-end
-
-local function call(dissector, tvb, pinfo, root)
-  -- a packet that a dissector finds malformed comes back as an error of Lua: say so as Wireshark would
-  local good, size = pcall(dissector.call, dissector, tvb, pinfo, root)
-  if good then return size end
-  root:add_proto_expert_info(experts.malformed)
-  return tvb:len()
-end
-
-function stream_proto.dissector(tvb, pinfo, root)
-  if tvb:len() == 0 then return 0 end
-  local transport = pinfo.port_type == 3 and "udp" or "tcp"
-  local peers = { tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port }
-  table.sort(peers)
-  local key = transport .. table.concat(peers, " ")
-  local name = transport == "udp" and datagram_protocol(tvb) or transport == "tcp" and stream_protocol(tvb)
-  if name then chosen[key] = name else name = transport == "tcp" and chosen[key] end
-  local port = claimed[transport][pinfo.src_port] ~= nil and pinfo.src_port or pinfo.dst_port
-  local dissector = name and Dissector.get(name) or claimed[transport][port]
-  if not name and dissector and port >= 1024 and not modem_protocols[tostring(dissector)] then dissector = nil end
-  if not dissector then return 0 end
-  -- a dissector that is called by another may not ask for more segments unless it is told so
-  if transport == "tcp" then pinfo.can_desegment = 2 end
-  return call(dissector, tvb, pinfo, root)
-end
-
-local function claim(transport, port)
-  if port == 0 or port == 53 or claimed[transport][port] ~= nil then return end
-  local ports = DissectorTable.get(transport .. ".port")
-  claimed[transport][port] = ports:get_dissector(port) or false
-  ports:add(port, stream_proto)
-end
-
-local function unclaim()
-  for transport, owners in pairs(claimed) do
-    local ports = DissectorTable.get(transport .. ".port")
-    for port, owner in pairs(owners) do
-      ports:remove(port, stream_proto)
-      if owner then ports:add(port, owner) end
-    end
-  end
-  claimed, chosen = { tcp = {}, udp = {} }, {}
-end
-
-local function claim_ports(tvb, start)
-  local version = tvb:len() > start and math.floor(tvb(start, 1):uint() / 16) or 0
-  local inner, number
-  if version == 4 and tvb:len() >= start + 20 then
-    inner, number = start + 4 * (tvb(start, 1):uint() % 16), tvb(start + 9, 1):uint()
-  elseif version == 6 and tvb:len() >= start + 40 then
-    inner, number = start + 40, tvb(start + 6, 1):uint()
-  end
-  local transport = number == 6 and "tcp" or number == 17 and "udp"
-  if not transport or tvb:len() < inner + 4 then return end
-  -- the lower of the two ports is the server's: that of a client is chosen from the upper ones
-  claim(transport, math.min(tvb(inner, 2):uint(), tvb(inner + 2, 2):uint()))
-end
-
-local function ppp_payload(tvb)
-  -- behind address and control, and the protocol field of one or two bytes; the direction is not part of the packet
-  local at = 0
-  if tvb:len() > 3 and tvb(at, 1):uint() == 0xFF then at = at + 2 end
-  if tvb:len() <= at + 2 then return end
-  local protocol, size = tvb(at, 1):uint(), 1
-  if protocol % 2 == 0 then protocol, size = tvb(at, 2):uint(), 2 end
-  if protocol == 0x21 or protocol == 0x57 then return at + size end
-end
-
-function encap_proto.dissector(tvb, pinfo, root)
-  local kind = pinfo.match_uint
-  if next(frames) and tvb:len() > 0 then
-    local start = kind == wtap_encaps.RAW_IP and 0 or ppp_payload(tvb)
-    if start then claim_ports(tvb, start) end
-  end
-  local owner = encaps[kind]
-  return owner and call(owner, tvb, pinfo, root) or 0
-end
-
-do
-  local by_encap = DissectorTable.get("wtap_encap")
-  for _, kind in ipairs({ wtap_encaps.RAW_IP, wtap_encaps.PPP_WITH_PHDR }) do
-    encaps[kind] = by_encap:get_dissector(kind)
-    if encaps[kind] then by_encap:add(kind, encap_proto) end
-  end
-end
-
-function proto.init()
-  reset()
-  unclaim()
+  return shortened(engine.escaped(text))
 end

@@ -1,0 +1,1 @@
+if not Proto then return { engine = engine, catalog = catalog } end
