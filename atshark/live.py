@@ -1,8 +1,8 @@
-"""Record from a tap, and show the decode while it runs without ever slowing the recorder.
+"""Record from a tap, and hand on the decode while it runs without ever slowing the recorder.
 
 The recorder has a thread of its own: it reads both ports and writes the recording. What it read goes into a
-bounded queue for the display; when the display falls behind, chunks for it are dropped and counted, never those
-of the recording.
+bounded queue for the decoder; when what takes the decode falls behind, chunks for it are dropped and counted, never
+those of the recording.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from capture.errors import AtsharkError
 from capture.recording import Recorder
 from capture.tap import Tap
 from decoder.catalog import Catalog
-from decoder.events import INNER, Event, Record
+from decoder.events import Event
 from decoder.session import Session
 
 QUEUE_SIZE = 10_000
@@ -26,16 +26,19 @@ TICK_S = 0.05
 
 
 class Live:
-    """One run of the tap. ``records`` get to ``show`` as they are finished; ``bytes`` counts what was recorded."""
+    """One run of the tap. Events get to ``take`` as they are known; ``bytes`` counts what was read.
+
+    ``path``: the recording to write; None keeps none. ``take`` None: nothing is decoded.
+    """
 
     def __init__(
-        self, tap: Tap, path: Path, baud: int, catalog: Catalog, show: Callable[[list[Record]], None] | None
+        self, tap: Tap, path: Path | None, baud: int, catalog: Catalog, take: Callable[[list[Event]], None] | None
     ) -> None:
         self._tap = tap
         self._path = path
         self._baud = baud
         self._catalog = catalog
-        self._show = show
+        self._take = take
         self._queue: queue.Queue[Chunk | None] = queue.Queue(QUEUE_SIZE)
         self._failure: Exception | None = None
         self.bytes = {"mcu": 0, "module": 0}
@@ -46,26 +49,28 @@ class Live:
 
         Raises :class:`AtsharkError` if the recording cannot be written (what was written stays).
         """
-        recorder = Recorder(self._path, self._tap.descriptions, self._baud)
+        recorder = None if self._path is None else Recorder(self._path, self._tap.descriptions, self._baud)
         thread = threading.Thread(target=self._record, args=(recorder,), name="recorder", daemon=True)
         thread.start()
         deadline = None if duration_s is None else time.monotonic() + duration_s
         try:
-            self._display(deadline, finished)
+            self._decode(deadline, finished)
         finally:
             self._tap.stop()
             thread.join()
-            recorder.close()
+            if recorder is not None:
+                recorder.close()
             self._tap.close()
         if self._failure is not None:
             raise AtsharkError(f"{self._path}: recording stopped: {self._failure}") from self._failure
 
-    def _record(self, recorder: Recorder) -> None:
+    def _record(self, recorder: Recorder | None) -> None:
         try:
             for chunk in self._tap:
                 if chunk is None:
                     continue
-                recorder.write(chunk)
+                if recorder is not None:
+                    recorder.write(chunk)
                 self.bytes[chunk.side] += len(chunk.data)
                 try:
                     self._queue.put_nowait(chunk)
@@ -80,25 +85,24 @@ class Live:
                 continue
             return
 
-    def _display(self, deadline: float | None, finished: Callable[[], bool]) -> None:
-        session = Session(self._catalog) if self._show is not None else None
+    def _decode(self, deadline: float | None, finished: Callable[[], bool]) -> None:
+        session = Session(self._catalog) if self._take is not None else None
         while True:
             try:
                 chunk = self._queue.get(timeout=TICK_S)
             except queue.Empty:
                 if session is not None:
-                    self._print(session.tick(self._tap.now()))
+                    self._hand_on(session.tick(self._tap.now()))
             else:
                 if chunk is None:
                     break
                 if session is not None:
-                    self._print(session.feed(chunk))
+                    self._hand_on(session.feed(chunk))
             if (deadline is not None and time.monotonic() >= deadline) or finished():
                 self._tap.stop()
         if session is not None:
-            self._print(session.close())
+            self._hand_on(session.close())
 
-    def _print(self, events: list[Event]) -> None:
-        records: list[Record] = [event for event in events if not isinstance(event, INNER)]
-        if records and self._show is not None:
-            self._show(records)
+    def _hand_on(self, events: list[Event]) -> None:
+        if events and self._take is not None:
+            self._take(events)

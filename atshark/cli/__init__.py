@@ -18,7 +18,9 @@ VERBS = {
     "dialects": "Show what atshark knows; check a dialect file.",
     "export": "Write a pcapng file for Wireshark.",
     "extract": "Write what was carried to files: payloads, streams, bodies, firmware.",
+    "wireshark": "Install dissector, live capture and profile into Wireshark.",
 }
+HIDDEN = {"extcap": "Called by Wireshark."}
 DONE, FINDINGS, UNUSABLE = 0, 1, 2
 
 
@@ -29,7 +31,7 @@ class _Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
+        if cmd_name not in VERBS and cmd_name not in HIDDEN:
             return None
         command: click.Command = importlib.import_module(f"atshark.cli.{cmd_name}").command
         return command

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from rich.console import Console
 
 from atshark.render.text import render
-from decoder.events import Record
+from decoder.events import INNER, Event
 
 
 def console_on(stream: TextIO) -> Console:
@@ -16,18 +16,17 @@ def console_on(stream: TextIO) -> Console:
     return Console(file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-def printer(stream: TextIO) -> Callable[[list[Record]], None]:
-    """Return a function that prints records on ``stream``, in colour if it is a terminal."""
+def printer(stream: TextIO) -> Callable[[Sequence[Event]], None]:
+    """Return a function that prints the records among events on ``stream``, in colour if it is a terminal."""
     console = console_on(stream)
-    if not console.is_terminal:
 
-        def write_plain(records: list[Record]) -> None:
-            stream.write("".join(render(record).plain + "\n" for record in records))
-
-        return write_plain
-
-    def write(records: list[Record]) -> None:
-        for record in records:
-            console.print(render(record))
+    def write(events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, INNER):
+                continue
+            if console.is_terminal:
+                console.print(render(event))
+            else:
+                stream.write(render(event).plain + "\n")
 
     return write

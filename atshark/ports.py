@@ -1,0 +1,61 @@
+"""The serial ports of this machine, and what keeps a tap from them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+
+from serial.tools import list_ports
+
+UDEV_RULE = 'SUBSYSTEM=="usb", ATTRS{idVendor}=="%s", ATTRS{idProduct}=="%s", ENV{ID_MM_DEVICE_IGNORE}="1"'
+_EXAMPLE = (0x0403, 0x6001)
+
+
+def ports() -> list[tuple[str, str]]:
+    """Return the machine's ports and what is behind each, USB adapters first."""
+    found = sorted(list_ports.comports(), key=lambda port: (port.vid is None, port.device))
+    return [(port.device, port.description if port.description != "n/a" else port.device) for port in found]
+
+
+def permission_problems() -> list[str]:
+    """Say which ports this user may not open, and what to do."""
+    problems = []
+    for device, _ in ports():
+        if sys.platform == "win32" or not os.path.exists(device) or os.access(device, os.R_OK | os.W_OK):
+            continue
+        group = _group_of(device)
+        remedy = f"sudo usermod -aG {group} $USER, then log in again" if group else "ask the machine's administrator"
+        problems.append(f"{device}: no permission to open it; {remedy}")
+    return problems
+
+
+def _group_of(device: str) -> str:
+    if sys.platform != "win32":
+        import grp  # noqa: PLC0415 - POSIX only
+
+        with contextlib.suppress(KeyError, OSError):
+            return grp.getgrgid(os.stat(device).st_gid).gr_name
+    return ""
+
+
+def prober_warning() -> str:
+    """Warn if ModemManager runs: it writes AT commands into every new serial port. "" if it does not."""
+    if not sys.platform.startswith("linux") or not _runs("ModemManager"):
+        return ""
+    adapters = {(port.vid, port.pid) for port in list_ports.comports() if port.vid is not None} or {_EXAMPLE}
+    return "\n".join([
+        "ModemManager runs: it probes new serial ports by writing into them, which a tap must not. Keep it away from",
+        "the adapters with these lines in /etc/udev/rules.d/99-atshark.rules (idVendor and idProduct: see lsusb),",
+        "then `sudo udevadm control --reload` and plug them in again:",
+        *(f"    {UDEV_RULE % (f'{vendor:04x}', f'{product:04x}')}" for vendor, product in sorted(adapters)),
+    ])  # fmt: skip
+
+
+def _runs(name: str) -> bool:
+    pgrep = shutil.which("pgrep")
+    if pgrep is None:
+        return False
+    return subprocess.run([pgrep, "-x", name], capture_output=True, check=False).returncode == 0

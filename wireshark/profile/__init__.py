@@ -1,0 +1,1 @@
+"""The Wireshark profile: columns, colours, filter buttons."""
