@@ -53,11 +53,11 @@ tshark:
 	  echo "wireshark-common wireshark-common/install-setuid boolean false" | $(SUDO) debconf-set-selections; \
 	  $(APT) update && $(APT) install -y --no-install-recommends tshark; }
 
-# Real clients and servers that the tests carry over the virtual line.
+# Real clients and servers that the tests carry over the virtual line, and the two versions of Lua that Wireshark has.
 .PHONY: peers
 peers:
-	@PATH="$$PATH:/usr/sbin" command -v mosquitto coap-server-notls coap-client-notls >/dev/null || { \
-	  $(APT) update && $(APT) install -y --no-install-recommends mosquitto libcoap3-bin; }
+	@PATH="$$PATH:/usr/sbin" command -v mosquitto coap-server-notls coap-client-notls lua5.2 lua5.4 >/dev/null || { \
+	  $(APT) update && $(APT) install -y --no-install-recommends mosquitto libcoap3-bin lua5.2 lua5.4; }
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

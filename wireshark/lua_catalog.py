@@ -18,7 +18,7 @@ from decoder.catalog import DEFAULT_TIMEOUT_S, Catalog, Command, Dialect, Inline
 
 PLUGIN = Path(__file__).parent / "plugin"
 OUTPUT = PLUGIN / "atshark.lua"
-PARTS = ("engine.lua", "stream.lua", "standalone.lua", "dissector.lua")
+PARTS = ("engine.lua", "stream.lua", "standalone.lua", "dissector.lua", "foreign.lua", "statistics.lua")
 """What the plugin is put together from: pure Lua first, then what needs Wireshark."""
 _MARK = "--@CATALOG@\n"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

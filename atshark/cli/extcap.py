@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from atshark import extcap
-from atshark.cli import DONE
+from atshark.cli import DONE, UNUSABLE
 from capture.errors import AtsharkError
 from decoder import catalog
+
+_READ_S = 0.3
 
 
 @click.command("extcap", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -60,9 +63,15 @@ def command(
     mcu, module = mcu_port_name or mcu_port or "", module_port_name or module_port or ""
     demo = interface == "atshark-demo"
     with extcap.pipe(fifo) as stream:
-        known = catalog.load(dialects)
-        with extcap.demo_line() if demo else extcap.real_line(mcu, module, baud) as tap:
-            extcap.capture(stream, tap, baud, known, kept)
+        try:
+            known = catalog.load(dialects)
+            with extcap.demo_line() if demo else extcap.real_line(mcu, module, baud) as tap:
+                extcap.capture(stream, tap, baud, known, kept)
+        except AtsharkError as error:
+            # said before the pipe is closed: then Wireshark looks for a message, once
+            click.echo(f"atshark: {error}", err=True)
+            time.sleep(_READ_S)
+            return UNUSABLE
     return DONE
 
 

@@ -3290,7 +3290,11 @@ function Stream:rest(side)
 end
 
 
+-- The parts above need no Wireshark, so that any Lua interpreter can test them.
+
 if not Proto then return { engine = engine, catalog = catalog } end
+if rawget(_G, "atshark_plugin") then return end -- another copy of the plugin was loaded first
+rawset(_G, "atshark_plugin", true)
 
 -- Wireshark -------------------------------------------------------------------------------------------------
 
@@ -3563,6 +3567,9 @@ local function from_hex(text)
 end
 
 local function keep_columns(pinfo, protocol, info)
+  -- The columns stay ours, whatever a dissector of payload has written there, and kept from being changed.
+  pinfo.cols.protocol:clear_fence()
+  pinfo.cols.info:clear_fence()
   pinfo.cols.protocol = protocol
   pinfo.cols.info = info
 end
@@ -4016,37 +4023,241 @@ local function note_carrier(frame)
   end
 end
 
+local count_carried -- see statistics.lua
+
 local function carried_packet(tvb, pinfo, root, start)
+  local first = before[pinfo.number] == nil
   note_carrier(pinfo.number)
+  if first and start then count_carried(tvb, pinfo, start) end
   if start then claim_ports(tvb, start) end
   if wanted(root, pinfo.number) then add_carrier(tvb, root, pinfo.number) end
 end
 
-local function hook(kind, name, title, dissect)
-  -- Look at the packets of a link type before Wireshark's own dissector does.
+local function hook(kind, owner_name, name, title, dissect)
+  -- Look at the packets of a link type before Wireshark's own dissector does. When Lua plugins are loaded again, its
+  -- entry is gone, and it is found by name.
   local by_encap = DissectorTable.get("wtap_encap")
-  local owner = by_encap:get_dissector(kind)
-  if not owner then return end
+  local owner = by_encap:get_dissector(kind) or Dissector.get(owner_name)
   local hooked = Proto(name, title)
   function hooked.dissector(tvb, pinfo, root) return dissect(tvb, pinfo, root) or call(owner, tvb, pinfo, root) end
   by_encap:add(kind, hooked)
 end
 
-hook(wtap_encaps.WIRESHARK_UPPER_PDU, "atshark_packet", "AT packet", function(tvb, pinfo, root)
+hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT packet", function(tvb, pinfo, root)
   local packet = raw_bytes(tvb)
   if upper_pdu(tvb, pinfo, root, packet) then return #packet end
   if newest > 0 and #packet > 0 then carried_packet(tvb, pinfo, root) end
 end)
 
-hook(wtap_encaps.RAW_IP, "atshark_ip", "Socket packet", function(tvb, pinfo, root)
+hook(wtap_encaps.RAW_IP, "raw", "atshark_ip", "Socket packet", function(tvb, pinfo, root)
   if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, 0) end
 end)
 
-hook(wtap_encaps.PPP_WITH_PHDR, "atshark_ppp", "PPP packet", function(tvb, pinfo, root)
+hook(wtap_encaps.PPP_WITH_PHDR, "ppp_hdlc", "atshark_ppp", "PPP packet", function(tvb, pinfo, root)
   if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, ppp_payload(tvb)) end
 end)
+
+local on_reset = {}
 
 function proto.init()
   reset()
   unclaim()
+  for _, action in ipairs(on_reset) do action() end
+end
+
+-- Captures that others made -----------------------------------------------------------------------------------
+
+-- USB modems and adapters (usbmon, USBPcap): bulk transfers that look like AT traffic are taken; an endpoint that was
+-- taken once stays taken. RTAC Serial (link type 250) has a table for "Decode As".
+
+local usb_proto = Proto("atshark_usb", "AT over USB")
+local serial_proto = Proto("atshark_serial", "AT commands on a serial line")
+local endpoints = {}
+on_reset[#on_reset + 1] = function() endpoints = {} end
+
+local function usb_ends(pinfo)
+  -- Which side speaks, the device, and its endpoint.
+  local from, to = tostring(pinfo.src), tostring(pinfo.dst)
+  local side = from == "host" and "mcu" or "module"
+  local endpoint = side == "mcu" and to or from
+  return side, endpoint:match("^(.*)%.%d+$") or endpoint, side .. endpoint
+end
+
+local function looks_like_at(bytes, side)
+  if side == "mcu" then return bytes:match("^[Aa][Tt][%+%^%$&%w]?[^%z\1-\9\11\12\14-\31\127-\255]*[\r\n]") ~= nil end
+  local line = bytes:match("^\r\n([%+%^%w][^%z\1-\31\127]*)\r\n")
+  return bytes:match("^[Aa][Tt][%+%^%$&%w]?[%g ]*\r") ~= nil
+    or line ~= nil and (line == "OK" or line == "ERROR" or line:match("^[%+%^]%u+[:%s]") ~= nil or line:match("^RDY") ~= nil)
+end
+
+usb_proto:register_heuristic("usb.bulk", function(tvb, pinfo, root)
+  if tvb:len() == 0 then return false end
+  local side, device, endpoint = usb_ends(pinfo)
+  if not endpoints[endpoint] then
+    if not looks_like_at(tvb:raw(0, math.min(tvb:len(), 64)), side) then return false end
+    endpoints[endpoint] = true
+  end
+  local ends = { src = tostring(pinfo.cols.src), dst = tostring(pinfo.cols.dst) }
+  show_stream(tvb, pinfo, root, side, "usb " .. device)
+  pinfo.cols.src, pinfo.cols.dst = ends.src, ends.dst
+  return true
+end)
+
+function usb_proto.dissector(tvb, pinfo, root)
+  if tvb:len() == 0 then return 0 end
+  local side, device = usb_ends(pinfo)
+  return show_stream(tvb, pinfo, root, side, "usb " .. device)
+end
+
+-- Which device speaks stands in the header that Wireshark's own dissector reads: event 1 is data of the DTE.
+
+local DTE_SENDS = 1
+local dte_speaks = {}
+on_reset[#on_reset + 1] = function() dte_speaks = {} end
+
+if wtap_encaps.RTAC_SERIAL then
+  hook(wtap_encaps.RTAC_SERIAL, "rtacser", "atshark_rtac", "RTAC Serial packet", function(tvb, pinfo)
+    if tvb:len() > 12 then dte_speaks[pinfo.number] = tvb(8, 1):uint() == DTE_SENDS end
+  end)
+end
+
+function serial_proto.dissector(tvb, pinfo, root)
+  if tvb:len() == 0 then return 0 end
+  return show_stream(tvb, pinfo, root, dte_speaks[pinfo.number] and "mcu" or "module", "serial")
+end
+
+do
+  local found, serial_data = pcall(DissectorTable.get, "rtacser.data")
+  if found then serial_data:add_for_decode_as(serial_proto) end
+end
+
+-- Statistics --------------------------------------------------------------------------------------------------
+
+-- Of each command: how often, how often it failed or was not answered, how long its result took. Of each connection of
+-- the exported interface "ip": bytes and times. In the menu Tools, and on the command line:
+-- tshark -q -o atshark.statistics:TRUE -r FILE
+
+local flows = {}
+on_reset[#on_reset + 1] = function() flows = {} end
+
+local function rank(sorted, share)
+  -- The value that this share of all values does not exceed (nearest rank).
+  return sorted[math.max(1, math.ceil(share * #sorted))]
+end
+
+local function command_rows()
+  local by_name, order = {}, {}
+  local numbers_of = {}
+  for frame in pairs(frames) do numbers_of[#numbers_of + 1] = frame end
+  table.sort(numbers_of)
+  local function row(name)
+    if not by_name[name] then
+      by_name[name] = { name = name, count = 0, errors = 0, unanswered = 0, latencies = {} }
+      order[#order + 1] = name
+    end
+    return by_name[name]
+  end
+  local function take(frame, found)
+    if found.kind == "command" then
+      for _, open in ipairs(found.entry.opens) do
+        local one = row(open.name .. " " .. open.form)
+        one.count = one.count + 1
+        if abandoned[frame] then one.unanswered = one.unanswered + 1 end
+      end
+    elseif found.owner and found.code then
+      local open = found.owner.opens[#found.owner.opens]
+      local one = row(open.name .. " " .. open.form)
+      if found.failed then one.errors = one.errors + 1 end
+      if found.latency then one.latencies[#one.latencies + 1] = found.latency end
+    end
+  end
+  for _, frame in ipairs(numbers_of) do
+    if pieces[frame] then
+      for _, piece in ipairs(pieces[frame]) do take(frame, piece[1]) end
+    else
+      take(frame, frames[frame])
+    end
+  end
+  table.sort(order)
+  local rows = {}
+  for _, name in ipairs(order) do
+    local one = by_name[name]
+    table.sort(one.latencies)
+    rows[#rows + 1] = one
+  end
+  return rows
+end
+
+local function milliseconds(value)
+  return value and string.format("%10.3f", value / 1e6) or "         -"
+end
+
+local function statistics()
+  catch_up()
+  local lines = {
+    "AT commands",
+    string.format("%-24s %7s %7s %10s %10s %10s %10s %10s", "command", "count", "errors", "unanswered",
+      "min ms", "median ms", "95 % ms", "max ms"),
+  }
+  for _, one in ipairs(command_rows()) do
+    local sorted = one.latencies
+    lines[#lines + 1] = string.format("%-24s %7d %7d %10d %s %s %s %s", engine.escaped(one.name), one.count, one.errors,
+      one.unanswered, milliseconds(sorted[1]), milliseconds(rank(sorted, 0.5)), milliseconds(rank(sorted, 0.95)),
+      milliseconds(sorted[#sorted]))
+  end
+  local keys = {}
+  for key in pairs(flows) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b) return flows[a].first < flows[b].first end)
+  if #keys > 0 then
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = "Connections"
+    lines[#lines + 1] = string.format("%-48s %10s %10s %12s %12s", "connection", "bytes up", "bytes down", "first s", "last s")
+    for _, key in ipairs(keys) do
+      local flow = flows[key]
+      lines[#lines + 1] = string.format("%-48s %10d %10d %12.6f %12.6f", key, flow.up, flow.down, flow.first, flow.last)
+    end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+function count_carried(tvb, pinfo, start)
+  -- Count what a packet of the interface "ip" carries; outbound is what the MCU sent.
+  if tvb:len() < start + 20 or math.floor(tvb(start, 1):uint() / 16) ~= 4 then return end
+  local inner = start + 4 * (tvb(start, 1):uint() % 16)
+  local number, total = tvb(start + 9, 1):uint(), tvb(start + 2, 2):uint()
+  if tvb:len() < inner + 20 and not (number == 17 and tvb:len() >= inner + 8) then return end
+  local head = number == 6 and 4 * math.floor(tvb(inner + 12, 1):uint() / 16) or number == 17 and 8
+  if not head then return end
+  local up = pinfo.p2p_dir == 0
+  local ends = {
+    tostring(tvb(start + 12, 4):ipv4()) .. ":" .. tvb(inner, 2):uint(),
+    tostring(tvb(start + 16, 4):ipv4()) .. ":" .. tvb(inner + 2, 2):uint(),
+  }
+  if not up then ends[1], ends[2] = ends[2], ends[1] end
+  local key = (number == 6 and "TCP " or "UDP ") .. ends[1] .. " - " .. ends[2]
+  local time, size = pinfo.rel_ts, math.max(0, total - (inner - start) - head)
+  local flow = flows[key] or { up = 0, down = 0, first = time, last = time }
+  flows[key] = flow
+  flow.first, flow.last = math.min(flow.first, time), math.max(flow.last, time)
+  if up then flow.up = flow.up + size else flow.down = flow.down + size end
+end
+
+if gui_enabled() then
+  register_menu("AT statistics", function()
+    local window = TextWindow.new("AT statistics")
+    window:set(statistics())
+    window:add_button("Refresh", function() window:set(statistics()) end)
+  end, MENU_TOOLS_UNSORTED)
+end
+
+proto.prefs.statistics = Pref.bool("Print statistics at the end (tshark)", false,
+  "Print counts, errors and latencies of each command when the file has been read")
+
+local printing
+function proto.prefs_changed()
+  if proto.prefs.statistics and not printing and not gui_enabled() then
+    printing = Listener.new("frame")
+    function printing.packet() end
+    function printing.draw() print(statistics()) end
+  end
 end

@@ -269,6 +269,9 @@ local function from_hex(text)
 end
 
 local function keep_columns(pinfo, protocol, info)
+  -- The columns stay ours, whatever a dissector of payload has written there, and kept from being changed.
+  pinfo.cols.protocol:clear_fence()
+  pinfo.cols.info:clear_fence()
   pinfo.cols.protocol = protocol
   pinfo.cols.info = info
 end
@@ -722,37 +725,44 @@ local function note_carrier(frame)
   end
 end
 
+local count_carried -- see statistics.lua
+
 local function carried_packet(tvb, pinfo, root, start)
+  local first = before[pinfo.number] == nil
   note_carrier(pinfo.number)
+  if first and start then count_carried(tvb, pinfo, start) end
   if start then claim_ports(tvb, start) end
   if wanted(root, pinfo.number) then add_carrier(tvb, root, pinfo.number) end
 end
 
-local function hook(kind, name, title, dissect)
-  -- Look at the packets of a link type before Wireshark's own dissector does.
+local function hook(kind, owner_name, name, title, dissect)
+  -- Look at the packets of a link type before Wireshark's own dissector does. When Lua plugins are loaded again, its
+  -- entry is gone, and it is found by name.
   local by_encap = DissectorTable.get("wtap_encap")
-  local owner = by_encap:get_dissector(kind)
-  if not owner then return end
+  local owner = by_encap:get_dissector(kind) or Dissector.get(owner_name)
   local hooked = Proto(name, title)
   function hooked.dissector(tvb, pinfo, root) return dissect(tvb, pinfo, root) or call(owner, tvb, pinfo, root) end
   by_encap:add(kind, hooked)
 end
 
-hook(wtap_encaps.WIRESHARK_UPPER_PDU, "atshark_packet", "AT packet", function(tvb, pinfo, root)
+hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT packet", function(tvb, pinfo, root)
   local packet = raw_bytes(tvb)
   if upper_pdu(tvb, pinfo, root, packet) then return #packet end
   if newest > 0 and #packet > 0 then carried_packet(tvb, pinfo, root) end
 end)
 
-hook(wtap_encaps.RAW_IP, "atshark_ip", "Socket packet", function(tvb, pinfo, root)
+hook(wtap_encaps.RAW_IP, "raw", "atshark_ip", "Socket packet", function(tvb, pinfo, root)
   if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, 0) end
 end)
 
-hook(wtap_encaps.PPP_WITH_PHDR, "atshark_ppp", "PPP packet", function(tvb, pinfo, root)
+hook(wtap_encaps.PPP_WITH_PHDR, "ppp_hdlc", "atshark_ppp", "PPP packet", function(tvb, pinfo, root)
   if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, ppp_payload(tvb)) end
 end)
+
+local on_reset = {}
 
 function proto.init()
   reset()
   unclaim()
+  for _, action in ipairs(on_reset) do action() end
 end
