@@ -56,8 +56,10 @@ tshark:
 # Real clients and servers that the tests carry over the virtual line, and the two versions of Lua that Wireshark has.
 .PHONY: peers
 peers:
-	@PATH="$$PATH:/usr/sbin" command -v mosquitto coap-server-notls coap-client-notls lua5.2 lua5.4 >/dev/null || { \
-	  $(APT) update && $(APT) install -y --no-install-recommends mosquitto libcoap3-bin lua5.2 lua5.4; }
+	@for program in mosquitto coap-server-notls coap-client-notls lua5.2 lua5.4; do \
+	  PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing=1; done; \
+	if [ "$$missing" ]; then \
+	  $(APT) update && $(APT) install -y --no-install-recommends mosquitto libcoap3-bin lua5.2 lua5.4; fi
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

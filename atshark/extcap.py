@@ -93,8 +93,13 @@ def reload(option: str) -> Iterator[str]:
 
 
 def _port_values(number: int) -> Iterator[str]:
-    for device, title in ports():
-        yield sentence("value", arg=number, value=device, display=device if title == device else f"{device}: {title}")
+    known = ports()
+    preset = 0 if number == 0 else min(1, len(known) - 1)
+    for index, (device, title) in enumerate(known):
+        shown = device if title == device else f"{device}: {title}"
+        yield sentence(
+            "value", arg=number, value=device, display=shown, default="true" if index == preset else "false"
+        )
 
 
 @contextmanager
