@@ -97,9 +97,7 @@ def _port_values(number: int) -> Iterator[str]:
     preset = 0 if number == 0 else min(1, len(known) - 1)
     for index, (device, title) in enumerate(known):
         shown = device if title == device else f"{device}: {title}"
-        yield sentence(
-            "value", arg=number, value=device, display=shown, default="true" if index == preset else "false"
-        )
+        yield sentence("value", arg=number, value=device, display=shown, default="true" if index == preset else "false")
 
 
 @contextmanager

@@ -217,7 +217,7 @@ def _errors(dialect: Dialect) -> dict[str, Any]:
     return {**tables, "all": {code: text for table in tables.values() for code, text in table.items()}}
 
 
-def _fields(known: Catalog) -> list[list[str]]:
+def fields(known: Catalog) -> list[list[str]]:
     """Every (command, parameter) with its type; a name that has two types in one command becomes a string."""
     types: dict[tuple[str, str], list[str]] = {}
     owners: list[tuple[str, list[Syntax]]] = [
@@ -271,7 +271,7 @@ def table(known: Catalog) -> str:
     lines.extend(f"    [{lua(dialect.id)}] = {lua(_errors(dialect))}," for dialect in known.dialects)
     lines.append("  },")
     lines.append("  fields = {")
-    lines.extend(f"    {lua(field)}," for field in _fields(known))
+    lines.extend(f"    {lua(field)}," for field in fields(known))
     lines.append("  },")
     lines.append("}")
     return "\n".join(lines) + "\n"

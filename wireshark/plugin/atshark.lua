@@ -3645,6 +3645,11 @@ local function add_notes(tree, tvb, notes)
   end
 end
 
+local function milliseconds(ns)
+  -- To the microsecond, which is finer than any adapter; atshark.latency_ns is exact.
+  return math.floor(ns / 1e3 + 0.5) / 1e3
+end
+
 local function add_command(tree, tvb, found, frame)
   for _, open in ipairs(found.entry.opens) do
     tree:add(fields.name, tvb, open.name)
@@ -3654,7 +3659,7 @@ local function add_command(tree, tvb, found, frame)
     if open.request then
       tree:add(fields.answers, tvb, open.request.frame):set_generated()
       if open.time_ns and open.request.time_ns then
-        tree:add(fields.answer_latency, tvb, (open.time_ns - open.request.time_ns) / 1e6):set_generated()
+        tree:add(fields.answer_latency, tvb, milliseconds(open.time_ns - open.request.time_ns)):set_generated()
       end
     end
   end
@@ -3689,7 +3694,7 @@ end
 
 local function add_links(tree, tvb, frame, found)
   if found.latency then
-    tree:add(fields.latency, tvb, found.latency / 1e6):set_generated()
+    tree:add(fields.latency, tvb, milliseconds(found.latency)):set_generated()
     tree:add(fields.latency_ns, tvb, Int64.new(string.format("%.0f", found.latency))):set_generated()
   end
   if found.transaction then tree:add(fields.transaction, tvb, found.transaction):set_generated() end
