@@ -55,7 +55,8 @@ def hold(path: Path, folder: Path) -> None:
         capture_output=True, timeout=60 + 10 * len(files), check=False,
     )  # fmt: skip
     said = done.stdout + done.stderr
-    assert b"Lua Error" not in said and b"Lua: " not in said, said[max(0, said.find(b"Lua")) - 500 :][:2000]
+    for word in (b"Lua Error", b"Lua: "):
+        assert word not in said, said[max(0, said.find(word) - 500) :][:2000]
     assert done.returncode == 0, done.stderr[-2000:]
 
 
