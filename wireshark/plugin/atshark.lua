@@ -1446,6 +1446,16 @@ local function strip(text)
   return (text:gsub("^[ \t]+", ""):gsub("[ \t]+$", ""))
 end
 
+local function bare_line(bytes)
+  -- A line without what separates lines, and without spaces around it.
+  local first = bytes:find("[^\r\n \0]")
+  if not first then return "" end
+  local last = #bytes
+  while bytes:byte(last) == 13 or bytes:byte(last) == 10 do last = last - 1 end
+  while bytes:byte(last) == 32 do last = last - 1 end
+  return bytes:sub(first, last)
+end
+
 local function utf8_length(text, i)
   -- How many bytes the valid UTF-8 sequence at i has; nil if there is none.
   local a, b, c, d = text:byte(i, i + 3)
@@ -1936,6 +1946,36 @@ function engine.is_text(line)
   return 2 * high <= #line or engine.to_text(line) == line
 end
 
+local function inline_index(inlines)
+  -- Lines with payload inside by the name that they begin with, and those that begin with none, in the catalog's order.
+  local named, bare = {}, {}
+  for _, inline in ipairs(inlines) do
+    if not inline.bare then named[inline.name] = {} end
+  end
+  for _, inline in ipairs(inlines) do
+    for name, list in pairs(named) do
+      if inline.bare or inline.name == name then list[#list + 1] = inline end
+    end
+    if inline.bare then bare[#bare + 1] = inline end
+  end
+  return named, bare
+end
+
+local function group_index(rules)
+  -- The rules of groups by the names of the lines that they speak of.
+  local named = {}
+  for _, rule in ipairs(rules) do
+    for _, patterns in ipairs({ rule.start, rule.more, rule.finish }) do
+      for _, one in ipairs(patterns) do
+        local list = named[one.line] or {}
+        named[one.line] = list
+        if list[#list] ~= rule then list[#list + 1] = rule end
+      end
+    end
+  end
+  return named
+end
+
 local Session = {}
 Session.__index = Session
 
@@ -1952,6 +1992,8 @@ function engine.new(tables)
   self.groups = {}
   self.opened = {}
   self.scores, self.identified, self.module = {}, nil, ""
+  self.inline_named, self.inline_bare = inline_index(tables.inline)
+  self.group_rules = group_index(tables.groups)
   return self
 end
 
@@ -2227,7 +2269,7 @@ local function is_line(patterns, name, by_name)
 end
 
 function Session:group_line(name, by_name, time_ns, frame)
-  for _, rule in ipairs(self.catalog.groups) do
+  for _, rule in ipairs(self.group_rules[name] or {}) do
     local key = rule.dialect .. "\0" .. rule.name
     for _, param in ipairs(rule.key) do key = key .. "\0" .. tostring(by_name[param]) end
     local open, more = self.groups[key], is_line(rule.more, name, by_name)
@@ -2718,9 +2760,15 @@ function Session:counts_only(inline)
   return false
 end
 
+function Session:inlines(bytes, start)
+  -- The lines with payload inside that the line which begins there may be.
+  local name = bytes:match("^%+([^,:= \t\r\n]+)", start)
+  return self.inline_named[name or ""] or self.inline_bare
+end
+
 function Session:inline_line(bytes, start)
   -- A packet that is a line with payload inside -> its arguments, or nil if it is an ordinary line.
-  for _, inline in ipairs(self.catalog.inline) do
+  for _, inline in ipairs(self:inlines(bytes, start)) do
     local at, before = inline_head(inline, bytes, start)
     if at and (not inline.bare or self:waiting_for(inline.name)) then
       local by_name = {}
@@ -2798,7 +2846,7 @@ function Session:module_line(bytes, time_ns, frame)
   end
   local line, ending = bytes:match("^([^\r\n]*)([\r\n]*)", start)
   if ending == "" then return { kind = (line == ">" or line == "> ") and "prompt" or "noise" } end
-  local text = line:gsub(" +$", "")
+  local text = bare_line(line)
   if FINAL[text] == "OK" and self:asks_for_payload() then return { kind = "prompt" } end
   if FINAL[text] then return self:result(FINAL[text], nil, nil, time_ns) end
   local first = text:sub(1, 1)
@@ -2845,7 +2893,7 @@ function Session:module_line(bytes, time_ns, frame)
 end
 
 function Session:mcu_line(bytes, time_ns, frame)
-  local line = bytes:gsub("^[\r\n \0]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")
+  local line = bare_line(bytes)
   if line == "" then return { kind = "blank" } end
   local whole = bytes:match("[\r\n]$")
   if line == "+++" or line:match("^[Aa]/$") or (whole and engine.is_command(line)) then
@@ -2951,10 +2999,11 @@ end
 
 function engine.line_text(bytes)
   -- A packet of one line without what separates lines.
-  return engine.to_text((bytes:gsub("^[\r\n \0]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")))
+  return engine.to_text(bare_line(bytes))
 end
 
 local function shortened(text)
+  if #text < MAX_INFO then return text end
   local count, i = 0, 1
   while i <= #text do
     local byte = text:byte(i)
@@ -3142,7 +3191,7 @@ function Stream:settle_module()
   local text = self.module.text
   local start = text:find("[^\r\n \0]")
   if not start or self.transparent or self.raw_left then return end
-  for _, inline in ipairs(self.session.catalog.inline) do
+  for _, inline in ipairs(self.session:inlines(text, start)) do
     local at, before = inline_head(inline, text, start)
     local syntax = inline.syntax
     for i, value in ipairs(before or {}) do
@@ -3158,7 +3207,7 @@ end
 function Stream:inline_size(text, start)
   -- How long a line with payload inside is; 0: not known yet; nil: it is an ordinary line.
   local session = self.session
-  for _, inline in ipairs(session.catalog.inline) do
+  for _, inline in ipairs(session:inlines(text, start)) do
     local at, before = inline_head(inline, text, start)
     if at and (not inline.bare or session:waiting_for(inline.name)) then
       local by_name = {}
@@ -3422,7 +3471,7 @@ end
 
 -- The tags of exported PDUs, as upper_pdu.py writes them: whose dissector, which direction, texts of the exporter.
 
-local INFO, NOTES, END = 36, 0x4154, 0
+local PORT_TYPE, TCP_DATA, INFO, NOTES, END = 24, 34, 36, 0x4154, 0
 
 local function tag(number, value)
   return string.char(math.floor(number / 256), number % 256, 0, #value) .. value
@@ -3453,6 +3502,20 @@ local function read_tags(bytes)
     if number == INFO then info = bytes:sub(at, at + size - 1)
     elseif number == NOTES then notes = bytes:sub(at, at + size - 1) end
     at = at + size + -size % 4
+  end
+end
+
+local function trips(packet)
+  -- Whether Wireshark's dissector of exported PDUs would stop at an assertion. One that is reached through Lua costs a
+  -- level of its stack each time, and after a hundred of them no Lua runs any more.
+  local at = 1
+  while true do
+    local a, b, c, d = packet:byte(at, at + 3)
+    local number = d and a * 256 + b
+    if not number or number == END then return false end
+    if number == TCP_DATA and packet:sub(at + 4, at + 5) ~= "\0\1" then return true end
+    if number == PORT_TYPE and not packet:match("^\0\0\0[\0-\5\8\10\12-\15]", at + 4) then return true end
+    at = at + 4 + c * 256 + d
   end
 end
 
@@ -3528,7 +3591,10 @@ local typed_values = {
 }
 
 local function call(dissector, tvb, pinfo, root)
-  -- a packet that a dissector finds malformed comes back as an error of Lua: say so as Wireshark would
+  -- A packet that a dissector finds malformed comes back as an error of Lua: say so as Wireshark would. Dissectors of
+  -- streams, up to two below this one, may ask for more: where they may not, they stop in a way that Lua does not see
+  -- and that costs it a level of its stack, as in trips().
+  pinfo.can_desegment = 3
   local good, size = pcall(dissector.call, dissector, tvb, pinfo, root)
   if good then return size end
   root:add_proto_expert_info(experts.malformed)
@@ -3951,8 +4017,6 @@ function stream_proto.dissector(tvb, pinfo, root)
   local dissector = name and Dissector.get(name) or claimed[transport][port]
   if not name and dissector and port >= 1024 and not modem_protocols[tostring(dissector)] then dissector = nil end
   if not dissector then return 0 end
-  -- a dissector that is called by another may not ask for more segments unless it is told so
-  if transport == "tcp" then pinfo.can_desegment = 2 end
   return call(dissector, tvb, pinfo, root)
 end
 
@@ -4044,14 +4108,26 @@ local function hook(kind, owner_name, name, title, dissect)
   local by_encap = DissectorTable.get("wtap_encap")
   local owner = by_encap:get_dissector(kind) or Dissector.get(owner_name)
   local hooked = Proto(name, title)
-  function hooked.dissector(tvb, pinfo, root) return dissect(tvb, pinfo, root) or call(owner, tvb, pinfo, root) end
+  function hooked.dissector(tvb, pinfo, root)
+    return dissect(tvb, pinfo, root, owner) or call(owner, tvb, pinfo, root)
+  end
   by_encap:add(kind, hooked)
 end
 
-hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT packet", function(tvb, pinfo, root)
+hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT packet", function(tvb, pinfo, root, owner)
   local packet = raw_bytes(tvb)
   if upper_pdu(tvb, pinfo, root, packet) then return #packet end
+  if trips(packet) then
+    root:add_proto_expert_info(experts.malformed)
+    return #packet
+  end
   if newest > 0 and #packet > 0 then carried_packet(tvb, pinfo, root) end
+  local size = call(owner, tvb, pinfo, root)
+  if pinfo.desegment_len ~= 0 then -- the rest that it asks for will not come
+    pinfo.desegment_len, pinfo.cols.info = 0, "Incomplete packet"
+    root:add_proto_expert_info(experts.malformed)
+  end
+  return size
 end)
 
 hook(wtap_encaps.RAW_IP, "raw", "atshark_ip", "Socket packet", function(tvb, pinfo, root)

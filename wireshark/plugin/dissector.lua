@@ -124,7 +124,7 @@ end
 
 -- The tags of exported PDUs, as upper_pdu.py writes them: whose dissector, which direction, texts of the exporter.
 
-local INFO, NOTES, END = 36, 0x4154, 0
+local PORT_TYPE, TCP_DATA, INFO, NOTES, END = 24, 34, 36, 0x4154, 0
 
 local function tag(number, value)
   return string.char(math.floor(number / 256), number % 256, 0, #value) .. value
@@ -155,6 +155,20 @@ local function read_tags(bytes)
     if number == INFO then info = bytes:sub(at, at + size - 1)
     elseif number == NOTES then notes = bytes:sub(at, at + size - 1) end
     at = at + size + -size % 4
+  end
+end
+
+local function trips(packet)
+  -- Whether Wireshark's dissector of exported PDUs would stop at an assertion. One that is reached through Lua costs a
+  -- level of its stack each time, and after a hundred of them no Lua runs any more.
+  local at = 1
+  while true do
+    local a, b, c, d = packet:byte(at, at + 3)
+    local number = d and a * 256 + b
+    if not number or number == END then return false end
+    if number == TCP_DATA and packet:sub(at + 4, at + 5) ~= "\0\1" then return true end
+    if number == PORT_TYPE and not packet:match("^\0\0\0[\0-\5\8\10\12-\15]", at + 4) then return true end
+    at = at + 4 + c * 256 + d
   end
 end
 
@@ -230,7 +244,10 @@ local typed_values = {
 }
 
 local function call(dissector, tvb, pinfo, root)
-  -- a packet that a dissector finds malformed comes back as an error of Lua: say so as Wireshark would
+  -- A packet that a dissector finds malformed comes back as an error of Lua: say so as Wireshark would. Dissectors of
+  -- streams, up to two below this one, may ask for more: where they may not, they stop in a way that Lua does not see
+  -- and that costs it a level of its stack, as in trips().
+  pinfo.can_desegment = 3
   local good, size = pcall(dissector.call, dissector, tvb, pinfo, root)
   if good then return size end
   root:add_proto_expert_info(experts.malformed)
@@ -653,8 +670,6 @@ function stream_proto.dissector(tvb, pinfo, root)
   local dissector = name and Dissector.get(name) or claimed[transport][port]
   if not name and dissector and port >= 1024 and not modem_protocols[tostring(dissector)] then dissector = nil end
   if not dissector then return 0 end
-  -- a dissector that is called by another may not ask for more segments unless it is told so
-  if transport == "tcp" then pinfo.can_desegment = 2 end
   return call(dissector, tvb, pinfo, root)
 end
 
@@ -746,14 +761,26 @@ local function hook(kind, owner_name, name, title, dissect)
   local by_encap = DissectorTable.get("wtap_encap")
   local owner = by_encap:get_dissector(kind) or Dissector.get(owner_name)
   local hooked = Proto(name, title)
-  function hooked.dissector(tvb, pinfo, root) return dissect(tvb, pinfo, root) or call(owner, tvb, pinfo, root) end
+  function hooked.dissector(tvb, pinfo, root)
+    return dissect(tvb, pinfo, root, owner) or call(owner, tvb, pinfo, root)
+  end
   by_encap:add(kind, hooked)
 end
 
-hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT packet", function(tvb, pinfo, root)
+hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT packet", function(tvb, pinfo, root, owner)
   local packet = raw_bytes(tvb)
   if upper_pdu(tvb, pinfo, root, packet) then return #packet end
+  if trips(packet) then
+    root:add_proto_expert_info(experts.malformed)
+    return #packet
+  end
   if newest > 0 and #packet > 0 then carried_packet(tvb, pinfo, root) end
+  local size = call(owner, tvb, pinfo, root)
+  if pinfo.desegment_len ~= 0 then -- the rest that it asks for will not come
+    pinfo.desegment_len, pinfo.cols.info = 0, "Incomplete packet"
+    root:add_proto_expert_info(experts.malformed)
+  end
+  return size
 end)
 
 hook(wtap_encaps.RAW_IP, "raw", "atshark_ip", "Socket packet", function(tvb, pinfo, root)

@@ -24,6 +24,16 @@ local function strip(text)
   return (text:gsub("^[ \t]+", ""):gsub("[ \t]+$", ""))
 end
 
+local function bare_line(bytes)
+  -- A line without what separates lines, and without spaces around it.
+  local first = bytes:find("[^\r\n \0]")
+  if not first then return "" end
+  local last = #bytes
+  while bytes:byte(last) == 13 or bytes:byte(last) == 10 do last = last - 1 end
+  while bytes:byte(last) == 32 do last = last - 1 end
+  return bytes:sub(first, last)
+end
+
 local function utf8_length(text, i)
   -- How many bytes the valid UTF-8 sequence at i has; nil if there is none.
   local a, b, c, d = text:byte(i, i + 3)
@@ -514,6 +524,36 @@ function engine.is_text(line)
   return 2 * high <= #line or engine.to_text(line) == line
 end
 
+local function inline_index(inlines)
+  -- Lines with payload inside by the name that they begin with, and those that begin with none, in the catalog's order.
+  local named, bare = {}, {}
+  for _, inline in ipairs(inlines) do
+    if not inline.bare then named[inline.name] = {} end
+  end
+  for _, inline in ipairs(inlines) do
+    for name, list in pairs(named) do
+      if inline.bare or inline.name == name then list[#list + 1] = inline end
+    end
+    if inline.bare then bare[#bare + 1] = inline end
+  end
+  return named, bare
+end
+
+local function group_index(rules)
+  -- The rules of groups by the names of the lines that they speak of.
+  local named = {}
+  for _, rule in ipairs(rules) do
+    for _, patterns in ipairs({ rule.start, rule.more, rule.finish }) do
+      for _, one in ipairs(patterns) do
+        local list = named[one.line] or {}
+        named[one.line] = list
+        if list[#list] ~= rule then list[#list + 1] = rule end
+      end
+    end
+  end
+  return named
+end
+
 local Session = {}
 Session.__index = Session
 
@@ -530,6 +570,8 @@ function engine.new(tables)
   self.groups = {}
   self.opened = {}
   self.scores, self.identified, self.module = {}, nil, ""
+  self.inline_named, self.inline_bare = inline_index(tables.inline)
+  self.group_rules = group_index(tables.groups)
   return self
 end
 
@@ -805,7 +847,7 @@ local function is_line(patterns, name, by_name)
 end
 
 function Session:group_line(name, by_name, time_ns, frame)
-  for _, rule in ipairs(self.catalog.groups) do
+  for _, rule in ipairs(self.group_rules[name] or {}) do
     local key = rule.dialect .. "\0" .. rule.name
     for _, param in ipairs(rule.key) do key = key .. "\0" .. tostring(by_name[param]) end
     local open, more = self.groups[key], is_line(rule.more, name, by_name)
@@ -1296,9 +1338,15 @@ function Session:counts_only(inline)
   return false
 end
 
+function Session:inlines(bytes, start)
+  -- The lines with payload inside that the line which begins there may be.
+  local name = bytes:match("^%+([^,:= \t\r\n]+)", start)
+  return self.inline_named[name or ""] or self.inline_bare
+end
+
 function Session:inline_line(bytes, start)
   -- A packet that is a line with payload inside -> its arguments, or nil if it is an ordinary line.
-  for _, inline in ipairs(self.catalog.inline) do
+  for _, inline in ipairs(self:inlines(bytes, start)) do
     local at, before = inline_head(inline, bytes, start)
     if at and (not inline.bare or self:waiting_for(inline.name)) then
       local by_name = {}
@@ -1376,7 +1424,7 @@ function Session:module_line(bytes, time_ns, frame)
   end
   local line, ending = bytes:match("^([^\r\n]*)([\r\n]*)", start)
   if ending == "" then return { kind = (line == ">" or line == "> ") and "prompt" or "noise" } end
-  local text = line:gsub(" +$", "")
+  local text = bare_line(line)
   if FINAL[text] == "OK" and self:asks_for_payload() then return { kind = "prompt" } end
   if FINAL[text] then return self:result(FINAL[text], nil, nil, time_ns) end
   local first = text:sub(1, 1)
@@ -1423,7 +1471,7 @@ function Session:module_line(bytes, time_ns, frame)
 end
 
 function Session:mcu_line(bytes, time_ns, frame)
-  local line = bytes:gsub("^[\r\n \0]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")
+  local line = bare_line(bytes)
   if line == "" then return { kind = "blank" } end
   local whole = bytes:match("[\r\n]$")
   if line == "+++" or line:match("^[Aa]/$") or (whole and engine.is_command(line)) then
@@ -1529,10 +1577,11 @@ end
 
 function engine.line_text(bytes)
   -- A packet of one line without what separates lines.
-  return engine.to_text((bytes:gsub("^[\r\n \0]+", ""):gsub("[\r\n]+$", ""):gsub(" +$", "")))
+  return engine.to_text(bare_line(bytes))
 end
 
 local function shortened(text)
+  if #text < MAX_INFO then return text end
   local count, i = 0, 1
   while i <= #text do
     local byte = text:byte(i)

@@ -155,7 +155,7 @@ function Stream:settle_module()
   local text = self.module.text
   local start = text:find("[^\r\n \0]")
   if not start or self.transparent or self.raw_left then return end
-  for _, inline in ipairs(self.session.catalog.inline) do
+  for _, inline in ipairs(self.session:inlines(text, start)) do
     local at, before = inline_head(inline, text, start)
     local syntax = inline.syntax
     for i, value in ipairs(before or {}) do
@@ -171,7 +171,7 @@ end
 function Stream:inline_size(text, start)
   -- How long a line with payload inside is; 0: not known yet; nil: it is an ordinary line.
   local session = self.session
-  for _, inline in ipairs(session.catalog.inline) do
+  for _, inline in ipairs(session:inlines(text, start)) do
     local at, before = inline_head(inline, text, start)
     if at and (not inline.bare or session:waiting_for(inline.name)) then
       local by_name = {}
