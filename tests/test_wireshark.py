@@ -187,6 +187,7 @@ def test_live_capture_of_two_ports(home: Path, tmp_path: Path) -> None:
             home, "AT tap", 15, "-o", f"extcap.atshark.mcuportname:{line.ports['mcu']}",
             "-o", f"extcap.atshark.moduleportname:{line.ports['module']}", "-o", f"extcap.atshark.record:{kept}",
         )  # fmt: skip
+        player.join()
     rows = done.stdout.decode().splitlines()
     assert rows[0] == "AT\t→ AT exec"
     assert any("CSQ exec; CGMI exec" in row for row in rows)

@@ -49,7 +49,8 @@ _ARROW = {"mcu": "→ ", "module": "← "}
 _FOUND_BY_PLUGIN = {
     "command.error", "command.unanswered", "result.unexpected", "module.rebooted", "noise", "parameters"
 }  # fmt: skip
-"""Findings that the dissector makes itself, from the lines; the others go to it as notes of the packet."""
+"""Findings that the dissector makes itself, from the lines. Notes of the packet tell it of all others, and of these that
+there is something to find: it looks into the packets of a list only when it must."""
 _MAX_WAITING = 16
 
 
@@ -89,7 +90,7 @@ class Exporter:
 
     def _place(self, events: list[Event]) -> dict[int, list[Finding]]:
         """Say behind which messages of ``events`` the findings go; what comes without any waits for the next."""
-        found = [event for event in events if isinstance(event, Finding) and event.rule not in _FOUND_BY_PLUGIN]
+        found = [event for event in events if isinstance(event, Finding)]
         if not found and not self._waiting:
             return {}
         messages = [(index, event) for index, event in enumerate(events) if isinstance(event, Message)]
@@ -177,7 +178,11 @@ def _notes(data: Data | None, findings: list[Finding]) -> str:
     if data is not None:
         known = {"connect_id": data.connect_id, "announced_by": data.announced_by, "via": data.via}
         lines = [f"{name}={printable(str(value))}" for name, value in known.items() if value is not None]
-    lines += [f"finding={one.rule} {one.severity} {printable(one.message)}" for one in findings]
+    for one in findings:
+        if one.rule in _FOUND_BY_PLUGIN:
+            lines.append(f"own_finding={one.rule}")
+        else:
+            lines.append(f"finding={one.rule} {one.severity} {printable(one.message)}")
     return "\n".join(lines)
 
 

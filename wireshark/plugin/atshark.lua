@@ -3946,9 +3946,10 @@ for start, known in pairs(STARTS) do
 end
 
 local function listed(pinfo, root, frame, packet, start, at)
-  -- Serve the packet list, with the text that the exporter wrote. false if more is asked for.
+  -- Serve the packet list, with the text that the exporter wrote. false if more is asked for, or if there is something
+  -- for Expert Information, here or at the command that is given up here.
   local high, low = packet:byte(at, at + 1)
-  if not low or wanted(root, frame) then return false end
+  if not low or abandoned[frame] or find(packet, "finding=", 1, true) or wanted(root, frame) then return false end
   set_columns(pinfo, start.side, clean(packet:sub(at + 2, at + 1 + high * 256 + low)))
   return true
 end
