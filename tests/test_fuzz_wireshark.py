@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from capture.errors import AtsharkError
 from capture.sources import open_source
 from decoder.session import Session
 from tests.helpers import LUA, run, sample_files, standard, tool
@@ -43,7 +45,7 @@ def hold(path: Path, folder: Path) -> None:
     files = damaged(path, folder)
     for file in files:
         session = Session(standard())
-        with open_source(str(file)) as source:
+        with suppress(AtsharkError), open_source(str(file)) as source:  # one clear line: nothing of ours is left in it
             for chunk in source:
                 session.feed(chunk)
         session.close()

@@ -350,6 +350,30 @@ def test_findings_are_fields_and_expert_items(tmp_path: Path) -> None:
             assert shown[rule] == found[rule], (stem, rule)
 
 
+def test_expert_information_needs_no_look_into_packets(tmp_path: Path) -> None:
+    text = tshark(exported(tmp_path, "no-answer"), "-2", "-q", "-z", "expert")
+    for said_there in ("CME ERROR 10: SIM not inserted", "No final result: COPS read", "+MDNSGIP did not follow"):
+        assert said_there in text
+
+
+def test_packets_that_would_stop_other_dissectors_do_not_stop_lua(tmp_path: Path) -> None:
+    """An assertion that is reached through Lua costs a level of its stack for good; 200 are all that there are."""
+    path = tmp_path / "tripping.pcapng"
+    tripping = [
+        "00220004" "00000001" "00000000",  # TCP data of a version that does not exist
+        "00180004" "00000009" "00000000",  # a port type that none has
+        "000c00046d71747400180004" "0000000200190004" "0000ffff001a0004" "0000075b00000000" "327300",  # cut MQTT
+    ]  # fmt: skip
+    with path.open("wb") as stream:
+        writer = pcapng.Writer(stream, "tripping")
+        uart = writer.add_interface("uart", link_type=pcapng.LINKTYPE_WIRESHARK_UPPER_PDU)
+        for index in range(450):
+            writer.packet(uart, START, bytes.fromhex(tripping[index % 3]))
+        writer.packet(uart, START, upper_pdu.header("atshark", "mcu") + b"AT+CSQ\r")
+    assert values(path, "atshark.name")[-1] == ["CSQ"]
+    assert "Dissector bug" not in tshark(path, "-V")
+
+
 def test_transactions_can_be_filtered_whole(tmp_path: Path) -> None:
     out = exported(tmp_path, "meter")
     for packet in values(out, "frame.number", "-Y", 'atshark.kind == "command"')[:5]:

@@ -49,8 +49,8 @@ _ARROW = {"mcu": "→ ", "module": "← "}
 _FOUND_BY_PLUGIN = {
     "command.error", "command.unanswered", "result.unexpected", "module.rebooted", "noise", "parameters"
 }  # fmt: skip
-"""Findings that the dissector makes itself, from the lines. Notes of the packet tell it of all others, and of these that
-there is something to find: it looks into the packets of a list only when it must."""
+"""Findings that the dissector makes itself, from the lines. Notes of the packet tell it of all others, and of these
+that there is something to find: it looks into the packets of a list only when it must."""
 _MAX_WAITING = 16
 
 

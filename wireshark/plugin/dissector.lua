@@ -562,7 +562,7 @@ end
 
 -- Which packets somebody wants to see into --------------------------------------------------------------------
 
-local find, raw_bytes, referenced = string.find, Tvb.raw, TreeItem.referenced
+local find, byte, sub, raw_bytes, referenced = string.find, string.byte, string.sub, Tvb.raw, TreeItem.referenced
 local own, others
 local OTHERS = { "json", "cbor", "lwm2mtlv", "mqtt", "coap", "http" }
 local checked, others_wanted = 0, false
@@ -593,40 +593,43 @@ local function clean(text)
   return text
 end
 
-local FIRST_WORDS = {} -- how packets begin whose text for the Info column comes first, as the exporter writes it
-for start, known in pairs(STARTS) do
-  if known.kind ~= "raw" then FIRST_WORDS[start .. tag(INFO, ""):sub(1, 2)] = known end
+local function begins(name)
+  -- How packets begin whose first tags are those that the exporter writes, up to the direction.
+  local start = tag(12, name .. ("\0"):rep(-#name % 4)) .. tag(35, "\0\0\0\0")
+  return start:sub(1, -2), #start
 end
+local LINE, LINE_SIDE = begins("atshark")
+local DATA, DATA_SIDE = begins("atshark_data")
+local SIDES = { [0] = "mcu", "module" }
 
-local function listed(pinfo, root, frame, packet, start, at)
+local function listed(pinfo, root, frame, packet, at)
   -- Serve the packet list, with the text that the exporter wrote. false if more is asked for, or if there is something
   -- for Expert Information, here or at the command that is given up here.
-  local high, low = packet:byte(at, at + 1)
-  if not low or abandoned[frame] or find(packet, "finding=", 1, true) or wanted(root, frame) then return false end
-  set_columns(pinfo, start.side, clean(packet:sub(at + 2, at + 1 + high * 256 + low)))
+  local direction, zero, number, high, low = byte(packet, at, at + 4)
+  local side = SIDES[direction]
+  if not low or not side or zero ~= 0 or number ~= INFO then return false end
+  if frame > newest then arrive(pinfo, frame, packet) end
+  if abandoned[frame] or find(packet, "finding=", at, true) or wanted(root, frame) then return false end
+  set_columns(pinfo, side, clean(sub(packet, at + 5, at + 4 + high * 256 + low)))
   return true
 end
 
 local function upper_pdu(tvb, pinfo, root, packet)
   -- true if the packet is one of ours
-  local start = FIRST_WORDS[packet:sub(1, 22)]
-  local frame, at, info = pinfo.number, 23, nil
-  if not start then start, at = FIRST_WORDS[packet:sub(1, 26)], 27 end
-  if start then
-    if frame > newest then arrive(pinfo, frame, packet) end
-    if listed(pinfo, root, frame, packet, start, at) then return true end
-  end
-  start, at, info = read_tags(packet)
+  local frame = pinfo.number
+  local at = find(packet, LINE, 1, true) == 1 and LINE_SIDE or find(packet, DATA, 1, true) == 1 and DATA_SIDE
+  if at and listed(pinfo, root, frame, packet, at) then return true end
+  local start, first, info = read_tags(packet)
   if not start then return false end
-  if at > #packet then return true end
+  if first > #packet then return true end
   if start.kind == "raw" then
-    show_recording(tvb(at - 1):tvb(), pinfo, root, start.side)
+    show_recording(tvb(first - 1):tvb(), pinfo, root, start.side)
     return true
   end
   if frame > newest then arrive(pinfo, frame, packet) end
   catch_up()
   local found = frames[frame]
-  if found then show(tvb(at - 1):tvb(), pinfo, root, found, clean(info)) end
+  if found then show(tvb(first - 1):tvb(), pinfo, root, found, clean(info)) end
   return true
 end
 
