@@ -28,6 +28,7 @@ bench: $(VENV)/.dev tshark
 # Write the samples and their golden decodes again; review the difference before you commit it.
 samples golden: $(VENV)/.dev
 	$(BIN)/python -m tests.make_samples
+	$(BIN)/python -m tests.make_logs
 
 # Write what is generated: the Lua dissector from the dialect files, the JSON Schema from the record types, the coverage table.
 plugin: $(VENV)/.dev

@@ -6,21 +6,32 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from capture import chunkfile, pcapng, recording
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
+from capture.logs import HEAD, open_log
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _HEAD = 4096
 
 
 class Source:
-    """An opened input: iterate over its chunks once; then ``warnings`` holds what was wrong with it."""
+    """An opened input: iterate over its chunks once; then ``warnings`` holds what was wrong with it.
 
-    def __init__(self, chunks: Iterator[Chunk], warnings: list[str]) -> None:
+    ``format`` says what it is; ``notes`` what its reader had to assume.
+    """
+
+    def __init__(
+        self, chunks: Iterator[Chunk], warnings: list[str], notes: list[str] | None = None, form: str = "pcapng"
+    ) -> None:
         self._chunks = chunks
         self.warnings = warnings
+        self.notes = notes if notes is not None else []
+        self.format = form
 
     def __iter__(self) -> Iterator[Chunk]:
         return self._chunks
@@ -56,9 +67,32 @@ def _detect(stream: io.BufferedReader, name: str) -> Source:
     if head[:4] == pcapng.SHB_MAGIC:
         return Source(recording.read(cast(BinaryIO, stream), name, warnings), warnings)
     if chunkfile.sniff(head):
-        return Source(chunkfile.read(cast(BinaryIO, stream), name), warnings)
-    start = head[:8].hex(" ")
+        return Source(chunkfile.read(cast(BinaryIO, stream), name), warnings, form="chunks")
+    start = stream.read(HEAD)
+    log = open_log(cast(BinaryIO, io.BufferedReader(_Rejoined(start, stream))), start, name)
+    if log is not None:
+        return Source(log.chunks(), warnings, log.notes, log.format)
     raise AtsharkError(
-        f"{name}: not an input that atshark knows (it begins with {start}); "
-        "give a recording, an export, or a chunk file"
+        f"{name}: not an input that atshark knows (it begins with {head[:8].hex(' ')}); "
+        "give a recording, an export, a text log, or a chunk file"
     )
+
+
+class _Rejoined(io.RawIOBase):
+    """A stream of which the beginning has been read already."""
+
+    def __init__(self, start: bytes, rest: io.BufferedReader) -> None:
+        self._start = memoryview(start)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if self._start:
+            view = memoryview(buffer)
+            count = min(len(view), len(self._start))
+            view[:count] = self._start[:count]
+            self._start = self._start[count:]
+            return count
+        return self._rest.readinto1(buffer)

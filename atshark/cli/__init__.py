@@ -6,14 +6,18 @@ import gc
 import importlib
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from capture.errors import AtsharkError
 
+if TYPE_CHECKING:
+    from capture.sources import Source
+
 VERBS = {
     "capture": "Record and decode two serial ports, live.",
-    "decode": "Decode a recording, an export or a chunk file.",
+    "decode": "Decode a recording, an export or a text log.",
     "demo": "See it work without hardware.",
     "dialects": "Show what atshark knows; check a dialect file.",
     "export": "Write a pcapng file for Wireshark.",
@@ -22,6 +26,12 @@ VERBS = {
 }
 HIDDEN = {"extcap": "Called by Wireshark."}
 DONE, FINDINGS, UNUSABLE = 0, 1, 2
+
+
+def say(file: str, source: Source) -> None:
+    """Say on standard error what a reader had to assume, and what was wrong with its input."""
+    for text in (*(f"{'standard input' if file == '-' else file}: {note}" for note in source.notes), *source.warnings):
+        click.echo(f"atshark: {text}", err=True)
 
 
 class _Verbs(click.Group):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import click
 import msgspec
 
-from atshark.cli import DONE, FINDINGS
+from atshark.cli import DONE, FINDINGS, say
 from atshark.render import utf8_output
 from capture.sources import open_source
 from decoder import catalog
@@ -29,7 +29,7 @@ Write = Callable[[list[Record]], None]
     help="A dialect by name, or a dialect file; may be given several times.",
 )  # fmt: skip
 def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
-    """Decode FILE (a recording, an export, a chunk file; "-" is standard input) and print what was said.
+    """Decode FILE (a recording, an export, a text log; "-" is standard input) and print what was said.
 
     The exit status is 0 if all went well on the line, 1 if there are errors or warnings, or the input was cut.
     """
@@ -42,8 +42,7 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
             if events:
                 troubles += _emit(events, write)
         troubles += _emit(session.close(), write)
-        for warning in source.warnings:
-            click.echo(f"atshark: {warning}", err=True)
+        say(file, source)
         return FINDINGS if troubles or source.warnings else DONE
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE, FINDINGS
+from atshark.cli import DONE, FINDINGS, say
 from capture.sources import open_source
 from decoder import catalog
 from decoder.session import Session
@@ -20,13 +20,12 @@ from wireshark.export import export
 )
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
 def command(file: str, out: Path, dialects: tuple[str, ...]) -> int:
-    """Export FILE (a recording, an export, a chunk file; "-" is standard input) for Wireshark."""
+    """Export FILE (a recording, an export, a text log; "-" is standard input) for Wireshark."""
     session = Session(catalog.load(dialects))
     with open_source(file) as source:
         if file != "-" and out.exists() and out.samefile(file):
             raise click.UsageError(f"{out}: the export would overwrite its input; give another file to -w")
         packets = export(source, session, out)
-        for warning in source.warnings:
-            click.echo(f"atshark: {warning}", err=True)
+        say(file, source)
         click.echo(f"{out}: {packets} packets", err=True)
         return FINDINGS if source.warnings else DONE

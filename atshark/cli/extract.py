@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE, FINDINGS
+from atshark.cli import DONE, FINDINGS, say
 from atshark.extract import Extracted, extract
 from capture.sources import Source, open_source
 from decoder import catalog
@@ -33,8 +33,7 @@ def command(file: str, folder: Path, dialects: tuple[str, ...]) -> int:
     session = Session(catalog.load(dialects))
     with open_source(file) as source:
         written = extract(_events(source, session), folder)
-        for warning in source.warnings:
-            click.echo(f"atshark: {warning}", err=True)
+        say(file, source)
         wrong = _report(written, folder)
         return FINDINGS if wrong or source.warnings else DONE
 
