@@ -22,6 +22,7 @@ from capture.sources import Source, open_source
 from decoder.catalog import Catalog
 from decoder.catalog import load as load_catalog
 from decoder.events import INNER, Data, Event, Finding, Frame, Message, Record, Socket, Transaction, Urc
+from decoder.findings import InspectedSession
 from decoder.session import Session
 
 __version__ = "0.1.0"
@@ -37,7 +38,7 @@ def decode(chunks: Iterable[Chunk], dialects: Iterable[str] = ()) -> Iterator[Re
     ``dialects`` are names or file paths; without any, the dialects that come with atshark are used. Raises
     :class:`AtsharkError` if a dialect cannot be loaded, or as the source of the chunks does.
     """
-    session = Session(load_catalog(dialects))
+    session = InspectedSession(load_catalog(dialects))
     for chunk in chunks:
         for event in session.feed(chunk):
             if not isinstance(event, INNER):

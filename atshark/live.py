@@ -19,7 +19,7 @@ from capture.recording import Recorder
 from capture.tap import Tap
 from decoder.catalog import Catalog
 from decoder.events import Event
-from decoder.session import Session
+from decoder.findings import InspectedSession
 
 QUEUE_SIZE = 10_000
 TICK_S = 0.05
@@ -86,7 +86,7 @@ class Live:
             return
 
     def _decode(self, deadline: float | None, finished: Callable[[], bool]) -> None:
-        session = Session(self._catalog) if self._take is not None else None
+        session = InspectedSession(self._catalog) if self._take is not None else None
         while True:
             try:
                 chunk = self._queue.get(timeout=TICK_S)

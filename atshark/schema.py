@@ -13,7 +13,8 @@ import msgspec
 
 from decoder.events import Record
 
-_OPTIONAL = {"Transaction": ("labels", "request"), "Urc": ("labels",), "Frame": ("data",), "Group": ("data",)}
+_OPTIONAL = {"Transaction": ("labels", "request"), "Urc": ("labels",), "Frame": ("data",), "Group": ("data",),
+             "Finding": ("message_zh",)}  # fmt: skip
 OUTPUT = Path(__file__).parent.parent / "docs" / "jsonl.schema.json"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from capture import chunkfile, pcapng, recording
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
-from capture.logs import HEAD, open_log
+from capture.logs import HEAD, Log, open_log
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -25,13 +25,17 @@ class Source:
     ``format`` says what it is; ``notes`` what its reader had to assume.
     """
 
-    def __init__(
-        self, chunks: Iterator[Chunk], warnings: list[str], notes: list[str] | None = None, form: str = "pcapng"
-    ) -> None:
+    def __init__(self, chunks: Iterator[Chunk], warnings: list[str], form: str, log: Log | None = None) -> None:
         self._chunks = chunks
+        self._log = log
         self.warnings = warnings
-        self.notes = notes if notes is not None else []
-        self.format = form
+        self.notes: list[str] = log.notes if log is not None else []
+        self.format = log.format if log is not None else form
+
+    @property
+    def line(self) -> int | None:
+        """The line of the text log that the last chunk came from; None where the input has no lines."""
+        return self._log.line if self._log is not None else None
 
     def __iter__(self) -> Iterator[Chunk]:
         return self._chunks
@@ -65,13 +69,13 @@ def _detect(stream: io.BufferedReader, name: str) -> Source:
     if not head:
         raise AtsharkError(f"{name}: the input is empty")
     if head[:4] == pcapng.SHB_MAGIC:
-        return Source(recording.read(cast(BinaryIO, stream), name, warnings), warnings)
+        return Source(recording.read(cast(BinaryIO, stream), name, warnings), warnings, "pcapng")
     if chunkfile.sniff(head):
-        return Source(chunkfile.read(cast(BinaryIO, stream), name), warnings, form="chunks")
+        return Source(chunkfile.read(cast(BinaryIO, stream), name), warnings, "chunks")
     start = stream.read(HEAD)
     log = open_log(cast(BinaryIO, io.BufferedReader(_Rejoined(start, stream))), start, name)
     if log is not None:
-        return Source(log.chunks(), warnings, log.notes, log.format)
+        return Source(log.chunks(), warnings, log.format, log)
     raise AtsharkError(
         f"{name}: not an input that atshark knows (it begins with {head[:8].hex(' ')}); "
         "give a recording, an export, a text log, or a chunk file"

@@ -199,7 +199,10 @@ class Summary(msgspec.Struct, tag_field="kind", tag="summary"):
 
 
 class Finding(msgspec.Struct, tag_field="kind", tag="finding"):
-    """Something that went wrong or deserves a look. ``reference`` names the manual or standard, if any."""
+    """Something that went wrong or deserves a look. ``reference`` names the manual or standard, if any.
+
+    ``message_zh`` is the message in Chinese, where it is known.
+    """
 
     time_ns: int | None
     side: Side | None
@@ -207,6 +210,7 @@ class Finding(msgspec.Struct, tag_field="kind", tag="finding"):
     severity: Severity
     message: str
     reference: str | None = None
+    message_zh: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Message(msgspec.Struct):

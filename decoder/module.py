@@ -12,7 +12,7 @@ from typing import Any
 from decoder import grammar
 from decoder.catalog import UNFIT, UrcType
 from decoder.context import MAX_LINE, Context, is_text, short
-from decoder.events import Data, Error, Message, MessageKind, Result
+from decoder.events import Data, Error, Finding, Message, MessageKind, Result
 from decoder.framing import Span
 from decoder.groups import Line
 from decoder.inline import InlineReader
@@ -292,7 +292,11 @@ class ModuleReader:
         spec = waiting.command.spec if waiting.command else None
         reference = f"{waiting.record.dialect} {spec.section}" if spec else None
         message = f"{to_text(entry.text)}: the module answered {text}{meaning}"
-        self._context.finding(span.last_ns, "module", "command.error", "error", message, reference)
+        meaning_zh = f"({result.error.text_zh})" if result.error and result.error.text_zh else ""
+        message_zh = f"{to_text(entry.text)}:模组返回{text}{meaning_zh}"
+        self._context.out.append(
+            Finding(span.last_ns, "module", "command.error", "error", message, reference, message_zh)
+        )
         if waiting.command is not None and waiting.command.socket is not None:
             self._context.sockets.failed(waiting.command.socket, waiting.record, span.last_ns, text + meaning)
 

@@ -218,7 +218,7 @@ def test_typed_fields_filter(tmp_path: Path) -> None:
     run("export", next(path for path in sample_files() if path.stem == "tour"), "-w", exported)
     assert len(tshark(exported, "-Y", "atshark.mipopen.remote_port == 5683").splitlines()) == 1
     assert len(tshark(exported, "-Y", "atshark.mipopen.access_mode > 1").splitlines()) == 1
-    assert len(tshark(exported, "-Y", "atshark && _ws.expert.severity == error").splitlines()) == 1
+    assert len(tshark(exported, "-Y", "atshark && _ws.expert.severity == error").splitlines()) == 2
     assert len(tshark(exported, "-Y", 'atshark.latency > 350 && atshark.kind == "result"').splitlines()) == 1
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "capture": "Record and decode two serial ports, live.",
+    "check": "Say what went wrong in files, and what to try.",
     "decode": "Decode a recording, an export or a text log.",
     "demo": "See it work without hardware.",
     "dialects": "Show what atshark knows; check a dialect file.",

@@ -13,7 +13,7 @@ from atshark.render import utf8_output
 from capture.sources import open_source
 from decoder import catalog
 from decoder.events import INNER, Event, Finding, Record
-from decoder.session import Session
+from decoder.findings import InspectedSession
 
 Write = Callable[[list[Record]], None]
 
@@ -33,7 +33,7 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
 
     The exit status is 0 if all went well on the line, 1 if there are errors or warnings, or the input was cut.
     """
-    session = Session(catalog.load(dialects))
+    session = InspectedSession(catalog.load(dialects))
     with open_source(file) as source:
         write = _writer(output)
         troubles = 0

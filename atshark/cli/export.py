@@ -9,7 +9,7 @@ import click
 from atshark.cli import DONE, FINDINGS, say
 from capture.sources import open_source
 from decoder import catalog
-from decoder.session import Session
+from decoder.findings import InspectedSession
 from wireshark.export import export
 
 
@@ -21,7 +21,7 @@ from wireshark.export import export
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
 def command(file: str, out: Path, dialects: tuple[str, ...]) -> int:
     """Export FILE (a recording, an export, a text log; "-" is standard input) for Wireshark."""
-    session = Session(catalog.load(dialects))
+    session = InspectedSession(catalog.load(dialects))
     with open_source(file) as source:
         if file != "-" and out.exists() and out.samefile(file):
             raise click.UsageError(f"{out}: the export would overwrite its input; give another file to -w")

@@ -35,11 +35,12 @@ _JOINED_COMMAND = re.compile(r"^(AT[^\s\"]*(?:\"[^\"]*\"[^\s\"]*)*)\s+(?=[+^][A-
 
 
 class Log:
-    """A text log that was recognised. ``format`` is its id, ``notes`` what had to be assumed."""
+    """A text log that was recognised. ``format`` is its id, ``notes`` what had to be assumed, ``line`` where it is."""
 
     def __init__(self, stream: BinaryIO, head: bytes, name: str) -> None:
         self.notes: list[str] = []
         self.name = name
+        self.line = 0
         self._encoding = text.encoding_of(head)
         whole = len(head) < HEAD
         sample = list(islice(text.lines(io.BytesIO(head), self._encoding), _HEAD_LINES))
@@ -109,6 +110,7 @@ class Log:
         if self._format is _PLAIN and self._table is None:
             entries = _without_prose(entries)
         for entry in _mended(entries, self._style):
+            self.line = entry.number
             yield from self._entry(entry, speakers)
         skipped = self._wash.outside + (self._table.skipped if self._table is not None else self._reader.skipped)
         if skipped:

@@ -1,0 +1,67 @@
+"""``atshark check``: what went wrong in files, and what to try."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from atshark.check import Checked, check
+from atshark.cli import DONE, FINDINGS, UNUSABLE
+from atshark.render import utf8_output
+from atshark.render.findings import WRITERS
+from decoder import catalog
+from decoder.findings import Lang
+
+
+@click.command("check")
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--format", "output", type=click.Choice(list(WRITERS)), default="text", show_default=True,
+    help="How findings are printed.",
+)  # fmt: skip
+@click.option(
+    "--fail-on", type=click.Choice(["error", "warning"]), default="error", show_default=True,
+    help="From which severity on the exit status is 1.",
+)  # fmt: skip
+@click.option(
+    "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the findings."
+)
+@click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
+def command(files: tuple[str, ...], output: str, fail_on: str, lang: Lang, dialects: tuple[str, ...]) -> int:
+    """Say what went wrong in FILES (recordings, exports, text logs; folders are searched) and what to try.
+
+    The exit status is 0 if nothing is wrong, 1 if there are findings of the severity of --fail-on or worse, and 2 if a
+    file could not be read.
+    """
+    known = catalog.load(dialects)
+    paths = list(_expanded(files))
+    done: list[Checked] = []
+
+    def results() -> Iterator[Checked]:
+        shown = len(paths) > 1 and sys.stderr.isatty()
+        with click.progressbar(paths, file=sys.stderr if shown else None, hidden=not shown) as bar:
+            for path in bar:
+                done.append(check(path, known))
+                yield done[-1]
+
+    WRITERS[output](results(), utf8_output(), lang)
+    if any(one.problem for one in done):
+        if output != "text":
+            for one in done:
+                if one.problem:
+                    click.echo(f"atshark: {one.problem}", err=True)
+        return UNUSABLE
+    bad = sum(one.counts["error"] + (one.counts["warning"] if fail_on == "warning" else 0) for one in done)
+    return FINDINGS if bad else DONE
+
+
+def _expanded(files: tuple[str, ...]) -> Iterator[str]:
+    for file in files:
+        path = Path(file)
+        if file != "-" and path.is_dir():
+            yield from (str(one) for one in sorted(path.rglob("*")) if one.is_file())
+        else:
+            yield file

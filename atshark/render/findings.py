@@ -1,0 +1,179 @@
+"""Findings for people, for programs, for code scanning (SARIF 2.1.0) and for test runners (JUnit XML)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+from xml.etree import ElementTree
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from atshark.check import Checked, Found
+from atshark.render.console import console_on
+from atshark.render.text import clock
+from decoder.events import Finding, Severity
+from decoder.findings import Lang, advice, message, rules
+from decoder.values import printable
+
+_STYLES: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+_WORDS: dict[Lang, dict[str, str]] = {
+    "en": {"error": "error", "warning": "warning", "note": "note", "try": "try", "see": "see", "line": "line",
+           "story": "story", "nothing": "nothing to report", "file": "file", "format": "format",
+           "commands": "commands", "errors": "errors", "warnings": "warnings", "notes": "notes", "more": "more"},
+    "zh": {"error": "错误", "warning": "警告", "note": "提示", "try": "建议", "see": "参见", "line": "行",
+           "story": "经过", "nothing": "未发现问题", "file": "文件", "format": "格式",
+           "commands": "命令", "errors": "错误", "warnings": "警告", "notes": "提示", "more": "更多"},
+}  # fmt: skip
+_SARIF_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "note"}
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def place(found: Found, lang: Lang) -> str:
+    """Say where a finding is: by line, or by time."""
+    words = _WORDS[lang]
+    time = clock(found.finding.time_ns)
+    return time if found.line is None else f"{words['line']} {found.line}" + ("" if time[0] == "-" else f", {time}")
+
+
+def as_text(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
+    """Print results for people, and a table if there are several."""
+    console, words = console_on(stream), _WORDS[lang]
+    done: list[Checked] = []
+    for result in results:
+        done.append(result)
+        _file(result, console, lang)
+    if len(done) > 1:
+        table = Table(*(words[name] for name in ("file", "format", "commands", "errors", "warnings", "notes")))
+        for result in done:
+            counts = [str(result.counts[level]) for level in ("error", "warning", "note")]
+            cells = ["?"] * 4 if result.problem else [str(result.commands), *counts]
+            table.add_row(printable(result.file), result.format or "-", *cells)
+        console.print(table)
+
+
+def _file(result: Checked, console: Any, lang: Lang) -> None:
+    words = _WORDS[lang]
+    console.print(Text(printable(result.file), style="bold"))
+    if result.problem:
+        console.print(Text(f"  {printable(result.problem)}", style="bold red"))
+        return
+    console.print(f"  {', '.join(result.dialects) or '-'}; {result.commands} {words['commands']}")
+    for note in (*result.notes, *result.warnings):
+        console.print(Text(f"  {printable(note)}", style="dim"))
+    told = result.story.tell(lang)
+    if told:
+        console.print(Text(f"  {words['story']}: ", style="bold") + Text(" → ".join(told)))
+    for found in result.found:
+        one = found.finding
+        console.print(Text(f"  {place(found, lang)} ") + Text(words[one.severity], style=_STYLES[one.severity])
+                      + Text(f" {printable(message(one, lang))}") + Text(f" ({one.rule})", style="dim"))  # fmt: skip
+        if what := advice(one, lang):
+            console.print(Text(f"      {words['try']}: {what}"))
+        if one.reference:
+            console.print(Text(f"      {words['see']}: {one.reference}", style="dim"))
+    left = sum(result.counts.values()) - len(result.found)
+    if left:
+        console.print(f"  … {left} {words['more']}")
+    if not result.found:
+        console.print(Text(f"  {words['nothing']}", style="green"))
+
+
+def as_jsonl(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
+    """Print one JSON object a finding, and one ``{"kind": "file"}`` a file."""
+    for result in results:
+        for found in result.found:
+            one = found.finding
+            stream.write(_json({
+                "kind": "finding", "file": result.file, "line": found.line, "time_ns": one.time_ns, "side": one.side,
+                "rule": one.rule, "severity": one.severity, "message": message(one, lang),
+                "advice": advice(one, lang) or None, "reference": one.reference,
+            }))  # fmt: skip
+        stream.write(_json({
+            "kind": "file", "file": result.file, "format": result.format or None, "problem": result.problem,
+            "commands": result.commands, "errors": result.counts["error"], "warnings": result.counts["warning"],
+            "notes": result.counts["note"], "dialects": result.dialects, "story": result.story.tell(lang),
+            "assumed": result.notes,
+        }))  # fmt: skip
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode() + "\n"
+
+
+def as_sarif(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
+    """Print a SARIF 2.1.0 log, as code scanning services read it."""
+    from atshark import __version__  # noqa: PLC0415 - the package imports this one
+
+    found: list[dict[str, Any]] = []
+    problems: list[dict[str, Any]] = []
+    for result in results:
+        if result.problem:
+            problems.append({"level": "error", "message": {"text": result.problem}})
+        found.extend(_sarif_result(result, one, lang) for one in result.found)
+    used = sorted({one["ruleId"] for one in found})
+    known = rules()
+    driver = {
+        "name": "atshark", "version": __version__,
+        "rules": [{
+            "id": name,
+            "shortDescription": {"text": name},
+            "help": {"text": (known[name].advice(lang) if name in known else "") or name},
+        } for name in used],
+    }  # fmt: skip
+    run = {"tool": {"driver": driver}, "results": found,
+           "invocations": [{"executionSuccessful": not problems, "toolExecutionNotifications": problems}]}  # fmt: skip
+    whole = msgspec.json.encode({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+    stream.write(msgspec.json.format(whole).decode() + "\n")
+
+
+def _sarif_result(result: Checked, found: Found, lang: Lang) -> dict[str, Any]:
+    one: Finding = found.finding
+    where: dict[str, Any] = {"artifactLocation": {"uri": Path(result.file).as_posix()}}
+    if found.line:
+        where["region"] = {"startLine": found.line}
+    text = message(one, lang) + (f"\n{what}" if (what := advice(one, lang)) else "")
+    return {
+        "ruleId": one.rule, "level": _SARIF_LEVELS[one.severity], "message": {"text": text},
+        "locations": [{"physicalLocation": where}], "properties": {"time_ns": one.time_ns, "side": one.side},
+    }  # fmt: skip
+
+
+def as_junit(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
+    """Print JUnit XML: a suite a file, a failed case an error or warning, a passed one if there is none."""
+    suites = ElementTree.Element("testsuites", name="atshark")
+    for result in results:
+        suite = ElementTree.SubElement(suites, "testsuite", name=_xml(result.file))
+        cases = 0
+        if result.problem:
+            case = ElementTree.SubElement(suite, "testcase", classname=_xml(result.file), name="readable")
+            ElementTree.SubElement(case, "error", message=_xml(result.problem))
+            cases += 1
+        for found in result.found:
+            one = found.finding
+            if one.severity == "note":
+                continue
+            name = f"{one.rule}, {place(found, 'en')}"
+            case = ElementTree.SubElement(suite, "testcase", classname=_xml(result.file), name=name)
+            text = ElementTree.SubElement(case, "failure", type=one.severity, message=_xml(message(one, lang)))
+            text.text = _xml(advice(one, lang))
+            cases += 1
+        if not cases:
+            ElementTree.SubElement(suite, "testcase", classname=_xml(result.file), name="no findings")
+        suite.set("tests", str(max(1, cases)))
+        suite.set("failures", str(0 if result.problem else cases))
+        suite.set("errors", str(int(result.problem is not None)))
+    ElementTree.indent(suites)
+    stream.write(ElementTree.tostring(suites, encoding="unicode", xml_declaration=False) + "\n")
+
+
+def _xml(text: str) -> str:
+    """Keep out what XML 1.0 cannot hold."""
+    return _NOT_XML.sub("?", printable(text))
+
+
+WRITERS = {"text": as_text, "jsonl": as_jsonl, "sarif": as_sarif, "junit": as_junit}

@@ -1,0 +1,76 @@
+"""Rules that are nothing but data: a line of a name, with parameters of certain values."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from decoder.events import Message, Params, Socket
+from decoder.findings.rules import Rule, rules
+from decoder.findings.say import Say
+
+_COMPARISON = re.compile(r"(<=|>=|<|>|!=)\s*(-?\d+(?:\.\d+)?)")
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "!=": operator.ne,
+}  # fmt: skip
+
+
+class Declared:
+    """Looks for the rules of rules.toml that say where to look."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._by_line: dict[tuple[str, str], list[Rule]] = defaultdict(list)
+        self._by_change: dict[str, list[Rule]] = defaultdict(list)
+        for rule in rules().values():
+            if rule.on == "socket":
+                for change in rule.change:
+                    self._by_change[change].append(rule)
+            elif rule.on is not None:
+                for name in rule.line:
+                    self._by_line[rule.on, name].append(rule)
+
+    def message(self, one: Message) -> None:
+        """Look at a line."""
+        if one.kind == "command":
+            for command in one.commands:
+                for rule in self._by_line.get(("command", command.name), ()):
+                    if command.form in rule.form and agrees(rule, command.params):
+                        self._say(rule.id, one, line=command.raw, **_texts(command.params))
+        elif one.name is not None and one.kind in ("urc", "information"):
+            for rule in self._by_line.get(("answer", one.name), ()):
+                if agrees(rule, one.params):
+                    self._say(rule.id, one, line=one.text, **_texts({**one.params, **_labels(one)}))
+
+    def socket(self, one: Socket) -> None:
+        """Look at what happened to a connection."""
+        for rule in self._by_change.get(one.change, ()):
+            remote = one.flow.remote or one.flow.remote_ip or "?"
+            peer = f"{remote}:{one.flow.remote_port}" if one.flow.remote_port else remote
+            self._say(rule.id, one, connect_id=one.connect_id, peer=peer, because=one.because, up=one.up, down=one.down)
+
+
+def agrees(rule: Rule, params: Params) -> bool:
+    """Whether parameters are as a rule wants them."""
+    return all(name in params for name in rule.has) and all(
+        name in params and _agrees(wanted, params[name]) for name, wanted in rule.where.items()
+    )
+
+
+def _agrees(wanted: Any, value: Any) -> bool:
+    if isinstance(wanted, list):
+        return any(_agrees(one, value) for one in wanted)
+    if isinstance(wanted, str) and (match := _COMPARISON.fullmatch(wanted)):
+        return isinstance(value, int | float) and _OPERATORS[match[1]](value, float(match[2]))
+    return bool(wanted == value)
+
+
+def _texts(params: Params) -> dict[str, object]:
+    return {name: value for name, value in params.items() if name not in ("line",)}
+
+
+def _labels(one: Message) -> dict[str, str]:
+    return {f"{name}_label": text for name, text in one.labels.items()}

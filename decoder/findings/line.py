@@ -1,0 +1,95 @@
+"""The line itself: speed, lost bytes, two writers, a module that is silent; and what is sent where nothing is open."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+
+from decoder.events import Data, Finding, Message, Socket
+from decoder.findings.say import Say
+
+_SECOND_COMMAND = re.compile(r'^AT[^"]*(?:"[^"]*"[^"]*)*[^";,=\s]AT\+[A-Z]', re.IGNORECASE)
+_HEX_TEXT = re.compile(rb"(?:[0-9A-Fa-f]{2}){4,}")
+_WINDOW, _NOISY = 20, 6
+_SILENT = 3
+_TEXT = ("urc", "text", "information")
+_LIKE_COMMAND = re.compile(r"AT[+^$%*#]?[A-Z]")
+_ENDS = {"failed": "建立失败", "closed": "关闭", "closed by peer": "被服务器关闭", "reset": "复位", "lost": "断开"}
+_SENDS = ("MIPSEND", "QISEND", "QISENDEX", "CIPSEND", "LSIPSEND")
+
+
+class Line:
+    """Follows what crosses the line."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._recent: deque[bool] = deque(maxlen=_WINDOW)
+        self._noise_told = False
+        self._unanswered = 0
+        self._given_up: Finding | None = None
+        self._closed: dict[object, Socket] = {}
+        self._ever: set[object] = set()
+        self._pushing: dict[object, Message] = {}
+
+    def message(self, one: Message) -> None:
+        """Look at a line."""
+        self._recent.append(one.kind == "noise")
+        if not self._noise_told and sum(self._recent) >= _NOISY:
+            self._noise_told = True
+            self._say("line.speed", one, count=sum(self._recent), of=len(self._recent))
+        if one.side == "module" and one.kind not in ("noise", "blank"):
+            self._unanswered = 0
+        if one.kind == "command":
+            if _SECOND_COMMAND.match(one.text):
+                self._say("line.interleaved", one, line=one.text)
+            for command in one.commands:
+                self._sends(one, command.name, command.form, command.params.get("connect_id"))
+        elif one.side == "module" and one.name is None and one.kind in _TEXT and _LIKE_COMMAND.match(one.text):
+            self._say("line.echo-damaged", one, line=one.text)
+
+    def _sends(self, one: Message, name: str, form: str, key: object) -> None:
+        if form != "set":
+            return
+        if name in _SENDS and key in self._closed:
+            closed = self._closed[key]
+            change = closed.change
+            self._say(
+                "send.closed", one, connect_id=key, change=change, change_zh=_ENDS[change], because=closed.because
+            )
+        if name == "LSIPSEND":
+            self._pushing.setdefault(key, one)
+        elif name == "LSIPPUSH":
+            self._pushing.pop(key, None)
+        elif name == "LSIPCLOSE" and key in self._pushing:
+            self._say("send.not-pushed", self._pushing.pop(key), connect_id=key)
+
+    def socket(self, one: Socket) -> None:
+        """Look at what happened to a connection."""
+        if one.change == "opened":
+            self._closed.pop(one.connect_id, None)
+        elif one.flow.inside == "module":
+            self._closed[one.connect_id] = one
+
+    def data(self, one: Data) -> None:
+        """Look at payload."""
+        as_text = one.side == "mcu" and one.via == "command" and one.encoding in ("raw", "quoted")
+        if as_text and one.announced_by in _SENDS and _HEX_TEXT.fullmatch(bytes.fromhex(one.data)):
+            self._say("send.hex-as-text", one, connect_id=one.connect_id, length=one.length)
+
+    def finding(self, one: Finding) -> None:
+        """Look at what the decoder found."""
+        if one.rule == "command.unanswered":
+            self._unanswered += 1
+            self._given_up = one
+            if self._unanswered == _SILENT:
+                self._say("module.silent", one, count=_SILENT)
+        elif one.rule == "result.unexpected" and self._given_up is not None:
+            given_up, self._given_up = self._given_up, None
+            if one.time_ns is not None and given_up.time_ns is not None and one.time_ns > given_up.time_ns:
+                seconds = f"{(one.time_ns - given_up.time_ns) / 1e9:.1f}"
+                self._say("answer.late", one, seconds=seconds, command=given_up.message.partition(": ")[0])
+
+    def close(self) -> None:
+        """The session ends."""
+        for key, message in self._pushing.items():
+            self._say("send.not-pushed", message, connect_id=key)

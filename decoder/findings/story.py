@@ -1,0 +1,154 @@
+"""The story of a session in a few words: what was reached, how much was done, what went wrong.
+
+Strategy: milestones (registered, logged in, connected) and troubles (findings) are steps. What happens over and over
+between them is counted and told as one step, before the next milestone or trouble.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from decoder.events import Event, Finding, Frame, Message, Segment, Socket
+from decoder.findings.rules import Lang, rules
+from decoder.values import printable
+
+_MAX_STEPS = 400
+_REGISTERED = {1: ("registered", "已注册网络"), 5: ("registered, roaming", "已注册网络(漫游)")}
+_EVENTS = {
+    2: ("bootstrap done", "Bootstrap完成"),
+    6: ("logged in to the LwM2M platform", "已登录LwM2M平台"),
+    15: ("logged out of the LwM2M platform", "已退出LwM2M平台"),
+}
+_ROUTINE = {
+    "acknowledged": ("{n} notifications acknowledged", "{n}条上报得到确认"),
+    "updated": ("registration updated {n} times", "更新注册{n}次"),
+    "sent": ("{n} messages sent", "发送{n}条数据"),
+    "received": ("{n} messages received", "收到{n}条数据"),
+    "published": ("{n} MQTT messages published", "发布{n}条MQTT消息"),
+    "delivered": ("{n} MQTT messages received", "收到{n}条MQTT消息"),
+    "request": ("{n} requests of the platform", "平台下发{n}个请求"),
+}
+_REQUESTS = ("MIPLREAD", "MIPLWRITE", "MIPLEXECUTE")
+
+
+class Step(msgspec.Struct):
+    """A step of a story. ``kind``: "good" (a milestone), "routine", "error" or "warning"; times in ns.
+
+    ``count``: how often it happened in a row; ``rule``: of the finding that it tells.
+    """
+
+    kind: str
+    en: str
+    zh: str
+    first_ns: int | None
+    last_ns: int | None
+    count: int = 1
+    rule: str = ""
+
+
+class Story:
+    """Hears the events of a session and tells what they amount to."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._routine: Counter[str] = Counter()
+        self._routine_ns: tuple[int | None, int | None] = (None, None)
+        self._registered: dict[str, object] = {}
+        self._now: int | None = None
+
+    def hear(self, event: Event) -> None:
+        """Take the next event."""
+        if isinstance(event, Message):
+            self._message(event)
+        elif isinstance(event, Finding):
+            self._finding(event)
+        elif isinstance(event, Socket):
+            self._socket(event)
+        elif isinstance(event, Segment):
+            self._count("sent" if event.side == "mcu" else "received", event.time_ns)
+        elif isinstance(event, Frame) and event.protocol == "mqtt":
+            self._mqtt(event)
+
+    def tell(self, lang: Lang = "en") -> list[str]:
+        """Return the steps in words."""
+        self._flush()
+        out = []
+        for step in self.steps:
+            text = step.zh if lang == "zh" else step.en
+            times = ("" if step.count == 1 else f"({step.count}次)") if lang == "zh" else _times(step.count)
+            out.append(text + times)
+        return out
+
+    def _message(self, one: Message) -> None:
+        name, params = one.name, one.params
+        if name in ("CREG", "CGREG", "CEREG") and one.side == "module":
+            stat = params.get("stat")
+            if (
+                stat in _REGISTERED
+                and self._registered.get(name) != stat
+                and not any(known in _REGISTERED for known in self._registered.values())
+            ):
+                self._step("good", *_REGISTERED[stat], one.time_ns)
+            self._registered[name] = stat
+        elif name == "MIPLEVENT" and one.kind in ("urc", "information"):
+            event = params.get("evtid")
+            if event in _EVENTS:
+                self._step("good", *_EVENTS[event], one.time_ns)
+            elif event in (11, 26):
+                self._count("updated" if event == 11 else "acknowledged", one.time_ns)
+        elif name in _REQUESTS and one.kind == "urc":
+            self._count("request", one.time_ns)
+
+    def _socket(self, one: Socket) -> None:
+        where = printable(f"{one.flow.remote or one.flow.remote_ip or '?'}:{one.flow.remote_port or '?'}")
+        if one.change == "opened":
+            text = f"connection {one.connect_id} to {where} opened", f"连接{one.connect_id}({where})已建立"
+            self._step("good", *text, one.time_ns)
+        elif one.change == "closed":
+            self._step("good", f"connection {one.connect_id} closed", f"连接{one.connect_id}已关闭", one.time_ns)
+
+    def _mqtt(self, one: Frame) -> None:
+        kind = one.fields.get("type")
+        if kind == "CONNACK" and one.fields.get("code") == 0:
+            self._step("good", "connected to the MQTT server", "已连接MQTT服务器", one.time_ns)
+        elif kind == "PUBLISH":
+            self._count("published" if one.side == "mcu" else "delivered", one.time_ns)
+
+    def _finding(self, one: Finding) -> None:
+        if one.severity == "note":
+            return
+        rule = rules().get(one.rule)
+        zh = rule.zh if rule is not None and "{" not in rule.zh else one.message_zh
+        zh_text = zh if isinstance(zh, str) else one.message
+        self._step(one.severity, printable(one.message), printable(zh_text), one.time_ns, key=one.rule)
+
+    def _count(self, what: str, time_ns: int | None) -> None:
+        first, _ = self._routine_ns
+        self._routine_ns = (time_ns if not self._routine else first, time_ns)
+        self._routine[what] += 1
+
+    def _flush(self) -> None:
+        for what, count in self._routine.items():
+            en, zh = _ROUTINE[what]
+            self._add(Step("routine", en.format(n=count), zh.format(n=count), *self._routine_ns))
+        self._routine.clear()
+
+    def _step(self, kind: str, en: str, zh: str, time_ns: int | None, key: str = "") -> None:
+        if self.steps and not self._routine:
+            last = self.steps[-1]
+            if last.kind == kind and (last.en == en or (key and last.rule == key)):
+                last.count += 1
+                last.last_ns = time_ns
+                return
+        self._flush()
+        self._add(Step(kind, en, zh, time_ns, time_ns, rule=key))
+
+    def _add(self, step: Step) -> None:
+        if len(self.steps) < _MAX_STEPS:
+            self.steps.append(step)
+
+
+def _times(count: int) -> str:
+    return "" if count == 1 else f" (and {count - 1} more)"
