@@ -23,6 +23,7 @@ VERBS = {
     "dialects": "Show what atshark knows; check a dialect file.",
     "export": "Write a pcapng file for Wireshark.",
     "extract": "Write what was carried to files: payloads, streams, bodies, firmware.",
+    "redact": "Copy a file without keys, identities and places.",
     "wireshark": "Install dissector, live capture and profile into Wireshark.",
 }
 HIDDEN = {"extcap": "Called by Wireshark."}

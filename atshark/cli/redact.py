@@ -1,0 +1,51 @@
+"""``atshark redact``: a copy of a file without its secrets."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from atshark.cli import DONE
+from atshark.redact import Options, redact
+from capture.errors import AtsharkError
+from decoder import catalog
+
+
+@click.command("redact")
+@click.argument("file")
+@click.option(
+    "-o", "--output", "out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write."
+)
+@click.option("--addresses", is_flag=True, help="Hide servers and IP addresses, too.")
+@click.option("--topics", is_flag=True, help="Hide MQTT topics, too.")
+@click.option("--payloads", is_flag=True, help="Hide messages, too.")
+@click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
+def command(file: str, out: Path, addresses: bool, topics: bool, payloads: bool, dialects: tuple[str, ...]) -> int:
+    """Write FILE (a recording, an export, a text log) again without its secrets, in its own format.
+
+    Keys, passwords, tokens, IMEI, IMSI, ICCID, phone numbers and places are replaced by others of the same length and
+    kind of characters, in whatever encoding they stand. The result is decoded and searched before it is written.
+    """
+    if out.exists() and out.samefile(file):
+        raise click.UsageError(f"{out}: the result would overwrite its input; give another file to -o")
+    done = redact(file, catalog.load(dialects), Options(addresses, topics, payloads))
+    _write(out, done.data)
+    for kind, count in sorted(done.kinds.items()):
+        click.echo(f"{kind}: {count} {'value' if count == 1 else 'values'} replaced")
+    count = sum(done.kinds.values())
+    click.echo(f"{out}: {len(done.data)} bytes, {count} secrets replaced; decoded and searched", err=True)
+    return DONE
+
+
+def _write(out: Path, data: bytes) -> None:
+    """Write the whole file or nothing."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=out.parent, delete=False) as file:
+            file.write(data)
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, out)
+    except OSError as error:
+        raise AtsharkError(f"{out}: cannot be written: {error.strerror}") from error

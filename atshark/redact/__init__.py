@@ -1,0 +1,150 @@
+"""Redact: pass a file on without what is secret in it, and with everything else as it was.
+
+Strategy: the file is decoded, and its secrets are gathered (secrets.py). In what each wire said as a whole, secrets are
+replaced in every encoding (spread.py), so that no cut between chunks hides one; checksums around them are made right
+again. The result is decoded and searched before it is written: it must say the same, and hold no secret.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from atshark.redact.logs import redact_text, summed
+from atshark.redact.ppp import repaired
+from atshark.redact.secrets import Options, secrets, summary
+from atshark.redact.spread import Substitutes
+from capture import chunkfile, recording
+from capture.chunk import Chunk, Side, WholeChunk
+from capture.errors import AtsharkError
+from capture.sources import open_source
+from decoder.catalog import Catalog
+from decoder.events import Event, Message, Transaction, Urc
+from decoder.findings import InspectedSession
+from decoder.session import Session
+from wireshark.export import export
+
+MAX_SIZE = 256 << 20
+"""Bytes of a file: it is held in memory, so that no cut hides a secret."""
+_ATTEMPTS = 400
+_SIDES: tuple[Side, Side] = ("mcu", "module")
+
+
+class Redacted(NamedTuple):
+    """The new file, how many secrets of each kind were in it, and what had to be assumed of the old one."""
+
+    data: bytes
+    kinds: Counter[str]
+    notes: list[str]
+
+
+def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:  # noqa: B008 - a tuple
+    """Return a file without its secrets.
+
+    Raises :class:`AtsharkError` if it is unusable, too large, or the result is not to be trusted.
+    """
+    if path != "-" and Path(path).is_file() and Path(path).stat().st_size > MAX_SIZE:
+        raise AtsharkError(f"{path}: too large to redact: {MAX_SIZE >> 20} MiB are the limit; cut it into parts")
+    with open_source(path) as source:
+        chunks = list(source)
+        form, notes = source.format, [*source.notes, *source.warnings]
+    if form in ("pcapng", "chunks"):
+        return _binary(chunks, known, options, form, notes)
+    found = secrets(_decoded(chunks, known), known, options)
+    substitutes = Substitutes(found, os.urandom(16))
+    data = redact_text(Path(path).read_bytes() if path != "-" else b"", substitutes)
+    _judge(path, chunks, data, found, known)
+    return Redacted(data, summary(found), notes)
+
+
+def _binary(chunks: list[Chunk], known: Catalog, options: Options, form: str, notes: list[str]) -> Redacted:
+    found = secrets(_decoded(chunks, known), known, options)
+    for _ in range(_ATTEMPTS):
+        substitutes = Substitutes(found, os.urandom(16))
+        made = _chunks(chunks, substitutes)
+        if made is not None:
+            break
+    else:
+        raise AtsharkError("no substitute keeps the length of the PPP frames that hold secrets; nothing was written")
+    _compare(chunks, made, known, found)
+    return Redacted(_file(made, form, known), summary(found), notes)
+
+
+def _decoded(chunks: list[Chunk], known: Catalog) -> list[Event]:
+    session = Session(known)
+    return [event for chunk in chunks for event in session.feed(chunk)] + session.close()
+
+
+def _chunks(chunks: list[Chunk], substitutes: Substitutes) -> list[Chunk] | None:
+    """Replace in all that each wire said; None if a length could not be kept."""
+    wires: dict[Side, bytes] = {}
+    for side in _SIDES:
+        whole = b"".join(chunk.data for chunk in chunks if chunk.side == side)
+        made = repaired(whole, summed(whole, substitutes.replace(whole)))
+        if made is None or len(made) != len(whole):
+            return None
+        wires[side] = made
+    at = dict.fromkeys(_SIDES, 0)
+    out = []
+    for chunk in chunks:
+        start = at[chunk.side]
+        at[chunk.side] = end = start + len(chunk.data)
+        out.append(type(chunk)(chunk.time_ns, chunk.side, wires[chunk.side][start:end]))
+    return out
+
+
+def _file(chunks: list[Chunk], form: str, known: Catalog) -> bytes:
+    out = io.BytesIO()
+    if form == "chunks":
+        chunkfile.write(chunks, out)
+        return out.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "redacted.pcapng")
+        if any(isinstance(chunk, WholeChunk) for chunk in chunks):
+            export(chunks, InspectedSession(known), path)
+        else:
+            recording.record(chunks, path)
+        return path.read_bytes()
+
+
+def _judge(path: str, before: list[Chunk], data: bytes, found: dict[str, str], known: Catalog) -> None:
+    """Read the new log and compare it with the old one."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        with open_source(file.name) as source:
+            after = list(source)
+    _compare(before, after, known, found)
+    if Substitutes(found, b"check").holds(data):
+        raise AtsharkError(f"{path}: a secret is still in the result; nothing was written")
+
+
+def _compare(before: list[Chunk], after: list[Chunk], known: Catalog, found: dict[str, str]) -> None:
+    """The decode must be the same but for values, and no secret may be left."""
+    if _shape(before, known) != _shape(after, known):
+        raise AtsharkError("redacting would change what the file says; nothing was written (please report this)")
+    check = Substitutes(found, b"check")
+    for side in _SIDES:
+        if check.holds(b"".join(chunk.data for chunk in after if chunk.side == side)):
+            raise AtsharkError("a secret is still in the result; nothing was written (please report this)")
+
+
+def _shape(chunks: list[Chunk], known: Catalog) -> list[Any]:
+    """What a session says, without values: kinds, names, forms, results, lengths, times."""
+    out: list[Any] = []
+    for event in _decoded(chunks, known):
+        if isinstance(event, Message):
+            out.append((event.kind, event.side, event.time_ns, len(event.raw), event.name))
+        elif isinstance(event, Transaction):
+            code = event.result.code if event.result else None
+            out.append((event.name, event.form, sorted(event.params), code, len(event.information), len(event.urcs)))
+        elif isinstance(event, Urc):
+            out.append((event.name, sorted(event.params)))
+    return out
+
+
+__all__ = ["Options", "Redacted", "redact"]

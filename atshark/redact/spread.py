@@ -1,0 +1,164 @@
+"""Secrets in every encoding that they occur in, and their substitutes in the same: of the same length, in their places.
+
+Strategy: a substitute has, character by character, the class of its secret, so that all that is written character by
+character (plain, hex, UTF-16, percent signs, swapped nibbles) keeps its length. What is not (Base64) is read, replaced
+and written again. Hex and Base64 are looked into again, to some depth: MQTT inside hex inside a command.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import string
+from collections.abc import Iterable
+from functools import cached_property
+from urllib.parse import quote
+
+_CLASSES = (string.digits, "abcdef", "ABCDEF", string.ascii_lowercase, string.ascii_uppercase)
+_HEX_TEXT = re.compile(r"[0-9A-Fa-f]+")
+_HEX_RUN = re.compile(rb"[0-9A-Fa-f]{8,}")
+_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
+_GRAMMAR = rb"[Aa][Tt][+^$%*#&][A-Za-z][A-Za-z0-9_]*|[+^$%][A-Z][A-Z0-9_]{2,}(?=[ \t]*[:=])|(?<=\n)(?:OK|ERROR)(?=\r)"
+"""Names and results: they stay, even if a secret is spelt like a part of them."""
+_MAX_DEPTH = 3
+_SHORT = 4
+"""A secret that is shorter is replaced only where it stands alone in quotes."""
+
+
+class Substitutes:
+    """The substitutes of a set of secrets; ``salt`` makes them different from run to run."""
+
+    def __init__(self, secrets: Iterable[str], salt: bytes) -> None:
+        self._salt = salt
+        self.pairs = {secret: self._substitute(secret) for secret in sorted(secrets, key=lambda one: (-len(one), one))}
+
+    def _substitute(self, secret: str) -> str:
+        for attempt in range(64):
+            key = f"{attempt}:{secret}".encode("utf-8", "surrogateescape")
+            stream = hashlib.shake_256(self._salt + key).digest(2 * len(secret))
+            hexadecimal = len(secret) >= 8 and _HEX_TEXT.fullmatch(secret) is not None
+            numbers = [int.from_bytes(stream[2 * i : 2 * i + 2], "big") for i in range(len(secret))]
+            made = "".join(_other(c, number, hexadecimal) for c, number in zip(secret, numbers, strict=True))
+            if made != secret:
+                return made
+        return secret
+
+    @cached_property
+    def forms(self) -> dict[bytes, bytes]:
+        """Each form in which a secret may stand, with what takes its place."""
+        out: dict[bytes, bytes] = {}
+        for secret, made in self.pairs.items():
+            if len(secret) < _SHORT:
+                out.setdefault(f'"{secret}"'.encode(), f'"{made}"'.encode())
+                continue
+            for a, b in _forms(secret, made):
+                out.setdefault(a, b)
+        return out
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[bytes] | None:
+        forms = sorted(self.forms, key=len, reverse=True)
+        return re.compile(b"|".join([_GRAMMAR, *map(re.escape, forms)])) if forms else None
+
+    def replace(self, data: bytes, depth: int = 0) -> bytes:
+        """Replace every secret in ``data``, whatever it is written in. The length stays."""
+        if self._pattern is None:
+            return data
+        data = self._pattern.sub(lambda match: self.forms.get(match[0], match[0]), data)
+        if depth < _MAX_DEPTH:
+            data = _HEX_RUN.sub(lambda match: self._inside_hex(match[0], depth), data)
+            data = _BASE64_RUN.sub(lambda match: self._inside_base64(match[0], depth), data)
+        return data
+
+    def holds(self, data: bytes, depth: int = 0) -> bool:
+        """Whether a secret is left in ``data``."""
+        return self.replace(data, depth) != data
+
+    def _inside_hex(self, run: bytes, depth: int) -> bytes:
+        for start in (0, 1):
+            size = (len(run) - start) & ~1
+            inner = bytes.fromhex(run[start : start + size].decode())
+            made = self.replace(inner, depth + 1)
+            if made != inner:
+                text = made.hex()
+                kept = "".join(
+                    new.upper() if chr(old).isupper() else new
+                    for old, new in zip(run[start : start + size], text, strict=True)
+                )
+                upper = run[start : start + size].upper() == run[start : start + size]
+                return run[:start] + (text.upper() if upper else kept).encode() + run[start + size :]
+        return run
+
+    def _inside_base64(self, run: bytes, depth: int) -> bytes:
+        body = run.rstrip(b"=")
+        for start in range(4):
+            whole = body[start:]
+            whole = whole[: len(whole) - (len(whole) % 4 == 1)]
+            altchars = b"-_" if b"-" in whole or b"_" in whole else b"+/"
+            try:
+                inner = base64.b64decode(whole + b"=" * (-len(whole) % 4), altchars, validate=True)
+            except (binascii.Error, ValueError):
+                continue
+            made = self.replace(inner, depth + 1)
+            if made != inner:
+                text = base64.b64encode(made, altchars).rstrip(b"=")
+                return run[:start] + text + run[start + len(text) :]
+        return run
+
+
+def _other(character: str, number: int, hexadecimal: bool) -> str:
+    """Return a character of the same class, another one if the class has one."""
+    for members in _CLASSES if hexadecimal else (_CLASSES[0], *_CLASSES[3:]):
+        if character in members:
+            rest = members.replace(character, "")
+            return rest[number % len(rest)]
+    if "\u4e00" <= character <= "\u9fff":
+        return chr(0x4E00 + number % 0x5000)
+    return character
+
+
+def _forms(secret: str, made: str) -> Iterable[tuple[bytes, bytes]]:
+    variants = [(secret, made)]
+    if secret.isascii():
+        variants += [(secret.upper(), made.upper()), (secret.lower(), made.lower())]
+        variants += [(secret.swapcase(), made.swapcase())]
+    for a, b in variants:
+        plain = [(a.encode("utf-8", "surrogateescape"), b.encode("utf-8", "surrogateescape"))]
+        if len(a) >= 6 and all(c in string.digits + "ABCDEFabcdef" for c in a):
+            plain.append((_swapped(a).encode(), _swapped(b).encode()))
+            if len(a) >= 12:
+                plain.append((bytes.fromhex(_even(a)), bytes.fromhex(_even(b))))
+                plain.append((bytes.fromhex(_swapped(a)), bytes.fromhex(_swapped(b))))
+        for encoding in ("utf-16-le", "utf-16-be", "gb18030"):
+            try:
+                plain.append((a.encode(encoding), b.encode(encoding)))
+            except UnicodeEncodeError:
+                continue
+        for x, y in list(plain):
+            if len(x) == len(y):
+                yield x, y
+                yield x.hex().encode(), y.hex().encode()
+                yield x.hex().upper().encode(), y.hex().upper().encode()
+        for safe in ("", "/", "/+="):
+            x, y = quote(a, safe=safe).encode("ascii", "replace"), quote(b, safe=safe).encode("ascii", "replace")
+            if len(x) == len(y):
+                yield x, y
+                yield x.replace(b"%", b"%25"), y.replace(b"%", b"%25")
+        yield _all_percent(a), _all_percent(b)
+        yield a[::-1].encode("utf-8", "surrogateescape"), b[::-1].encode("utf-8", "surrogateescape")
+
+
+def _all_percent(text: str) -> bytes:
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape")).encode()
+
+
+def _even(digits: str) -> str:
+    return digits + "F" * (len(digits) % 2)
+
+
+def _swapped(digits: str) -> str:
+    """Swap the digits of each pair, as SIM cards and SMS write numbers (TS 24.008 10.5.4.7)."""
+    even = _even(digits)
+    return "".join(even[i + 1] + even[i] for i in range(0, len(even), 2))
