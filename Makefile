@@ -54,13 +54,13 @@ tshark:
 	  echo "wireshark-common wireshark-common/install-setuid boolean false" | $(SUDO) debconf-set-selections; \
 	  $(APT) update && $(APT) install -y --no-install-recommends tshark; }
 
-# Real clients and servers that the tests carry over the virtual line, and the two versions of Lua that Wireshark has.
+# Real clients and servers that the tests carry over the virtual line, the two versions of Lua that Wireshark has, a browser.
 .PHONY: peers
 peers:
-	@for program in mosquitto coap-server-notls coap-client-notls lua5.2 lua5.4; do \
+	@for program in mosquitto coap-server-notls coap-client-notls lua5.2 lua5.4 chromium; do \
 	  PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing=1; done; \
 	if [ "$$missing" ]; then \
-	  $(APT) update && $(APT) install -y --no-install-recommends mosquitto libcoap3-bin lua5.2 lua5.4; fi
+	  $(APT) update && $(APT) install -y --no-install-recommends mosquitto libcoap3-bin lua5.2 lua5.4 chromium; fi
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

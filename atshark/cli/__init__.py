@@ -24,6 +24,7 @@ VERBS = {
     "export": "Write a pcapng file for Wireshark.",
     "extract": "Write what was carried to files: payloads, streams, bodies, firmware.",
     "redact": "Copy a file without keys, identities and places.",
+    "report": "Write a session as one HTML page: story, findings, time line, records.",
     "wireshark": "Install dissector, live capture and profile into Wireshark.",
 }
 HIDDEN = {"extcap": "Called by Wireshark."}

@@ -120,8 +120,8 @@ class Story:
         if one.severity == "note":
             return
         rule = rules().get(one.rule)
-        zh = rule.zh if rule is not None and "{" not in rule.zh else one.message_zh
-        zh_text = zh if isinstance(zh, str) else one.message
+        known = rule.zh if rule is not None and "{" not in rule.zh else one.message
+        zh_text = one.message_zh if isinstance(one.message_zh, str) else known
         self._step(one.severity, printable(one.message), printable(zh_text), one.time_ns, key=one.rule)
 
     def _count(self, what: str, time_ns: int | None) -> None:

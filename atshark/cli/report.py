@@ -1,0 +1,37 @@
+"""``atshark report``: a session as one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from atshark.cli import DONE
+from atshark.report import report
+from capture.errors import AtsharkError
+from decoder import catalog
+from decoder.findings import Lang
+
+
+@click.command("report")
+@click.argument("file")
+@click.option(
+    "-o", "--output", "out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The page to write."
+)
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the page.")
+@click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
+def command(file: str, out: Path, lang: Lang, dialects: tuple[str, ...]) -> int:
+    """Write FILE (a recording, an export, a text log) as one HTML page.
+
+    It holds the story, the findings, a time line, the latencies and all records, and needs no
+    network and no other file. It can be searched, filtered and printed.
+    """
+    if out.exists() and file != "-" and out.samefile(file):
+        raise click.UsageError(f"{out}: the page would overwrite its input; give another file to -o")
+    page = report(file, catalog.load(dialects), lang)
+    try:
+        out.write_text(page, "utf-8")
+    except OSError as error:
+        raise AtsharkError(f"{out}: cannot be written: {error.strerror}") from error
+    click.echo(f"{out}: {len(page.encode()) / 1e6:.1f} MB", err=True)
+    return DONE

@@ -1,0 +1,66 @@
+"""When the device was in which state: registered, logged in, connected, saving power."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from decoder.events import Event, Frame, Message, Socket
+
+_REGISTERED = (1, 5)
+_PSM = {"ENTERPSMMODE": True, "EXITPSMMODE": False}
+
+
+class Span(NamedTuple):
+    """A state that lasted from row ``first`` to row ``last`` (None: to the end), with the times in ns."""
+
+    lane: str
+    label: str
+    first: int
+    first_ns: int | None
+    last: int | None = None
+    last_ns: int | None = None
+
+
+class States:
+    """Follows the states of a session. ``row`` is the number of the record that an event belongs to."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self._open: dict[tuple[str, object], Span] = {}
+
+    def hear(self, event: Event, row: int) -> None:
+        """Take the next event."""
+        if isinstance(event, Message):
+            self._message(event, row)
+        elif isinstance(event, Socket):
+            where = event.flow.remote or event.flow.remote_ip or "?"
+            peer = f"{event.connect_id}: {where}:{event.flow.remote_port or '?'}"
+            self._set("connection", event.flow.number, event.change == "opened", peer, row, event.time_ns)
+        elif isinstance(event, Frame) and event.protocol == "mqtt":
+            kind = event.fields.get("type")
+            if kind == "CONNACK" and event.fields.get("code") == 0:
+                self._set("mqtt", event.connect_id, True, "MQTT", row, event.time_ns)
+            elif kind == "DISCONNECT":
+                self._set("mqtt", event.connect_id, False, "", row, event.time_ns)
+
+    def close(self) -> list[Span]:
+        """Return all spans; those still open have no end."""
+        return [*self.spans, *self._open.values()]
+
+    def _message(self, one: Message, row: int) -> None:
+        params = one.params
+        if one.name in ("CEREG", "CREG", "CGREG") and one.side == "module" and isinstance(params.get("stat"), int):
+            self._set("registered", one.name, params["stat"] in _REGISTERED, f"+{one.name}", row, one.time_ns)
+        elif one.name == "MIPLEVENT" and params.get("evtid") in (6, 7, 15, 31):
+            self._set("lwm2m", params.get("ref"), params["evtid"] == 6, "LwM2M", row, one.time_ns)
+        elif one.name == "MQTTDISC" and one.kind == "urc":
+            self._set("mqtt", None, False, "", row, one.time_ns)
+        elif one.name in _PSM:
+            self._set("psm", None, _PSM[one.name], "PSM", row, one.time_ns)
+
+    def _set(self, lane: str, key: object, on: bool, label: str, row: int, time_ns: int | None) -> None:
+        open_span = self._open.pop((lane, key), None)
+        if on:
+            self._open[lane, key] = open_span or Span(lane, label, row, time_ns)
+        elif open_span is not None:
+            self.spans.append(open_span._replace(last=row, last_ns=time_ns))
