@@ -19,6 +19,7 @@ VERBS = {
     "capture": "Record and decode two serial ports, live.",
     "check": "Say what went wrong in files, and what to try.",
     "decode": "Decode a recording, an export or a text log.",
+    "diff": "Compare two sessions by what was done.",
     "demo": "See it work without hardware.",
     "dialects": "Show what atshark knows; check a dialect file.",
     "export": "Write a pcapng file for Wireshark.",
