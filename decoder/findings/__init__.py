@@ -7,7 +7,8 @@ of rules that must remember something (network.py, lwm2m.py, mqtt.py, line.py, r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import Any
 
 from capture.chunk import Chunk
 from decoder.catalog import Catalog
@@ -15,7 +16,10 @@ from decoder.events import Data, Event, Finding, Frame, Group, Message, Socket
 from decoder.findings.declared import Declared
 from decoder.findings.line import Line
 from decoder.findings.lwm2m import Lwm2m
+from decoder.findings.mqtt import COMMANDS as MQTT_COMMANDS
 from decoder.findings.mqtt import Mqtt
+from decoder.findings.network import ANSWERS as NETWORK_ANSWERS
+from decoder.findings.network import COMMANDS as NETWORK_COMMANDS
 from decoder.findings.network import Network
 from decoder.findings.ranges import Ranges
 from decoder.findings.rules import Lang, Rule, advice, message, rules
@@ -32,17 +36,31 @@ class Inspector:
         self._declared, self._network, self._lwm2m = Declared(say), Network(say), Lwm2m(say)
         self._mqtt, self._line, self._ranges = Mqtt(say), Line(say), Ranges(say, catalog)
         self._last_ns: int | None = None
+        self._commands = frozenset(
+            [*self._declared.names("command"), *NETWORK_COMMANDS, *MQTT_COMMANDS, *self._ranges.names()]
+        )
+        self._answers = frozenset([*self._declared.names("answer"), *NETWORK_ANSWERS])
+        self._looks: dict[type, Callable[[Any], None]] = {
+            Message: self._message, Socket: self._socket, Frame: self._mqtt.frame, Group: self._mqtt.group,
+            Data: self._line.data, Finding: self._line.finding,
+        }  # fmt: skip
 
-    def look(self, events: Iterable[Event]) -> list[Event]:
+    def look(self, events: list[Event]) -> list[Event]:
         """Return the events with findings added."""
-        out: list[Event] = []
-        for event in events:
-            out.append(event)
-            self._look(event)
-            if self._found:
-                out.extend(self._found)
-                self._found.clear()
-        return out
+        found, looks = self._found, self._looks
+        out: list[Event] | None = None
+        for index, event in enumerate(events):
+            look = looks.get(type(event))
+            if look is not None:
+                look(event)
+            if out is not None:
+                out.append(event)
+            if found:
+                if out is None:
+                    out = events[: index + 1]
+                out.extend(found)
+                found.clear()
+        return events if out is None else out
 
     def close(self) -> list[Event]:
         """Say what only the end of the session shows."""
@@ -52,28 +70,39 @@ class Inspector:
         self._found.clear()
         return out
 
-    def _look(self, event: Event) -> None:
-        if isinstance(event, Message):
-            self._last_ns = event.time_ns if event.time_ns is not None else self._last_ns
-            self._declared.message(event)
-            self._network.message(event)
-            self._lwm2m.message(event)
-            self._mqtt.message(event)
-            self._line.message(event)
-            if event.commands:
-                self._ranges.message(event)
-        elif isinstance(event, Socket):
-            self._declared.socket(event)
-            self._network.socket(event)
-            self._line.socket(event)
-        elif isinstance(event, Frame):
-            self._mqtt.frame(event)
-        elif isinstance(event, Group):
-            self._mqtt.group(event)
-        elif isinstance(event, Data):
-            self._line.data(event)
-        elif isinstance(event, Finding):
-            self._line.finding(event)
+    def _message(self, one: Message) -> None:
+        """Show a line to the families that have something to say about lines of its kind and name."""
+        if one.time_ns is not None:
+            self._last_ns = one.time_ns
+        kind, name = one.kind, one.name
+        if kind == "command":
+            self._line.message(one)
+            if self._lwm2m.follows(one):
+                self._lwm2m.message(one)
+            for command in one.commands:
+                if command.name in self._commands:
+                    self._declared.message(one)
+                    self._network.message(one)
+                    self._mqtt.message(one)
+                    self._ranges.message(one)
+                    break
+        elif kind == "result":
+            self._line.message(one)
+            self._network.message(one)
+        elif name is None:
+            self._line.message(one)
+        elif name in self._answers or name.startswith("MIPL"):
+            self._line.message(one)
+            self._declared.message(one)
+            self._network.message(one)
+            self._lwm2m.message(one)
+        elif one.side == "module":
+            self._line.message(one)
+
+    def _socket(self, one: Socket) -> None:
+        self._declared.socket(one)
+        self._network.socket(one)
+        self._line.socket(one)
 
 
 class InspectedSession(Session):

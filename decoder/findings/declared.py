@@ -33,6 +33,10 @@ class Declared:
                 for name in rule.line:
                     self._by_line[rule.on, name].append(rule)
 
+    def names(self, on: str) -> set[str]:
+        """Return the names of the commands or answers that rules are about."""
+        return {name for kind, name in self._by_line if kind == on}
+
     def message(self, one: Message) -> None:
         """Look at a line."""
         if one.kind == "command":

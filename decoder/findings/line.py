@@ -23,7 +23,8 @@ class Line:
 
     def __init__(self, say: Say) -> None:
         self._say = say
-        self._recent: deque[bool] = deque(maxlen=_WINDOW)
+        self._count = 0
+        self._noisy: deque[int] = deque(maxlen=_NOISY)
         self._noise_told = False
         self._unanswered = 0
         self._given_up: Finding | None = None
@@ -33,10 +34,9 @@ class Line:
 
     def message(self, one: Message) -> None:
         """Look at a line."""
-        self._recent.append(one.kind == "noise")
-        if not self._noise_told and sum(self._recent) >= _NOISY:
-            self._noise_told = True
-            self._say("line.speed", one, count=sum(self._recent), of=len(self._recent))
+        self._count += 1
+        if one.kind == "noise":
+            self._noise(one)
         if one.side == "module" and one.kind not in ("noise", "blank"):
             self._unanswered = 0
         if one.kind == "command":
@@ -46,6 +46,12 @@ class Line:
                 self._sends(one, command.name, command.form, command.params.get("connect_id"))
         elif one.side == "module" and one.name is None and one.kind in _TEXT and _LIKE_COMMAND.match(one.text):
             self._say("line.echo-damaged", one, line=one.text)
+
+    def _noise(self, one: Message) -> None:
+        self._noisy.append(self._count)
+        if not self._noise_told and len(self._noisy) == _NOISY and self._count - self._noisy[0] < _WINDOW:
+            self._noise_told = True
+            self._say("line.speed", one, count=_NOISY, of=self._count - self._noisy[0] + 1)
 
     def _sends(self, one: Message, name: str, form: str, key: object) -> None:
         if form != "set":

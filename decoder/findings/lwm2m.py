@@ -38,9 +38,14 @@ class Lwm2m:
         self._sizes: dict[str, int] = {}
         self._index: dict[str, int | None] = {}
 
+    def follows(self, one: Message) -> bool:
+        """Whether a command line matters here: it is one of LwM2M, or a lifetime may end before it."""
+        return self._logged_in or any(command.name.startswith("MIPL") for command in one.commands)
+
     def message(self, one: Message) -> None:
         """Look at a line."""
-        self._clock(one)
+        if self._logged_in:
+            self._clock(one)
         if one.kind == "command":
             for command in one.commands:
                 if command.name.startswith("MIPL") and command.form == "set":
@@ -150,7 +155,7 @@ class Lwm2m:
 
     def _clock(self, one: Message) -> None:
         began, lifetime = self._logged_in_ns, self._lifetime
-        if not self._logged_in or began is None or lifetime is None or lifetime < 10 or one.time_ns is None:
+        if began is None or lifetime is None or lifetime < 10 or one.time_ns is None:
             return
         if one.time_ns - began > lifetime * SECOND:
             self._logged_in = False

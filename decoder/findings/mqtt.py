@@ -5,6 +5,8 @@ from __future__ import annotations
 from decoder.events import Frame, Group, Message
 from decoder.findings.say import Say
 
+COMMANDS = ("MQTTCFG", "MQTTTO")
+"""The names of commands that matter here."""
 _MAX_OPEN = 256
 _REFUSALS = {
     1: "protocol version",

@@ -7,6 +7,9 @@ from decoder.findings.say import About, Say
 
 _REGISTERED = (1, 5)
 _LOST = (0, 2, 3, 4)
+COMMANDS = ("CPSMS", "CEDRXS")
+ANSWERS = ("CREG", "CGREG", "CEREG", "CEDRXRDP", "CEDRXP", "CSQ")
+"""The names of lines that matter here."""
 _WEAK = 6
 """AT+CSQ: -101 dBm and less; 99 is not known."""
 _NEEDS_NETWORK = (

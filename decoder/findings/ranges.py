@@ -10,6 +10,7 @@ from decoder.findings.say import Say
 
 TAGGED: dict[str, tuple[float, float]] = {"TIMEOUT": (0.5, 2), "KEEPALIVE": (60, 180), "CLEAN": (0, 1)}
 """ICA 5.4, 6.2, 7.2: of AT+IMQTTPARA, ICOAPPARA, IHTTPPARA."""
+_TAGGED_COMMANDS = ("IMQTTPARA", "ICOAPPARA", "IHTTPPARA")
 _VERSIONS = ("3.1", "3.1.1")
 
 
@@ -20,12 +21,18 @@ class Ranges:
         self._say = say
         self._catalog = catalog
 
+    def names(self) -> set[str]:
+        """Return the names of the commands that have limits."""
+        lists = [*self._catalog.commands.values(), *(one for found in self._catalog.rivals.values() for one in found)]
+        limited = {one.name for one in lists for syntax in one.syntaxes for param in syntax.params if param.spec.range}
+        return limited | set(_TAGGED_COMMANDS)
+
     def message(self, one: Message) -> None:
         """Look at a line."""
         for command in one.commands:
             if command.form != "set":
                 continue
-            if command.name in ("IMQTTPARA", "ICOAPPARA", "IHTTPPARA"):
+            if command.name in _TAGGED_COMMANDS:
                 self._tagged(command, one)
             for known in self._commands(command):
                 self._ranges(command, known, one)

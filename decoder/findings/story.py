@@ -22,14 +22,15 @@ _EVENTS = {
     15: ("logged out of the LwM2M platform", "已退出LwM2M平台"),
 }
 _ROUTINE = {
-    "acknowledged": ("{n} notifications acknowledged", "{n}条上报得到确认"),
-    "updated": ("registration updated {n} times", "更新注册{n}次"),
-    "sent": ("{n} messages sent", "发送{n}条数据"),
-    "received": ("{n} messages received", "收到{n}条数据"),
-    "published": ("{n} MQTT messages published", "发布{n}条MQTT消息"),
-    "delivered": ("{n} MQTT messages received", "收到{n}条MQTT消息"),
-    "request": ("{n} requests of the platform", "平台下发{n}个请求"),
+    "acknowledged": ("notification acknowledged", "notifications acknowledged", "{n}条上报得到确认"),
+    "updated": ("update of the registration", "updates of the registration", "更新注册{n}次"),
+    "sent": ("message sent", "messages sent", "发送{n}条数据"),
+    "received": ("message received", "messages received", "收到{n}条数据"),
+    "published": ("MQTT message published", "MQTT messages published", "发布{n}条MQTT消息"),
+    "delivered": ("MQTT message received", "MQTT messages received", "收到{n}条MQTT消息"),
+    "request": ("request of the platform", "requests of the platform", "平台下发{n}个请求"),
 }
+"""What is counted: in the singular, in the plural, in Chinese."""
 _REQUESTS = ("MIPLREAD", "MIPLWRITE", "MIPLEXECUTE")
 
 
@@ -131,8 +132,10 @@ class Story:
 
     def _flush(self) -> None:
         for what, count in self._routine.items():
-            en, zh = _ROUTINE[what]
-            self._add(Step("routine", en.format(n=count), zh.format(n=count), *self._routine_ns))
+            one, several, zh = _ROUTINE[what]
+            self._add(
+                Step("routine", f"{count} {one if count == 1 else several}", zh.format(n=count), *self._routine_ns)
+            )
         self._routine.clear()
 
     def _step(self, kind: str, en: str, zh: str, time_ns: int | None, key: str = "") -> None:
