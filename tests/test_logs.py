@@ -179,6 +179,9 @@ def test_what_was_assumed_is_said(tmp_path: Path) -> None:
         (b"\0" * 5000, b"not an input that atshark knows"),
         (b"\n" * 5000, b"looks like AT traffic"),
         (b"x" * 300_000, b"looks like AT traffic"),
+        (b'time,side,hex\n1,mcu,"' + b"31" * 200_000, b"looks like AT traffic"),
+        (b'{"ts":1,"dir":"tx","data":"' + b"[" * 200_000 + b'"}\n' * 3, b"looks like AT traffic"),
+        ((b"[" * 100_000 + b"\n") * 20, b"looks like AT traffic"),
     ],
 )
 def test_what_is_no_log(data: bytes, message: bytes, tmp_path: Path) -> None:

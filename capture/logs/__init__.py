@@ -73,7 +73,8 @@ class Log:
         marked = self._format is not _PLAIN
         starts = [shape.start(line) for entry in entries for line in entry.lines]
         traffic = sum(1 for at in starts if at == 0 or (at is not None and marked))
-        traffic += sum(1 for entry in entries for line in entry.lines if entry.content != "text" and is_hex(line))
+        hexadecimal = [line for entry in entries for line in entry.lines if entry.content != "text" and is_hex(line)]
+        traffic += sum(1 for line in hexadecimal if marked or b"AT" in from_hex(line).upper())
         if not traffic and not any(entry.data for entry in entries):
             raise AtsharkError(f"{self.name}: text, but nothing in its first {len(head)} lines looks like AT traffic")
         self._style = style_of(entries)

@@ -81,7 +81,7 @@ _MODULE = {
     "resp",
     "up",
 }
-_NEXT = 12
+_LONGEST = 65536
 _UNITS = {"time_ns": 1, "time_us": 1_000, "time_ms": 1_000_000}
 
 
@@ -168,7 +168,14 @@ def _one_byte(text: str) -> bytes:
 
 def csv_table(head: list[Numbered]) -> tuple[Table, str] | None:
     """Find the table in the head of a log: its columns and delimiter; None if it is none."""
-    filled = [line for _, line in head if line.strip()]
+    try:
+        return _csv_table(head)
+    except csv.Error:
+        return None
+
+
+def _csv_table(head: list[Numbered]) -> tuple[Table, str] | None:
+    filled = [line[:_LONGEST] for _, line in head if line.strip()]
     if len(filled) < 2:
         return None
     for delimiter in (",", ";", "\t"):
