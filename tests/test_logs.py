@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import io
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from capture.logs import HEAD, open_log
 from capture.logs.times import Clock
 from capture.sources import open_source
 from tests.helpers import SAMPLES, compact, events, messages, records, rules, run, sample_files
-from tests.make_logs import FOLDER, WRITERS, at, conversation, written
+from tests.make_logs import FOLDER, WRITERS, at, conversation, lines_of, written
 from tests.make_samples import GOLDEN, golden_lines
 
 SAID = compact(records([Chunk(int(at(ms).timestamp() * 1e9), side, data) for ms, side, data in conversation()]))
@@ -253,3 +255,36 @@ def test_times_of_day_go_on_past_midnight() -> None:
 def test_samples_are_there() -> None:
     assert len({form for form, _ in WRITERS.values()}) >= 20
     assert {path.stem for path in (SAMPLES / "logs").glob("*.txt")} == set(WRITERS)
+
+
+def clocked(ms: int) -> str:
+    return f"{at(ms):%H:%M:%S}.{ms % 1000:03d}"
+
+
+NOVEL: dict[str, Callable[[int, bool, str], str]] = {
+    "marks around": lambda ms, mcu, text: f"INFO|{at(ms).isoformat()}|modem.c:{221 if mcu else 97}|{'>>>' if mcu else '<<<'}{text}",
+    "inside JSON": lambda ms, mcu, text: json.dumps({"lvl": "dbg", "t": ms, "msg": f"{'TX' if mcu else 'RX'} {text}"}),
+    "UART1": lambda ms, mcu, text: f"{clocked(ms)} [UART1 {'SEND' if mcu else 'RECV'}] {text}",
+    "arrows with words": lambda ms, mcu, text: f"{'Tx->' if mcu else 'Rx<-'}{text}",
+    "prompts": lambda ms, mcu, text: f"{'mcu' if mcu else 'mod'}> {text}",
+    "letters": lambda ms, mcu, text: f"{'S' if mcu else 'R'}: {text}",
+    "lengths": lambda ms, mcu, text: f"{'send' if mcu else 'recv'}[{len(text)}]:{text}",
+    "two times": lambda ms, mcu, text: f"[{at(ms):%Y-%m-%d %H:%M:%S}][{ms / 1000:016.3f}] I/user.at  {'send' if mcu else 'urc '} {text}",
+    "arrows in words": lambda ms, mcu, text: f"[D][{at(ms):%H:%M:%S}][CAT1]{'SEND TO CAT1' if mcu else 'RECEIVED'} >>>>> {text}",
+    "quotes": lambda ms, mcu, text: f'{clocked(ms)} at_{"cmd" if mcu else "rsp"}: "{text}"',
+    "parentheses": lambda ms, mcu, text: f"{ms:08d} {'at_send' if mcu else 'at_recv'}({text})",
+    "columns": lambda ms, mcu, text: f"{ms / 1000:10.3f}  {'HOST -> MODEM' if mcu else 'MODEM -> HOST'}  {text}",
+    "kernel": lambda ms, mcu, text: f"<7>[{ms / 1000:12.6f}] nbiot 1-0030: {'tx' if mcu else 'rx'} {text}",
+    "pictures": lambda ms, mcu, text: f"{'📤' if mcu else '📥'} {text}",
+    "Chinese": lambda ms, mcu, text: f"{clocked(ms)} 串口{'发出' if mcu else '收到'}:{text}",
+    "one arrow": lambda ms, mcu, text: f"{clocked(ms)} >> {text}",
+    "semicolons": lambda ms, mcu, text: f"{ms};{'O' if mcu else 'I'};{text}",
+    "counters": lambda ms, mcu, text: f"#{ms} {'TX' if mcu else 'RX'} len={len(text)} data={text}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOVEL)
+def test_formats_that_nobody_listed(name: str) -> None:
+    turns = ((ms, side == "mcu", line) for ms, side, data in conversation() for line in lines_of(data))
+    log = "".join(NOVEL[name](ms, mcu, line) + "\n" for ms, mcu, line in turns)
+    assert compact(records(read(log)[0])) == SAID

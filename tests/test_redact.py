@@ -274,6 +274,14 @@ def test_options(tmp_path: Path) -> None:
     assert b"broker.example.com" not in after.read_bytes()
 
 
+def test_standard_input(tmp_path: Path) -> None:
+    out = tmp_path / "out.log"
+    done = run("redact", "-", "-o", out, stdin=f"TX: AT+CIMI\nRX: {IMSI}\nRX: OK\n".encode())
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"TX: AT\+CIMI\nRX: \d{15}\nRX: OK\n", out.read_text())
+    assert_clean(out.read_bytes())
+
+
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None:
     before = tmp_path / "before"
     record(dialogue(), before)

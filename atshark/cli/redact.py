@@ -29,7 +29,7 @@ def command(file: str, out: Path, addresses: bool, topics: bool, payloads: bool,
     Keys, passwords, tokens, IMEI, IMSI, ICCID, phone numbers and places are replaced by others of the same length and
     kind of characters, in whatever encoding they stand. The result is decoded and searched before it is written.
     """
-    if out.exists() and out.samefile(file):
+    if out.exists() and file != "-" and out.samefile(file):
         raise click.UsageError(f"{out}: the result would overwrite its input; give another file to -o")
     done = redact(file, catalog.load(dialects), Options(addresses, topics, payloads))
     _write(out, done.data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -47,7 +48,12 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
 
     Raises :class:`AtsharkError` if it is unusable, too large, or the result is not to be trusted.
     """
-    if path != "-" and Path(path).is_file() and Path(path).stat().st_size > MAX_SIZE:
+    if path == "-":
+        with tempfile.NamedTemporaryFile() as copy:
+            copy.write(sys.stdin.buffer.read(MAX_SIZE + 1))
+            copy.flush()
+            return redact(copy.name, known, options)
+    if Path(path).is_file() and Path(path).stat().st_size > MAX_SIZE:
         raise AtsharkError(f"{path}: too large to redact: {MAX_SIZE >> 20} MiB are the limit; cut it into parts")
     with open_source(path) as source:
         chunks = list(source)
@@ -56,7 +62,7 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
         return _binary(chunks, known, options, form, notes)
     found = secrets(_decoded(chunks, known), known, options)
     substitutes = Substitutes(found, os.urandom(16))
-    data = redact_text(Path(path).read_bytes() if path != "-" else b"", substitutes)
+    data = redact_text(Path(path).read_bytes(), substitutes)
     _judge(path, chunks, data, found, known)
     return Redacted(data, summary(found), notes)
 

@@ -63,8 +63,10 @@ class Log:
         if self._table is None and (found := tables.csv_table(head)):
             self._table, self._delimiter = found
         self._format = _PLAIN
+        self._inner: Reader | None = None
         if self._table is not None:
             self.format, title = ("csv" if self._delimiter else "jsonl"), self._table.title
+            self._look_inside(head)
         else:
             self._format = _choose(head)
             self.format, title = self._format.id, self._format.title
@@ -82,11 +84,25 @@ class Log:
         self._echo = _echoes(entries)
         self._note(title, entries)
 
+    def _look_inside(self, head: list[Numbered]) -> None:
+        """A column may hold lines of a log with marks of their own."""
+        entries = list(islice(self._entries(iter(head), trial=True), _HEAD_ENTRIES))
+        contents = [(entry.number, entry.lines[0]) for entry in entries if entry.lines and entry.content != "hex"]
+        starts = [at for _, line in contents if (at := shape.start(line)) is not None]
+        if starts and sum(1 for at in starts if at > 0) > len(starts) // 2:
+            form = _choose(contents)
+            self._inner = Reader(form) if form is not _PLAIN else None
+
     def _entries(self, lines: Iterator[Numbered], *, trial: bool = False) -> Iterator[Entry]:
         if self._table is not None:
             if self._delimiter:
-                return tables.csv_entries(self._table, self._delimiter, lines)
-            return tables.json_entries(self._table, lines)
+                entries = tables.csv_entries(self._table, self._delimiter, lines)
+            else:
+                entries = tables.json_entries(self._table, lines)
+            inner = self._inner
+            return (
+                entries if inner is None else (found for entry in entries if (found := inner.inside(entry)) is not None)
+            )
         reader = Reader(self._format) if trial else self._reader
         return reader.entries(lines)
 
@@ -147,6 +163,14 @@ class Log:
             data = b"\r\n" + data
         if data:
             yield Chunk(entry.time_ns, side, data)
+
+
+def _inside(entries: Iterator[Entry], inner: Reader) -> Iterator[Entry]:
+    """Read the lines of a log that stand in a column of a table."""
+    for entry in entries:
+        found = inner.inside(entry)
+        if found is not None:
+            yield found
 
 
 def _choose(head: list[Numbered]) -> LogFormat:

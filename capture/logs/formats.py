@@ -23,7 +23,12 @@ from capture.logs.times import SECOND, STAMP, Clock
 
 Numbered = tuple[int, str]
 STAMP_SIGN, DIGIT_SIGN = "\x01", "\x02"
-_DIGITS = re.compile(r"\d+")
+_DIGITS, _BLANKS = re.compile(r"\d+"), re.compile(r"[ \t]+")
+_LEADING = re.compile(
+    r"^(?:\s|\\[rn]|\\x0[adAD]|\\0[AD]|[<\[{](?:CR|LF|0[xX]?0[AaDd]|0[AD])[>\]}]|\^[MJ]|\(01[03]\)|␍|␊)+",
+    re.IGNORECASE,
+)
+"""White space and line ends in front of content, however they are written."""
 _ANYTHING = re.compile(r"\w")
 _MAX_SIZE = 1 << 16
 """Characters of a record; the rest is another one."""
@@ -32,7 +37,7 @@ _CONTENTS: dict[str, Content] = {"hex": "hex", "ascii": "text", "text": "text", 
 
 def normal(prefix: str) -> str:
     """Make marks that differ in times and counters equal."""
-    return _DIGITS.sub(DIGIT_SIGN, STAMP.sub(STAMP_SIGN, prefix))
+    return _BLANKS.sub(" ", _DIGITS.sub(DIGIT_SIGN, STAMP.sub(STAMP_SIGN, prefix))).lstrip()
 
 
 class LogFormat(msgspec.Struct, forbid_unknown_fields=True):
@@ -113,6 +118,14 @@ class Reader:
         if entry is not None:
             yield self._finished(entry, extra)
 
+    def inside(self, entry: Entry) -> Entry | None:
+        """Read a record that another reader has found; None if it is none of this format."""
+        match = self._line.match(entry.lines[0]) if entry.lines else None
+        if match is None:
+            return None
+        found = self._begun(entry.number, match)
+        return found._replace(time_ns=entry.time_ns if entry.time_ns is not None else found.time_ns)
+
     def _begun(self, number: int, match: re.Match[str]) -> Entry:
         found = match.groupdict()
         mark = (found.get("side") or "").strip()
@@ -160,11 +173,11 @@ def coverage(form: LogFormat, lines: list[Numbered]) -> float:
             inside and (form.more == "text" or (form.more == "hex" and hexadecimal.match(line) is not None))
         )
         content = match.groupdict().get("text") or "" if match else line
-        at = shape.start(content.lstrip())
+        at = shape.start(_LEADING.sub("", content))
         if at is not None:
             traffic += 1
             unmarked = match is None and shape.is_command(content.lstrip())
-            explained += good and not unmarked and (at == 0 or match is None or form.content != "text")
+            explained += good and not unmarked and at == 0
         elif good and form.content == "hex":
             traffic, explained = traffic + 1, explained + 1
     if records < 2 and records < filled:

@@ -34,6 +34,8 @@ def start(line: str) -> int | None:
     for match in _STARTS.finditer(line):
         rest = line[match.start() :].rstrip(_CLOSING)
         rest = _ESCAPES_AT_END.sub("", rest)
+        if rest.startswith(">") and rest != ">":
+            continue  # an arrow, not the prompt
         if is_command(rest) or is_answer(rest):
             return match.start()
     return None

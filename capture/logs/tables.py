@@ -122,7 +122,7 @@ class Table:
         value = row.get(name)
         if value in (None, ""):
             return None
-        unit = _UNITS.get(name.strip().lower())
+        unit = _UNITS.get(name.strip().lower(), 1_000_000 if self.columns.get("unit") == "ms" else None)
         if unit is not None:
             return int(float(str(value)) * unit) if not str(value).isdigit() else int(str(value)) * unit
         text = str(value)
@@ -200,6 +200,7 @@ def _csv_table(head: list[Numbered]) -> tuple[Table, str] | None:
             columns["bytes"] = "one"
         elif columns["content"].lower() in _HEX:
             columns["as"] = "hex"
+        _guess_unit(columns, [row.get(columns.get("time", "")) for row in rows])
         title = "logic analyser, one byte a row" if columns.get("bytes") else "table (CSV)"
         return Table(title, columns), delimiter
     return None
@@ -264,7 +265,15 @@ def json_table(head: list[Numbered]) -> Table | None:
         return None
     if columns["content"].lower() in _HEX[:4]:
         columns["as"] = "hex"
+    _guess_unit(columns, [one.get(columns.get("time", "")) for one in objects])
     return Table("JSON lines", columns)
+
+
+def _guess_unit(columns: dict[str, str], values: list[Any]) -> None:
+    """Whole numbers that are no epoch count milliseconds, as firmware does."""
+    numbers = [str(value) for value in values if value not in (None, "")]
+    if len(numbers) >= 3 and all(number.isdigit() and len(number) <= 9 for number in numbers):
+        columns["unit"] = "ms"
 
 
 def _columns_untimed(names: list[str]) -> dict[str, str] | None:
