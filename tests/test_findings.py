@@ -156,6 +156,7 @@ def test_every_finding_is_of_a_rule_and_speaks_two_languages() -> None:
                 assert "?" not in one.message or "?" in CASES[rule][0], one.message
             assert re.search("[\u4e00-\u9fff]", message(one, "zh")), one
             assert "{" not in message(one, "zh"), one
+            assert one.message not in message(one, "zh"), one
             advice(one, "zh")
 
 

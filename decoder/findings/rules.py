@@ -6,6 +6,7 @@ says there; the others are raised by code.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from importlib import resources
@@ -23,6 +24,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
 
     ``on``: which kind of message it is about; ``line``: names; ``where``: parameters, each a value, a list of values,
     or a comparison ("<10"); ``has``: parameters that must be there; ``form``, ``change``: of commands, of connections.
+    ``said``: of rules that the decoder raises: patterns of its messages, and what they are in Chinese.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
     has: list[str] = []
     form: list[str] = msgspec.field(default_factory=lambda: ["set", "exec"])
     change: list[str] = []
+    said: list[tuple[str, str]] = []
 
     def advice(self, lang: Lang = "en") -> str:
         """Return what to try; empty if nothing general can be said."""
@@ -86,4 +89,9 @@ def message(found: Finding, lang: Lang = "en") -> str:
     if isinstance(found.message_zh, str):
         return found.message_zh
     rule = rules().get(found.rule)
-    return f"{rule.zh}: {found.message}" if rule is not None else found.message
+    if rule is None:
+        return found.message
+    for pattern, zh in rule.said:
+        if match := re.fullmatch(pattern, found.message, re.DOTALL):
+            return zh.format(**match.groupdict())
+    return f"{rule.zh}: {found.message}"

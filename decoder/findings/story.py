@@ -11,7 +11,7 @@ from collections import Counter
 import msgspec
 
 from decoder.events import Event, Finding, Frame, Message, Segment, Socket
-from decoder.findings.rules import Lang, rules
+from decoder.findings.rules import Lang, message
 from decoder.values import printable
 
 _MAX_STEPS = 400
@@ -120,10 +120,7 @@ class Story:
     def _finding(self, one: Finding) -> None:
         if one.severity == "note":
             return
-        rule = rules().get(one.rule)
-        known = rule.zh if rule is not None and "{" not in rule.zh else one.message
-        zh_text = one.message_zh if isinstance(one.message_zh, str) else known
-        self._step(one.severity, printable(one.message), printable(zh_text), one.time_ns, key=one.rule)
+        self._step(one.severity, printable(one.message), printable(message(one, "zh")), one.time_ns, key=one.rule)
 
     def _count(self, what: str, time_ns: int | None) -> None:
         first, _ = self._routine_ns
