@@ -6,15 +6,17 @@ import base64
 import io
 import json
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from atshark.redact import Options, redact
 from atshark.redact.spread import Substitutes
 from capture import chunkfile
 from capture.chunk import Chunk
@@ -22,6 +24,7 @@ from capture.recording import record
 from capture.sources import open_source
 from decoder.frames import ppp
 from decoder.session import Session
+from tests.generated import damaged, sessions
 from tests.helpers import SAMPLES, as_json, records, run, sample_files, standard, tshark
 from tests.make_logs import WRITERS, Turn
 from tests.test_findings import talked
@@ -311,6 +314,18 @@ def test_encodings_keep_their_length(secret: str, way: int, around: bytes) -> No
     assert len(made) == len(data)
     assert made != data
     assert not substitutes.holds(made)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(sessions().map(lambda built: built.chunks), damaged()), st.booleans())
+def test_any_session_can_be_redacted(chunks: list[Chunk], everything: bool) -> None:
+    """What is written must pass the search and the comparison: that nothing is raised says that it did."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "session.jsonl")
+        with path.open("wb") as stream:
+            chunkfile.write(chunks, stream)
+        if chunks:
+            redact(str(path), standard(), Options(everything, everything, everything))
 
 
 def test_the_result_is_searched_in_memory() -> None:

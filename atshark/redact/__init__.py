@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -144,13 +145,19 @@ def _shape(chunks: list[Chunk], known: Catalog) -> list[Any]:
     out: list[Any] = []
     for event in _decoded(chunks, known):
         if isinstance(event, Message):
-            out.append((event.kind, event.side, event.time_ns, len(event.raw), event.name))
+            out.append((event.kind, event.side, event.time_ns, len(event.raw), _masked(event.name)))
         elif isinstance(event, Transaction):
             code = event.result.code if event.result else None
-            out.append((event.name, event.form, sorted(event.params), code, len(event.information), len(event.urcs)))
+            answers = len(event.information), len(event.urcs)
+            out.append((_masked(event.name), event.form, sorted(event.params), code, *answers))
         elif isinstance(event, Urc):
-            out.append((event.name, sorted(event.params)))
+            out.append((_masked(event.name), sorted(event.params)))
     return out
+
+
+def _masked(name: str | None) -> str | None:
+    """A name as it is; of a damaged line, which may hold anything, only its shape."""
+    return name if name is None or re.fullmatch(r"\w+", name) else re.sub(r"\w", "x", name)
 
 
 __all__ = ["Options", "Redacted", "redact"]
