@@ -51,6 +51,11 @@ class Recorder:
         packet = upper_pdu.header(RAW_DISSECTOR, side) + data
         self._writer.packet(self._interfaces[side], time_ns or 0, packet, direction=_DIRECTION[side])
 
+    @property
+    def size(self) -> int:
+        """How many bytes the file has so far."""
+        return self._file.tell()
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import sys
 import time
@@ -23,6 +24,8 @@ from capture.errors import AtsharkError
 
 _READ_SIZE = 65536
 _POLL_S = 0.001
+FRAMING = re.compile(r"[5-8][NEOMS](?:1|1\.5|2)")
+"""Data bits, parity, stop bits."""
 
 
 class PassivePort(serial.Serial):
@@ -53,11 +56,15 @@ class PassivePort(serial.Serial):
         raise RuntimeError("a tap never writes to the line")
 
 
-def open_port(name: str, baud: int) -> PassivePort:
-    """Open a port to listen at ``baud`` bit/s, 8N1. Raises :class:`AtsharkError` if that fails."""
+def open_port(name: str, baud: int, framing: str = "8N1") -> PassivePort:
+    """Open a port to listen at ``baud`` bit/s. ``framing``: data bits, parity (N, E, O, M, S), stop bits.
+
+    Raises :class:`AtsharkError` if that fails.
+    """
     port = PassivePort()
     port.port = name
     port.baudrate = baud
+    port.bytesize, port.parity, port.stopbits = int(framing[0]), framing[1], float(framing[2:])
     port.timeout = 0
     port.write_timeout = 0
     port.xonxoff = port.rtscts = port.dsrdtr = False
@@ -103,21 +110,35 @@ def clock() -> Callable[[], int]:
 class Tap:
     """Listen on two ports. Iterate to get chunks; call :meth:`stop` from anywhere to end the iteration.
 
+    ``baud`` in bit/s is that of both wires, unless ``module_baud`` is given; ``framing`` as in :func:`open_port`.
+
     ``lost`` tells which wires ended early, and why. An idle wait of ``idle_s`` seconds yields None, so that the
     consumer can let time-outs pass while both wires are silent.
     """
 
-    def __init__(self, mcu_port: str, module_port: str, baud: int = 115200, *, idle_s: float = 0.05) -> None:
+    def __init__(
+        self,
+        mcu_port: str,
+        module_port: str,
+        baud: int = 115200,
+        *,
+        module_baud: int | None = None,
+        framing: str = "8N1",
+        idle_s: float = 0.05,
+    ) -> None:
         if mcu_port == module_port:
             raise AtsharkError(f"{mcu_port}: the same port was given for both wires; each wire needs an adapter")
-        self.ports: dict[Side, PassivePort] = {"mcu": open_port(mcu_port, baud)}
+        if not FRAMING.fullmatch(framing):
+            raise AtsharkError(f"{framing}: no framing; give data bits, parity and stop bits, as 8N1 or 7E1")
+        speeds: dict[Side, int] = {"mcu": baud, "module": module_baud or baud}
+        self.ports: dict[Side, PassivePort] = {"mcu": open_port(mcu_port, baud, framing)}
         try:
-            self.ports["module"] = open_port(module_port, baud)
+            self.ports["module"] = open_port(module_port, speeds["module"], framing)
         except AtsharkError:
             self.ports["mcu"].close()
             raise
         self.descriptions: dict[Side, str] = {
-            side: f"{port.name} {baud} 8N1, bytes sent by the {side}" for side, port in self.ports.items()
+            side: f"{port.name} {speeds[side]} {framing}, bytes sent by the {side}" for side, port in self.ports.items()
         }
         self.now = clock()
         self.lost: dict[Side, str] = {}

@@ -199,3 +199,21 @@ def test_the_clock_does_not_step_with_the_system_clock(monkeypatch: pytest.Monke
     first = now()
     monkeypatch.setattr(time, "time_ns", lambda: 0)
     assert now() >= first
+
+
+def test_framing_and_two_speeds() -> None:
+    """A pseudo terminal has a speed, but no parity: for that, what the driver is asked for counts."""
+    with VirtualLine() as line:
+        tap = Tap(line.ports["mcu"], line.ports["module"], 9600, module_baud=115200, framing="7E1")
+        try:
+            speeds = {side: termios.tcgetattr(port.fileno())[4] for side, port in tap.ports.items()}
+        finally:
+            tap.close()
+    assert speeds == {"mcu": termios.B9600, "module": termios.B115200}
+    assert {(port.bytesize, port.parity, port.stopbits) for port in tap.ports.values()} == {(7, "E", 1)}
+    assert tap.descriptions["module"].split()[1:3] == ["115200", "7E1,"]
+
+
+def test_a_framing_that_is_none() -> None:
+    with VirtualLine() as line, pytest.raises(AtsharkError, match="no framing"):
+        Tap(line.ports["mcu"], line.ports["module"], framing="9X3")

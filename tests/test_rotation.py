@@ -1,0 +1,115 @@
+"""A recording in several files: nothing is lost between them, and only what is asked for is deleted."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from capture.chunk import Chunk
+from capture.errors import AtsharkError
+from capture.rotation import RotatingRecorder, Rotation, parse
+from capture.sources import open_source
+from capture.virtual import VirtualLine
+from tests.helpers import ROOT, START, run
+
+SECOND = 1_000_000_000
+CHUNKS = [Chunk(START + i * SECOND, "mcu" if i % 2 else "module", b"%04d\r" % i) for i in range(200)]
+
+
+def read(files: list[Path]) -> list[Chunk]:
+    out: list[Chunk] = []
+    for file in files:
+        with open_source(str(file)) as source:
+            out.extend(source)
+    return out
+
+
+def rotated(tmp_path: Path, rotation: Rotation) -> list[Path]:
+    recorder = RotatingRecorder(tmp_path / "session.pcapng", rotation)
+    for chunk in CHUNKS:
+        recorder.write(chunk)
+    recorder.close()
+    assert list(recorder.files) == sorted(tmp_path.iterdir())
+    return list(recorder.files)
+
+
+@pytest.mark.parametrize("rotation", [Rotation(size=2000), Rotation(seconds=30)])
+def test_all_files_together_are_the_recording(rotation: Rotation, tmp_path: Path) -> None:
+    files = rotated(tmp_path, rotation)
+    assert len(files) > 3
+    assert read(files) == CHUNKS
+    assert files[0].name == "session-00001.pcapng"
+    if rotation.size:
+        assert all(file.stat().st_size < rotation.size + 200 for file in files)
+    else:
+        spans = [[chunk.time_ns or 0 for chunk in read([file])] for file in files]
+        assert all(times[-1] - times[0] < 30 * SECOND for times in spans)
+
+
+def test_old_files_are_deleted_and_no_others(tmp_path: Path) -> None:
+    other = tmp_path / "session-09999.pcapng"
+    other.write_bytes(b"mine")
+    recorder = RotatingRecorder(tmp_path / "session.pcapng", Rotation(size=2000, keep=3))
+    for chunk in CHUNKS:
+        recorder.write(chunk)
+    recorder.close()
+    assert len(recorder.files) == 3
+    assert other.read_bytes() == b"mine"
+    kept = read(list(recorder.files))
+    assert kept == CHUNKS[-len(kept) :]
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "session-00001.pcapng").write_bytes(b"mine")
+    with pytest.raises(AtsharkError, match="exists already"):
+        RotatingRecorder(tmp_path / "session.pcapng", Rotation(size=1))
+    assert (tmp_path / "session-00001.pcapng").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "seconds"),
+    [("100MB", 100_000_000, None), ("500k", 500_000, None), ("1.5GiB", 1_500_000_000, None), ("1h", None, 3600),
+     ("30min", None, 1800), ("90s", None, 90), ("2d", None, 172_800)],
+)  # fmt: skip
+def test_sizes_and_times(text: str, size: int | None, seconds: float | None) -> None:
+    assert parse(text, 5) == Rotation(size, seconds, 5)
+
+
+@pytest.mark.parametrize("text", ["", "100", "MB", "1 week", "-5MB"])
+def test_what_is_neither(text: str) -> None:
+    with pytest.raises(ValueError, match="neither"):
+        parse(text)
+    done = run("capture", "a", "b", "-w", "x", f"--rotate={text}")
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_live_capture_rotates_and_ends_whole(number: signal.Signals, tmp_path: Path) -> None:
+    with VirtualLine() as line:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "atshark", "capture", line.ports["mcu"], line.ports["module"], "-w",
+             str(tmp_path / "live.pcapng"), "--rotate", "2k", "--quiet"], cwd=ROOT, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "live-00001.pcapng").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        sent = b""
+        for i in range(60):
+            data = b"AT+X=%040d\r" % i
+            line.write("mcu", data)
+            sent += data
+            time.sleep(0.005)
+        time.sleep(0.3)
+        process.send_signal(number)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    files = sorted(tmp_path.iterdir())
+    assert len(files) >= 2
+    assert b"".join(chunk.data for chunk in read(files)) == sent
