@@ -269,6 +269,14 @@ def test_http_with_a_server(tmp_path: Path, name: str) -> None:
     assert count == sum(1 for one in found if isinstance(one, Frame) and one.protocol == "http") == 12
 
 
+def settle(recording: Path) -> None:
+    """Wait until a recording has stopped growing: on a busy machine that takes a while."""
+    size, deadline = -1, time.monotonic() + 30
+    while recording.stat().st_size != size and time.monotonic() < deadline:
+        size = recording.stat().st_size
+        time.sleep(1)
+
+
 def test_over_pseudo_terminals_and_the_real_tap(tmp_path: Path) -> None:
     """The same, played in real time into the ports that `atshark capture` listens on."""
     out = tmp_path / "recording.pcapng"
@@ -282,7 +290,7 @@ def test_over_pseudo_terminals_and_the_real_tap(tmp_path: Path) -> None:
         with VirtualLine() as line:
             process = start_capture(line, out, "--quiet")
             line.play(bridge.line.chunks)
-            time.sleep(0.5)
+            settle(out)
             process.terminate()
             process.wait(10)
     done = run("export", out, "-w", tmp_path / "export.pcapng")

@@ -193,6 +193,16 @@ def test_generated(chunks: list[Chunk]) -> None:
         compare(exported, as_json(records(chunks)))
 
 
+def test_a_nul_inside_a_line_with_payload(tmp_path: Path) -> None:
+    data = b"\r\n+MIPRD:\x000,0,4,\r\n\x00x\r\n\r\nOK\r\n"
+    chunks = [
+        Chunk(1_763_690_400_000_000_000, "mcu", b"AT+MIPRD=0,0\r"),
+        Chunk(1_763_690_400_100_000_000, "module", data),
+    ]
+    export(chunks, Session(standard()), tmp_path / "export.pcapng")
+    compare(tmp_path / "export.pcapng", as_json(records(chunks)))
+
+
 def test_one_pass_shows_the_same_answers(tmp_path: Path) -> None:
     exported = tmp_path / "export.pcapng"
     path = sample_files()[0]

@@ -1365,7 +1365,7 @@ function Session:inline_line(bytes, start)
           return best(self:counting(inline), engine.to_text(text)), inline
         else
           local arguments = {}
-          for i, text in ipairs(before) do arguments[i] = text end
+          for i, text in ipairs(before) do arguments[i] = engine.to_text(text) end
           arguments[#arguments + 1] = engine.to_text(body)
           return read_syntax(inline.syntax, arguments), inline, body
         end
