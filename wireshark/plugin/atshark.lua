@@ -4012,12 +4012,11 @@ end
 function stream_proto.dissector(tvb, pinfo, root)
   if tvb:len() == 0 then return 0 end
   local transport = pinfo.port_type == 3 and "udp" or "tcp"
-  local peers = { tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port }
-  table.sort(peers)
-  local key = transport .. table.concat(peers, " ")
+  local from, to = pinfo.src_port, pinfo.dst_port
+  local key = math.min(from, to) * 65536 + math.max(from, to)
   local name = transport == "udp" and datagram_protocol(tvb) or transport == "tcp" and stream_protocol(tvb)
   if name then chosen[key] = name else name = transport == "tcp" and chosen[key] end
-  local port = claimed[transport][pinfo.src_port] ~= nil and pinfo.src_port or pinfo.dst_port
+  local port = claimed[transport][from] ~= nil and from or to
   local dissector = name and Dissector.get(name) or claimed[transport][port]
   if not name and dissector and port >= 1024 and not modem_protocols[tostring(dissector)] then dissector = nil end
   if not dissector then return 0 end
@@ -4042,28 +4041,27 @@ local function unclaim()
   claimed, chosen = { tcp = {}, udp = {} }, {}
 end
 
-local function claim_ports(tvb, start)
-  local version = tvb:len() > start and math.floor(tvb(start, 1):uint() / 16) or 0
+local function claim_ports(packet, start)
+  -- start: where in the packet the IP header begins, from 1
+  local first = byte(packet, start)
+  local version = first and math.floor(first / 16)
   local inner, number
-  if version == 4 and tvb:len() >= start + 20 then
-    inner, number = start + 4 * (tvb(start, 1):uint() % 16), tvb(start + 9, 1):uint()
-  elseif version == 6 and tvb:len() >= start + 40 then
-    inner, number = start + 40, tvb(start + 6, 1):uint()
-  end
+  if version == 4 then inner, number = start + 4 * (first % 16), byte(packet, start + 9)
+  elseif version == 6 then inner, number = start + 40, byte(packet, start + 6) end
   local transport = number == 6 and "tcp" or number == 17 and "udp"
-  if not transport or tvb:len() < inner + 4 then return end
+  if not transport then return end
+  local a, b, c, d = byte(packet, inner, inner + 3)
   -- the lower of the two ports is the server's: that of a client is chosen from the upper ones
-  claim(transport, math.min(tvb(inner, 2):uint(), tvb(inner + 2, 2):uint()))
+  if d then claim(transport, math.min(a * 256 + b, c * 256 + d)) end
 end
 
-local function ppp_payload(tvb)
-  -- behind address and control, and the protocol field of one or two bytes; the direction is not part of the packet
-  local at = 0
-  if tvb:len() > 3 and tvb(at, 1):uint() == 0xFF then at = at + 2 end
-  if tvb:len() <= at + 2 then return end
-  local protocol, size = tvb(at, 1):uint(), 1
-  if protocol % 2 == 0 then protocol, size = tvb(at, 2):uint(), 2 end
-  if protocol == 0x21 or protocol == 0x57 then return at + size end
+local function ppp_payload(packet)
+  -- Behind address and control, and the protocol field of one or two bytes; the direction is not part of the packet.
+  local at = byte(packet, 1) == 0xFF and 3 or 1
+  local a, b = byte(packet, at, at + 1)
+  if not b then return end
+  if a == 0x21 or a == 0x57 then return at + 1 end
+  if a == 0 and (b == 0x21 or b == 0x57) then return at + 2 end
 end
 
 -- Which AT command carried a packet: the exporter writes packets behind the line that made them known.
@@ -4098,11 +4096,11 @@ end
 
 local count_carried -- see statistics.lua
 
-local function carried_packet(tvb, pinfo, root, start)
+local function carried_packet(tvb, pinfo, root, packet, start)
   local first = before[pinfo.number] == nil
   note_carrier(pinfo.number)
-  if first and start then count_carried(tvb, pinfo, start) end
-  if start then claim_ports(tvb, start) end
+  if first and start then count_carried(packet, pinfo, start) end
+  if start then claim_ports(packet, start) end
   if wanted(root, pinfo.number) then add_carrier(tvb, root, pinfo.number) end
 end
 
@@ -4125,7 +4123,7 @@ hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT pack
     root:add_proto_expert_info(experts.malformed)
     return #packet
   end
-  if newest > 0 and #packet > 0 then carried_packet(tvb, pinfo, root) end
+  if newest > 0 and #packet > 0 then carried_packet(tvb, pinfo, root, packet) end
   local size = call(owner, tvb, pinfo, root)
   if pinfo.desegment_len ~= 0 then -- the rest that it asks for will not come
     pinfo.desegment_len, pinfo.cols.info = 0, "Incomplete packet"
@@ -4135,11 +4133,14 @@ hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT pack
 end)
 
 hook(wtap_encaps.RAW_IP, "raw", "atshark_ip", "Socket packet", function(tvb, pinfo, root)
-  if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, 0) end
+  if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, raw_bytes(tvb), 1) end
 end)
 
 hook(wtap_encaps.PPP_WITH_PHDR, "ppp_hdlc", "atshark_ppp", "PPP packet", function(tvb, pinfo, root)
-  if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, ppp_payload(tvb)) end
+  if newest > 0 and tvb:len() > 0 then
+    local packet = raw_bytes(tvb)
+    carried_packet(tvb, pinfo, root, packet, ppp_payload(packet))
+  end
 end)
 
 local on_reset = {}
@@ -4277,6 +4278,14 @@ local function milliseconds(value)
   return value and string.format("%10.3f", value / 1e6) or "         -"
 end
 
+local function flow_name(key)
+  local function peer(at)
+    local a, b, c, d, high, low = key:byte(at, at + 5)
+    return string.format("%d.%d.%d.%d:%d", a, b, c, d, high * 256 + low)
+  end
+  return (key:sub(1, 1) == "T" and "TCP " or "UDP ") .. peer(2) .. " - " .. peer(8)
+end
+
 local function statistics()
   catch_up()
   local lines = {
@@ -4299,28 +4308,25 @@ local function statistics()
     lines[#lines + 1] = string.format("%-48s %10s %10s %12s %12s", "connection", "bytes up", "bytes down", "first s", "last s")
     for _, key in ipairs(keys) do
       local flow = flows[key]
-      lines[#lines + 1] = string.format("%-48s %10d %10d %12.6f %12.6f", key, flow.up, flow.down, flow.first, flow.last)
+      lines[#lines + 1] = string.format("%-48s %10d %10d %12.6f %12.6f", flow_name(key), flow.up, flow.down, flow.first, flow.last)
     end
   end
   return table.concat(lines, "\n") .. "\n"
 end
 
-function count_carried(tvb, pinfo, start)
-  -- Count what a packet of the interface "ip" carries; outbound is what the MCU sent.
-  if tvb:len() < start + 20 or math.floor(tvb(start, 1):uint() / 16) ~= 4 then return end
-  local inner = start + 4 * (tvb(start, 1):uint() % 16)
-  local number, total = tvb(start + 9, 1):uint(), tvb(start + 2, 2):uint()
-  if tvb:len() < inner + 20 and not (number == 17 and tvb:len() >= inner + 8) then return end
-  local head = number == 6 and 4 * math.floor(tvb(inner + 12, 1):uint() / 16) or number == 17 and 8
+function count_carried(packet, pinfo, start)
+  -- Count what a packet of the interface "ip" carries; outbound is what the MCU sent. start: of the IP header, from 1.
+  local first, _, high, low = string.byte(packet, start, start + 3)
+  if not low or math.floor(first / 16) ~= 4 then return end
+  local inner, number = start + 4 * (first % 16), string.byte(packet, start + 9)
+  local offset = number == 6 and string.byte(packet, inner + 12)
+  local head = offset and 4 * math.floor(offset / 16) or number == 17 and #packet >= inner + 7 and 8
   if not head then return end
+  local from = packet:sub(start + 12, start + 15) .. packet:sub(inner, inner + 1)
+  local to = packet:sub(start + 16, start + 19) .. packet:sub(inner + 2, inner + 3)
   local up = pinfo.p2p_dir == 0
-  local ends = {
-    tostring(tvb(start + 12, 4):ipv4()) .. ":" .. tvb(inner, 2):uint(),
-    tostring(tvb(start + 16, 4):ipv4()) .. ":" .. tvb(inner + 2, 2):uint(),
-  }
-  if not up then ends[1], ends[2] = ends[2], ends[1] end
-  local key = (number == 6 and "TCP " or "UDP ") .. ends[1] .. " - " .. ends[2]
-  local time, size = pinfo.rel_ts, math.max(0, total - (inner - start) - head)
+  local key = (number == 6 and "T" or "U") .. (up and from .. to or to .. from)
+  local time, size = pinfo.rel_ts, math.max(0, high * 256 + low - (inner - start) - head)
   local flow = flows[key] or { up = 0, down = 0, first = time, last = time }
   flows[key] = flow
   flow.first, flow.last = math.min(flow.first, time), math.max(flow.last, time)

@@ -665,12 +665,11 @@ end
 function stream_proto.dissector(tvb, pinfo, root)
   if tvb:len() == 0 then return 0 end
   local transport = pinfo.port_type == 3 and "udp" or "tcp"
-  local peers = { tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port }
-  table.sort(peers)
-  local key = transport .. table.concat(peers, " ")
+  local from, to = pinfo.src_port, pinfo.dst_port
+  local key = math.min(from, to) * 65536 + math.max(from, to)
   local name = transport == "udp" and datagram_protocol(tvb) or transport == "tcp" and stream_protocol(tvb)
   if name then chosen[key] = name else name = transport == "tcp" and chosen[key] end
-  local port = claimed[transport][pinfo.src_port] ~= nil and pinfo.src_port or pinfo.dst_port
+  local port = claimed[transport][from] ~= nil and from or to
   local dissector = name and Dissector.get(name) or claimed[transport][port]
   if not name and dissector and port >= 1024 and not modem_protocols[tostring(dissector)] then dissector = nil end
   if not dissector then return 0 end
@@ -695,28 +694,27 @@ local function unclaim()
   claimed, chosen = { tcp = {}, udp = {} }, {}
 end
 
-local function claim_ports(tvb, start)
-  local version = tvb:len() > start and math.floor(tvb(start, 1):uint() / 16) or 0
+local function claim_ports(packet, start)
+  -- start: where in the packet the IP header begins, from 1
+  local first = byte(packet, start)
+  local version = first and math.floor(first / 16)
   local inner, number
-  if version == 4 and tvb:len() >= start + 20 then
-    inner, number = start + 4 * (tvb(start, 1):uint() % 16), tvb(start + 9, 1):uint()
-  elseif version == 6 and tvb:len() >= start + 40 then
-    inner, number = start + 40, tvb(start + 6, 1):uint()
-  end
+  if version == 4 then inner, number = start + 4 * (first % 16), byte(packet, start + 9)
+  elseif version == 6 then inner, number = start + 40, byte(packet, start + 6) end
   local transport = number == 6 and "tcp" or number == 17 and "udp"
-  if not transport or tvb:len() < inner + 4 then return end
+  if not transport then return end
+  local a, b, c, d = byte(packet, inner, inner + 3)
   -- the lower of the two ports is the server's: that of a client is chosen from the upper ones
-  claim(transport, math.min(tvb(inner, 2):uint(), tvb(inner + 2, 2):uint()))
+  if d then claim(transport, math.min(a * 256 + b, c * 256 + d)) end
 end
 
-local function ppp_payload(tvb)
-  -- behind address and control, and the protocol field of one or two bytes; the direction is not part of the packet
-  local at = 0
-  if tvb:len() > 3 and tvb(at, 1):uint() == 0xFF then at = at + 2 end
-  if tvb:len() <= at + 2 then return end
-  local protocol, size = tvb(at, 1):uint(), 1
-  if protocol % 2 == 0 then protocol, size = tvb(at, 2):uint(), 2 end
-  if protocol == 0x21 or protocol == 0x57 then return at + size end
+local function ppp_payload(packet)
+  -- Behind address and control, and the protocol field of one or two bytes; the direction is not part of the packet.
+  local at = byte(packet, 1) == 0xFF and 3 or 1
+  local a, b = byte(packet, at, at + 1)
+  if not b then return end
+  if a == 0x21 or a == 0x57 then return at + 1 end
+  if a == 0 and (b == 0x21 or b == 0x57) then return at + 2 end
 end
 
 -- Which AT command carried a packet: the exporter writes packets behind the line that made them known.
@@ -751,11 +749,11 @@ end
 
 local count_carried -- see statistics.lua
 
-local function carried_packet(tvb, pinfo, root, start)
+local function carried_packet(tvb, pinfo, root, packet, start)
   local first = before[pinfo.number] == nil
   note_carrier(pinfo.number)
-  if first and start then count_carried(tvb, pinfo, start) end
-  if start then claim_ports(tvb, start) end
+  if first and start then count_carried(packet, pinfo, start) end
+  if start then claim_ports(packet, start) end
   if wanted(root, pinfo.number) then add_carrier(tvb, root, pinfo.number) end
 end
 
@@ -778,7 +776,7 @@ hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT pack
     root:add_proto_expert_info(experts.malformed)
     return #packet
   end
-  if newest > 0 and #packet > 0 then carried_packet(tvb, pinfo, root) end
+  if newest > 0 and #packet > 0 then carried_packet(tvb, pinfo, root, packet) end
   local size = call(owner, tvb, pinfo, root)
   if pinfo.desegment_len ~= 0 then -- the rest that it asks for will not come
     pinfo.desegment_len, pinfo.cols.info = 0, "Incomplete packet"
@@ -788,11 +786,14 @@ hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT pack
 end)
 
 hook(wtap_encaps.RAW_IP, "raw", "atshark_ip", "Socket packet", function(tvb, pinfo, root)
-  if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, 0) end
+  if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, raw_bytes(tvb), 1) end
 end)
 
 hook(wtap_encaps.PPP_WITH_PHDR, "ppp_hdlc", "atshark_ppp", "PPP packet", function(tvb, pinfo, root)
-  if newest > 0 and tvb:len() > 0 then carried_packet(tvb, pinfo, root, ppp_payload(tvb)) end
+  if newest > 0 and tvb:len() > 0 then
+    local packet = raw_bytes(tvb)
+    carried_packet(tvb, pinfo, root, packet, ppp_payload(packet))
+  end
 end)
 
 local on_reset = {}

@@ -59,6 +59,14 @@ local function milliseconds(value)
   return value and string.format("%10.3f", value / 1e6) or "         -"
 end
 
+local function flow_name(key)
+  local function peer(at)
+    local a, b, c, d, high, low = key:byte(at, at + 5)
+    return string.format("%d.%d.%d.%d:%d", a, b, c, d, high * 256 + low)
+  end
+  return (key:sub(1, 1) == "T" and "TCP " or "UDP ") .. peer(2) .. " - " .. peer(8)
+end
+
 local function statistics()
   catch_up()
   local lines = {
@@ -81,28 +89,25 @@ local function statistics()
     lines[#lines + 1] = string.format("%-48s %10s %10s %12s %12s", "connection", "bytes up", "bytes down", "first s", "last s")
     for _, key in ipairs(keys) do
       local flow = flows[key]
-      lines[#lines + 1] = string.format("%-48s %10d %10d %12.6f %12.6f", key, flow.up, flow.down, flow.first, flow.last)
+      lines[#lines + 1] = string.format("%-48s %10d %10d %12.6f %12.6f", flow_name(key), flow.up, flow.down, flow.first, flow.last)
     end
   end
   return table.concat(lines, "\n") .. "\n"
 end
 
-function count_carried(tvb, pinfo, start)
-  -- Count what a packet of the interface "ip" carries; outbound is what the MCU sent.
-  if tvb:len() < start + 20 or math.floor(tvb(start, 1):uint() / 16) ~= 4 then return end
-  local inner = start + 4 * (tvb(start, 1):uint() % 16)
-  local number, total = tvb(start + 9, 1):uint(), tvb(start + 2, 2):uint()
-  if tvb:len() < inner + 20 and not (number == 17 and tvb:len() >= inner + 8) then return end
-  local head = number == 6 and 4 * math.floor(tvb(inner + 12, 1):uint() / 16) or number == 17 and 8
+function count_carried(packet, pinfo, start)
+  -- Count what a packet of the interface "ip" carries; outbound is what the MCU sent. start: of the IP header, from 1.
+  local first, _, high, low = string.byte(packet, start, start + 3)
+  if not low or math.floor(first / 16) ~= 4 then return end
+  local inner, number = start + 4 * (first % 16), string.byte(packet, start + 9)
+  local offset = number == 6 and string.byte(packet, inner + 12)
+  local head = offset and 4 * math.floor(offset / 16) or number == 17 and #packet >= inner + 7 and 8
   if not head then return end
+  local from = packet:sub(start + 12, start + 15) .. packet:sub(inner, inner + 1)
+  local to = packet:sub(start + 16, start + 19) .. packet:sub(inner + 2, inner + 3)
   local up = pinfo.p2p_dir == 0
-  local ends = {
-    tostring(tvb(start + 12, 4):ipv4()) .. ":" .. tvb(inner, 2):uint(),
-    tostring(tvb(start + 16, 4):ipv4()) .. ":" .. tvb(inner + 2, 2):uint(),
-  }
-  if not up then ends[1], ends[2] = ends[2], ends[1] end
-  local key = (number == 6 and "TCP " or "UDP ") .. ends[1] .. " - " .. ends[2]
-  local time, size = pinfo.rel_ts, math.max(0, total - (inner - start) - head)
+  local key = (number == 6 and "T" or "U") .. (up and from .. to or to .. from)
+  local time, size = pinfo.rel_ts, math.max(0, high * 256 + low - (inner - start) - head)
   local flow = flows[key] or { up = 0, down = 0, first = time, last = time }
   flows[key] = flow
   flow.first, flow.last = math.min(flow.first, time), math.max(flow.last, time)
