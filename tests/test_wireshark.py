@@ -363,12 +363,13 @@ def test_packets_that_would_stop_other_dissectors_do_not_stop_lua(tmp_path: Path
         "00220004" "00000001" "00000000",  # TCP data of a version that does not exist
         "00180004" "00000009" "00000000",  # a port type that none has
         "000c00046d71747400180004" "0000000200190004" "0000ffff001a0004" "0000075b00000000" "327300",  # cut MQTT
+        "000c0004636f617000180004" "0000000200190004" "00001633001a0004" "0000163300000000" "42450046",  # CoAP in TCP
     ]  # fmt: skip
     with path.open("wb") as stream:
         writer = pcapng.Writer(stream, "tripping")
         uart = writer.add_interface("uart", link_type=pcapng.LINKTYPE_WIRESHARK_UPPER_PDU)
-        for index in range(450):
-            writer.packet(uart, START, bytes.fromhex(tripping[index % 3]))
+        for index in range(600):
+            writer.packet(uart, START, bytes.fromhex(tripping[index % 4]))
         writer.packet(uart, START, upper_pdu.header("atshark", "mcu") + b"AT+CSQ\r")
     assert values(path, "atshark.name")[-1] == ["CSQ"]
     assert "Dissector bug" not in tshark(path, "-V")

@@ -1741,7 +1741,7 @@ end
 
 local quantities = {
   rssi = { "_dbm", function(value)
-    local code = tonumber(value)
+    local code = value:match("^%d+$") and tonumber(value)
     if code and code >= 0 and code <= 31 then return string.format("%d", 2 * code - 113) end
     if code and code >= 100 and code <= 191 then return string.format("%d", code - 216) end
   end },
@@ -2008,7 +2008,7 @@ local function agree(rules, own, theirs)
   -- Whether the parameters of a URC agree with those of a command; what the command lacks, agrees.
   for _, rule in ipairs(rules or {}) do
     local value = own[rule[2]]
-    local number = rule[3] > 0 and value and tonumber(value)
+    local number = rule[3] > 0 and value and #value < 16 and value:match("^%-?%d+$") and tonumber(value)
     if number then value = string.format("%d", number % (rule[3] + 1)) end
     if value ~= nil and value ~= theirs[rule[1]] then return false end
   end
@@ -3471,7 +3471,7 @@ end
 
 -- The tags of exported PDUs, as upper_pdu.py writes them: whose dissector, which direction, texts of the exporter.
 
-local PORT_TYPE, TCP_DATA, INFO, NOTES, END = 24, 34, 36, 0x4154, 0
+local DISSECTOR, PORT_TYPE, TCP_DATA, INFO, NOTES, END = 12, 24, 34, 36, 0x4154, 0
 
 local function tag(number, value)
   return string.char(math.floor(number / 256), number % 256, 0, #value) .. value
@@ -3508,11 +3508,13 @@ end
 local function trips(packet)
   -- Whether Wireshark's dissector of exported PDUs would stop at an assertion. One that is reached through Lua costs a
   -- level of its stack each time, and after a hundred of them no Lua runs any more.
-  local at = 1
+  local at, coap = 1, false
   while true do
     local a, b, c, d = packet:byte(at, at + 3)
     local number = d and a * 256 + b
     if not number or number == END then return false end
+    if number == DISSECTOR then coap = packet:sub(at + 4, at + 8) == "coap\0" or packet:sub(at + 2, at + 7) == "\0\4coap" end
+    if coap and number == PORT_TYPE and packet:sub(at + 4, at + 7) ~= "\0\0\0\3" then return true end
     if number == TCP_DATA and packet:sub(at + 4, at + 5) ~= "\0\1" then return true end
     if number == PORT_TYPE and not packet:match("^\0\0\0[\0-\5\8\10\12-\15]", at + 4) then return true end
     at = at + 4 + c * 256 + d

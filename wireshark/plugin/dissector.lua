@@ -124,7 +124,7 @@ end
 
 -- The tags of exported PDUs, as upper_pdu.py writes them: whose dissector, which direction, texts of the exporter.
 
-local PORT_TYPE, TCP_DATA, INFO, NOTES, END = 24, 34, 36, 0x4154, 0
+local DISSECTOR, PORT_TYPE, TCP_DATA, INFO, NOTES, END = 12, 24, 34, 36, 0x4154, 0
 
 local function tag(number, value)
   return string.char(math.floor(number / 256), number % 256, 0, #value) .. value
@@ -161,11 +161,13 @@ end
 local function trips(packet)
   -- Whether Wireshark's dissector of exported PDUs would stop at an assertion. One that is reached through Lua costs a
   -- level of its stack each time, and after a hundred of them no Lua runs any more.
-  local at = 1
+  local at, coap = 1, false
   while true do
     local a, b, c, d = packet:byte(at, at + 3)
     local number = d and a * 256 + b
     if not number or number == END then return false end
+    if number == DISSECTOR then coap = packet:sub(at + 4, at + 8) == "coap\0" or packet:sub(at + 2, at + 7) == "\0\4coap" end
+    if coap and number == PORT_TYPE and packet:sub(at + 4, at + 7) ~= "\0\0\0\3" then return true end
     if number == TCP_DATA and packet:sub(at + 4, at + 5) ~= "\0\1" then return true end
     if number == PORT_TYPE and not packet:match("^\0\0\0[\0-\5\8\10\12-\15]", at + 4) then return true end
     at = at + 4 + c * 256 + d

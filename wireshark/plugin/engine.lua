@@ -319,7 +319,7 @@ end
 
 local quantities = {
   rssi = { "_dbm", function(value)
-    local code = tonumber(value)
+    local code = value:match("^%d+$") and tonumber(value)
     if code and code >= 0 and code <= 31 then return string.format("%d", 2 * code - 113) end
     if code and code >= 100 and code <= 191 then return string.format("%d", code - 216) end
   end },
@@ -586,7 +586,7 @@ local function agree(rules, own, theirs)
   -- Whether the parameters of a URC agree with those of a command; what the command lacks, agrees.
   for _, rule in ipairs(rules or {}) do
     local value = own[rule[2]]
-    local number = rule[3] > 0 and value and tonumber(value)
+    local number = rule[3] > 0 and value and #value < 16 and value:match("^%-?%d+$") and tonumber(value)
     if number then value = string.format("%d", number % (rule[3] + 1)) end
     if value ~= nil and value ~= theirs[rule[1]] then return false end
   end
