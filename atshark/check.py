@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 import msgspec
 
@@ -40,29 +39,24 @@ class Checked(msgspec.Struct):
     problem: str | None = None
 
 
-def check(file: str, known: Catalog, progress: Callable[[], None] = lambda: None) -> Checked:
-    """Decode ``file`` and gather what is wrong. Does not raise: what cannot be read is the result's ``problem``.
-
-    ``progress`` is called now and then while it goes on.
-    """
+def check(file: str, known: Catalog) -> Checked:
+    """Decode ``file`` and gather what is wrong. Does not raise: what cannot be read is the result's ``problem``."""
     result = Checked(file)
     try:
-        _check(file, known, result, progress)
+        _check(file, known, result)
     except AtsharkError as error:
         result.problem = str(error)
     return result
 
 
-def _check(file: str, known: Catalog, result: Checked, progress: Callable[[], None]) -> None:
+def _check(file: str, known: Catalog, result: Checked) -> None:
     session = InspectedSession(known)
     with open_source(file) as source:
         result.format = source.format
-        for number, chunk in enumerate(source):
+        for chunk in source:
             for event in session.feed(chunk):
                 result.story.hear(event)
                 _note(event, source.line, result)
-            if number % 10_000 == 0:
-                progress()
         for event in session.close():
             result.story.hear(event)
             _note(event, source.line, result)

@@ -57,6 +57,8 @@ FINAL_CODES = {
     b"SEND OK": "SEND OK",
     b"SEND FAIL": "SEND FAIL",
 }
+GOOD_CODES = ("OK", "CONNECT", "SEND OK")
+"""Final result codes that say that the command was done."""
 NUMERIC_CODES = {
     b"0": "OK",
     b"1": "CONNECT",

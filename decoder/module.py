@@ -240,7 +240,7 @@ class ModuleReader:
             self.raw.begin()
             return
         context.expected_ok = None
-        good = result.error is None and result.code in ("OK", "CONNECT", "SEND OK")
+        good = result.error is None and result.code in grammar.GOOD_CODES
         self._mcu.result(good)
         marker = len(context.out)
         entry = pairing.result(result, span.last_ns)

@@ -101,14 +101,19 @@ def escaped(data: bytes) -> str:
     return "".join({13: "<CR>", 10: "<LF>"}.get(byte, chr(byte)) for byte in data)
 
 
-def hexdump(data: bytes) -> str:
-    rows = []
+def rows(data: bytes) -> Iterable[tuple[int, bytes, str]]:
+    """Sixteen bytes at a time: offset, bytes, and the characters that programs print beside them."""
     for offset in range(0, len(data), 16):
         row = data[offset : offset + 16]
+        yield offset, row, "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+
+
+def hexdump(data: bytes) -> str:
+    out = []
+    for offset, row, shown in rows(data):
         pairs = " ".join(row[i : i + 2].hex() for i in range(0, len(row), 2))
-        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        rows.append(f"{offset:08x}: {pairs:<39}  {shown}")
-    return "\n".join(rows)
+        out.append(f"{offset:08x}: {pairs:<39}  {shown}")
+    return "\n".join(out)
 
 
 def sscom(turns: list[Turn]) -> str:
@@ -208,9 +213,7 @@ def socat(turns: list[Turn]) -> str:
     out = ""
     for ms, side, data in turns:
         out += f"{'>' if side == 'mcu' else '<'} {at(ms):%Y/%m/%d %H:%M:%S.%f}  length={len(data)} from=0 to={len(data) - 1}\n"
-        for offset in range(0, len(data), 16):
-            row = data[offset : offset + 16]
-            shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        for _, row, shown in rows(data):
             out += f" {row.hex(' '):<47}  {shown}\n"
         out += "--\n"
     return out
@@ -220,9 +223,7 @@ def jpnevulator(turns: list[Turn]) -> str:
     out = ""
     for ms, side, data in turns:
         out += f"{at(ms):%Y-%m-%d %H:%M:%S.%f}: /dev/ttyUSB{0 if side == 'mcu' else 1}\n"
-        for offset in range(0, len(data), 16):
-            row = data[offset : offset + 16]
-            shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        for _, row, shown in rows(data):
             out += f"{row.hex(' ').upper():<48} {shown}\n"
     return out
 

@@ -61,15 +61,16 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
         form, notes = source.format, [*source.notes, *source.warnings]
     if form in ("pcapng", "chunks"):
         return _binary(chunks, known, options, form, notes)
-    found = secrets(_decoded(chunks, known), known, options)
-    substitutes = Substitutes(found, os.urandom(16))
-    data = redact_text(Path(path).read_bytes(), substitutes)
-    _judge(path, chunks, data, found, known)
+    events = _decoded(chunks, known)
+    found = secrets(events, known, options)
+    data = redact_text(Path(path).read_bytes(), Substitutes(found, os.urandom(16)))
+    _judge(path, events, data, found, known)
     return Redacted(data, summary(found), notes)
 
 
 def _binary(chunks: list[Chunk], known: Catalog, options: Options, form: str, notes: list[str]) -> Redacted:
-    found = secrets(_decoded(chunks, known), known, options)
+    events = _decoded(chunks, known)
+    found = secrets(events, known, options)
     for _ in range(_ATTEMPTS):
         substitutes = Substitutes(found, os.urandom(16))
         made = _chunks(chunks, substitutes)
@@ -77,7 +78,7 @@ def _binary(chunks: list[Chunk], known: Catalog, options: Options, form: str, no
             break
     else:
         raise AtsharkError("no substitute keeps the length of the PPP frames that hold secrets; nothing was written")
-    _compare(chunks, made, known, found)
+    _compare(events, made, known, found)
     return Redacted(_file(made, form, known), summary(found), notes)
 
 
@@ -118,7 +119,7 @@ def _file(chunks: list[Chunk], form: str, known: Catalog) -> bytes:
         return path.read_bytes()
 
 
-def _judge(path: str, before: list[Chunk], data: bytes, found: dict[str, str], known: Catalog) -> None:
+def _judge(path: str, before: list[Event], data: bytes, found: dict[str, str], known: Catalog) -> None:
     """Read the new log and compare it with the old one."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
@@ -130,9 +131,9 @@ def _judge(path: str, before: list[Chunk], data: bytes, found: dict[str, str], k
         raise AtsharkError(f"{path}: a secret is still in the result; nothing was written")
 
 
-def _compare(before: list[Chunk], after: list[Chunk], known: Catalog, found: dict[str, str]) -> None:
+def _compare(before: list[Event], after: list[Chunk], known: Catalog, found: dict[str, str]) -> None:
     """The decode must be the same but for values, and no secret may be left."""
-    if _shape(before, known) != _shape(after, known):
+    if _shape(before) != _shape(_decoded(after, known)):
         raise AtsharkError("redacting would change what the file says; nothing was written (please report this)")
     check = Substitutes(found, b"check")
     for side in _SIDES:
@@ -140,10 +141,10 @@ def _compare(before: list[Chunk], after: list[Chunk], known: Catalog, found: dic
             raise AtsharkError("a secret is still in the result; nothing was written (please report this)")
 
 
-def _shape(chunks: list[Chunk], known: Catalog) -> list[Any]:
+def _shape(events: list[Event]) -> list[Any]:
     """What a session says, without values: kinds, names, forms, results, lengths, times."""
     out: list[Any] = []
-    for event in _decoded(chunks, known):
+    for event in events:
         if isinstance(event, Message):
             out.append((event.kind, event.side, event.time_ns, len(event.raw), _masked(event.name)))
         elif isinstance(event, Transaction):

@@ -23,7 +23,7 @@ def repaired(before: bytes, after: bytes) -> bytes | None:
         old = _bare(before[start:end])
         if len(old) < 4 or ppp.fcs16(old[:-2]).to_bytes(2, "little") != old[-2:]:
             continue
-        body = _network(old[:-2], _bare(after[start:end])[:-2])
+        body = _network(_bare(after[start:end])[:-2])
         escaped = _like(before[start:end], body + ppp.fcs16(body).to_bytes(2, "little"))
         if len(escaped) != end - start:
             return None
@@ -43,8 +43,8 @@ def _like(model: bytes, data: bytes) -> bytes:
     return special.sub(lambda match: bytes([0x7D, match[0][0] ^ 0x20]), data)
 
 
-def _network(before: bytes, after: bytes) -> bytes:
-    """Make the checksum of TCP or UDP over IPv4 right, if it was."""
+def _network(after: bytes) -> bytes:
+    """Make the checksum of TCP or UDP over IPv4 right."""
     head = re.match(rb"(?:\xff\x03)?(?:\x00?\x21)", after)
     if head is None:
         return after

@@ -14,6 +14,7 @@ import msgspec
 from rich.text import Text
 
 from decoder.events import Data, Finding, Frame, Group, Information, Record, Socket, Summary, Transaction, Urc
+from decoder.grammar import GOOD_CODES
 from decoder.values import printable
 
 _LONGEST = 120
@@ -75,7 +76,7 @@ def _transaction(record: Transaction) -> Text:
         _answer(text, information, "green")
     result = record.result
     if result is not None:
-        good = result.code in ("OK", "CONNECT", "SEND OK")
+        good = result.code in GOOD_CODES
         shown = result.code
         if result.error is not None:
             shown += f" {result.error.code}" + (f": {result.error.text}" if result.error.text else "")

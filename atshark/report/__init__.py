@@ -24,6 +24,7 @@ from decoder.catalog import Catalog
 from decoder.events import INNER, Data, Event, Finding, Frame, Group, Message, Socket, Summary, Transaction, Urc
 from decoder.findings import InspectedSession, Lang, advice, message
 from decoder.findings.story import Story
+from decoder.grammar import GOOD_CODES
 from decoder.values import printable
 
 MAX_ROWS = 300_000
@@ -34,7 +35,6 @@ _KINDS: dict[type, str] = {
     Transaction: "command", Urc: "urc", Data: "data", Socket: "connection", Frame: "frame", Group: "group",
     Finding: "finding", Summary: "summary",
 }  # fmt: skip
-_GOOD = ("OK", "CONNECT", "SEND OK")
 
 
 class _Bytes:
@@ -96,7 +96,7 @@ class _Rows:
             name, latency, raw = event.name, event.latency_ns, self._bytes.take(event)
             if event.result is not None:
                 result = event.result.code
-                failed = result not in _GOOD
+                failed = result not in GOOD_CODES
                 if event.result.error is not None and event.result.error.code is not None:
                     result += f" {event.result.error.code}"
         elif isinstance(event, Urc | Group):

@@ -37,11 +37,11 @@ _JOINED_COMMAND = re.compile(r"^(AT[^\s\"]*(?:\"[^\"]*\"[^\s\"]*)*)\s+(?=[+^][A-
 class Log:
     """A text log that was recognised. ``format`` is its id, ``notes`` what had to be assumed, ``line`` where it is."""
 
-    def __init__(self, stream: BinaryIO, head: bytes, name: str) -> None:
+    def __init__(self, stream: BinaryIO, head: bytes, name: str, encoding: str) -> None:
         self.notes: list[str] = []
         self.name = name
         self.line = 0
-        self._encoding = text.encoding_of(head)
+        self._encoding = encoding
         whole = len(head) < HEAD
         sample = list(islice(text.lines(io.BytesIO(head), self._encoding), _HEAD_LINES))
         if not whole and len(sample) > 1 and len(sample) < _HEAD_LINES:
@@ -99,10 +99,7 @@ class Log:
                 entries = tables.csv_entries(self._table, self._delimiter, lines)
             else:
                 entries = tables.json_entries(self._table, lines)
-            inner = self._inner
-            return (
-                entries if inner is None else (found for entry in entries if (found := inner.inside(entry)) is not None)
-            )
+            return entries if self._inner is None else _inside(entries, self._inner)
         reader = Reader(self._format) if trial else self._reader
         return reader.entries(lines)
 
@@ -348,9 +345,8 @@ def _without_prose(entries: Iterator[Entry]) -> Iterator[Entry]:
 
 def open_log(stream: BinaryIO, head: bytes, name: str) -> Log | None:
     """Open a text log; None if the input is no text. Raises :class:`AtsharkError` for text without AT traffic."""
-    if not text.is_text(head, text.encoding_of(head)):
-        return None
-    return Log(stream, head, name)
+    encoding = text.encoding_of(head)
+    return Log(stream, head, name, encoding) if text.is_text(head, encoding) else None
 
 
 __all__ = ["HEAD", "Log", "open_log"]

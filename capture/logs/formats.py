@@ -101,22 +101,20 @@ class Reader:
                 entry, extra, size = self._begun(number, match), [], 0
             elif entry is None or more == "nothing":
                 self.skipped += _ANYTHING.search(line) is not None
-            elif more == "text":
+            elif (content := line if more == "text" else self._digits(line)) is not None:
                 size += len(line)
                 if size > _MAX_SIZE:
                     yield self._finished(entry, extra)
                     entry, extra, size = entry._replace(number=number, lines=(), size=None), [], len(line)
-                extra.append(line)
-            elif found := self._hex.match(line):
-                size += len(line)
-                if size > _MAX_SIZE:
-                    yield self._finished(entry, extra)
-                    entry, extra, size = entry._replace(number=number, lines=(), size=None), [], len(line)
-                extra.append(found["hex"])
+                extra.append(content)
             else:
                 self.skipped += _ANYTHING.search(line) is not None
         if entry is not None:
             yield self._finished(entry, extra)
+
+    def _digits(self, line: str) -> str | None:
+        match = self._hex.match(line)
+        return match["hex"] if match else None
 
     def inside(self, entry: Entry) -> Entry | None:
         """Read a record that another reader has found; None if it is none of this format."""

@@ -29,7 +29,6 @@ class Line:
         self._unanswered = 0
         self._given_up: Finding | None = None
         self._closed: dict[object, Socket] = {}
-        self._ever: set[object] = set()
         self._pushing: dict[object, Message] = {}
 
     def message(self, one: Message) -> None:

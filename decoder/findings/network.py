@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decoder.events import Message, Params, Socket
 from decoder.findings.say import About, Say
+from decoder.grammar import GOOD_CODES
 
 _REGISTERED = (1, 5)
 _LOST = (0, 2, 3, 4)
@@ -45,7 +46,6 @@ class Network:
             for command in one.commands:
                 if command.name == "CPSMS" and command.form == "set":
                     on = command.params.get("psm_mode") == 1
-                    self._asked["psm"] = "1" if on else ""
                     self._ask("periodic_tau", command.params.get("req_tau"), on=on)
                     self._ask("active_time", command.params.get("req_active"), on=on)
                 elif command.name == "CEDRXS" and command.form == "set":
@@ -53,7 +53,7 @@ class Network:
                     self._ask("nw_edrx", command.params.get("req_edrx"), on=on)
         elif one.kind == "result":
             owner = one.owner
-            failed = one.result is not None and one.result.code not in ("OK", "CONNECT", "SEND OK")
+            failed = one.result is not None and one.result.code not in GOOD_CODES
             if failed and owner is not None and owner.name.startswith(_NEEDS_NETWORK):
                 self.failed(one)
         elif one.name in ("CREG", "CGREG", "CEREG"):

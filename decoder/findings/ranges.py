@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from decoder.catalog import Catalog, Command
 from decoder.events import Message, Transaction
@@ -47,12 +48,7 @@ class Ranges:
         for syntax in known.syntaxes:
             for param in syntax.params:
                 value, limits = command.params.get(param.name), param.spec.range
-                if (
-                    limits is None
-                    or param.name in told
-                    or isinstance(value, bool)
-                    or not isinstance(value, int | float)
-                ):
+                if limits is None or param.name in told or not _is_number(value):
                     continue
                 if not limits[0] <= value <= limits[1] and value not in _listed(param.spec.values):
                     told.add(param.name)
@@ -73,7 +69,7 @@ class Ranges:
                           high=limits[1])  # fmt: skip
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

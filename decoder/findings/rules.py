@@ -75,9 +75,10 @@ def rules() -> dict[str, Rule]:
 
 def advice(found: Finding, lang: Lang = "en") -> str:
     """Say what to try for a finding: by the error code that it is about, else by its rule."""
-    for (kind, code), one in _load()[1].items():
-        if found.rule == "command.error" and f"+{kind}: {code} " in found.message + " ":
-            return one.zh if lang == "zh" else one.en
+    if found.rule == "command.error":
+        for (kind, code), one in _load()[1].items():
+            if f"+{kind}: {code} " in found.message + " ":
+                return one.zh if lang == "zh" else one.en
     rule = rules().get(found.rule)
     return rule.advice(lang) if rule is not None else ""
 
