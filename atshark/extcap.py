@@ -138,7 +138,7 @@ def demo_line() -> Iterator[Tap]:
                 player.join()
 
 
-def capture(stream: BinaryIO, tap: Tap, baud: int, known: Catalog, record: Path | None) -> None:
+def capture(stream: BinaryIO, tap: Tap, known: Catalog, record: Path | None) -> None:
     """Capture from ``tap`` into ``stream`` until told to stop, or until nobody reads it any more.
 
     Raises :class:`AtsharkError` if the recording cannot be written, and at the end if a port went away.
@@ -155,7 +155,7 @@ def capture(stream: BinaryIO, tap: Tap, baud: int, known: Catalog, record: Path 
         except BrokenPipeError:
             closed.set()
 
-    live = Live(tap, record, baud, known, take)
+    live = Live(tap, record, known, take)
     live.run(finished=closed.is_set)
     problems = list(tap.lost.values())
     if live.not_shown:

@@ -16,7 +16,6 @@ from pathlib import Path
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
 from capture.recording import Recorder
-from capture.rotation import RotatingRecorder, Rotation
 from capture.tap import Tap
 from decoder.catalog import Catalog
 from decoder.events import Event
@@ -29,24 +28,20 @@ TICK_S = 0.05
 class Live:
     """One run of the tap. Events get to ``take`` as they are known; ``bytes`` counts what was read.
 
-    ``path``: the recording to write; None keeps none. ``take`` None: nothing is decoded. ``rotation``: several files.
+    ``path``: the recording to write; None keeps none. ``take`` None: nothing is decoded.
     """
 
     def __init__(
         self,
         tap: Tap,
         path: Path | None,
-        baud: int,
         catalog: Catalog,
         take: Callable[[list[Event]], None] | None,
-        rotation: Rotation | None = None,
     ) -> None:
         self._tap = tap
         self._path = path
-        self._baud = baud
         self._catalog = catalog
         self._take = take
-        self._rotation = rotation
         self._queue: queue.Queue[Chunk | None] = queue.Queue(QUEUE_SIZE)
         self._failure: Exception | None = None
         self.bytes = {"mcu": 0, "module": 0}
@@ -57,7 +52,7 @@ class Live:
 
         Raises :class:`AtsharkError` if the recording cannot be written (what was written stays).
         """
-        recorder = self._recorder()
+        recorder = None if self._path is None else Recorder(self._path, self._tap.descriptions, self._tap.speeds)
         thread = threading.Thread(target=self._record, args=(recorder,), name="recorder", daemon=True)
         thread.start()
         deadline = None if duration_s is None else time.monotonic() + duration_s
@@ -72,14 +67,7 @@ class Live:
         if self._failure is not None:
             raise AtsharkError(f"{self._path}: recording stopped: {self._failure}") from self._failure
 
-    def _recorder(self) -> Recorder | RotatingRecorder | None:
-        if self._path is None:
-            return None
-        if self._rotation is None:
-            return Recorder(self._path, self._tap.descriptions, self._baud)
-        return RotatingRecorder(self._path, self._rotation, self._tap.descriptions, self._baud)
-
-    def _record(self, recorder: Recorder | RotatingRecorder | None) -> None:
+    def _record(self, recorder: Recorder | None) -> None:
         try:
             for chunk in self._tap:
                 if chunk is None:

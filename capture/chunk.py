@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 Side = Literal["mcu", "module"]
 """Who spoke: the microcontroller (TE, sends commands) or the cellular module (TA, answers)."""
@@ -10,12 +10,31 @@ Side = Literal["mcu", "module"]
 MCU: Side = "mcu"
 MODULE: Side = "module"
 
+MarkKind = Literal[
+    "gap", "back", "silent", "break", "error", "overrun", "order", "skew", "speed", "identified", "shed", "note"
+]
+MARK_KINDS: tuple[MarkKind, ...] = get_args(MarkKind)
+
+
+class Mark(NamedTuple):
+    """Something about the recording itself that is not a byte on the wire; ``text`` says it in a line.
+
+    ``gap``: nothing is heard from here on; ``back``: heard again; ``silent``: the wire is open and dead while the other
+    one is busy; ``break``, ``error`` (framing or parity), ``overrun``: what the driver told; ``order``: a command was
+    put before its answer; ``skew``: between the two adapters; ``speed``: a new one; ``identified``: which port is
+    the MCU; ``shed``: chunks that a live view did not get; ``note``: typed by the user.
+    """
+
+    kind: MarkKind
+    text: str
+
 
 class Chunk(NamedTuple):
     """Bytes that one read returned.
 
-    ``time_ns`` is the arrival time in nanoseconds since the Unix epoch, or None where the source has no
-    times. ``side`` says who spoke. ``data`` is never empty in a chunk that a source of this project yields.
+    ``time_ns`` is the arrival time of the last byte (when the read returned) in nanoseconds since the Unix epoch, or
+    None where the source has no times. ``side`` says who spoke. ``data`` is never empty in a chunk that a source of
+    this project yields, unless it is a :class:`MarkChunk`.
     """
 
     time_ns: int | None
@@ -27,3 +46,34 @@ class WholeChunk(Chunk):
     """A chunk that an exporter has cut: exactly one message, so that no later byte can belong to it."""
 
     __slots__ = ()
+
+
+class ReadChunk(Chunk):
+    """A chunk of a tap. ``first_ns``: when its first byte began, reckoned from the speed of the line."""
+
+    first_ns: int
+
+    @classmethod
+    def at(cls, time_ns: int, side: Side, data: bytes, first_ns: int) -> ReadChunk:
+        """Make a chunk that was read at ``time_ns``."""
+        chunk = cls(time_ns, side, data)
+        chunk.first_ns = first_ns
+        return chunk
+
+
+class MarkChunk(Chunk):
+    """No bytes, but a mark between them; ``side`` is the wire that it is about."""
+
+    mark: Mark
+
+    @classmethod
+    def at(cls, time_ns: int | None, side: Side, mark: Mark) -> MarkChunk:
+        """Make a mark of the time ``time_ns``."""
+        chunk = cls(time_ns, side, b"")
+        chunk.mark = mark
+        return chunk
+
+
+def first_ns(chunk: Chunk) -> int | None:
+    """Return when the first byte of a chunk began, as far as it is known: else the time of the chunk."""
+    return chunk.first_ns if isinstance(chunk, ReadChunk) else chunk.time_ns

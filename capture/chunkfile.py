@@ -56,6 +56,8 @@ def read(stream: BinaryIO, name: str) -> Iterator[Chunk]:
 def write(chunks: Iterable[Chunk], stream: BinaryIO) -> None:
     """Write ``chunks`` as lines of a chunk file: as text where all bytes are printable, else as hex."""
     for time_ns, side, data in chunks:
+        if not data:
+            continue
         if _PRINTABLE.issuperset(data):
             line = _Line(side, time_ns, text=data.decode("ascii"))
         else:

@@ -3,58 +3,131 @@
 One interface per wire (named ``mcu`` and ``module`` after who speaks on it), one packet per read, each written
 with one unbuffered ``write``: when the process is killed, at most the packet being written is cut. Packets have
 link type 252 and name the dissector ``atshark_raw``, so that Wireshark with the plugin needs no "Decode As".
-A time of 0 stands for "unknown": pcapng has no other way to say it.
+A time of 0 stands for "unknown": pcapng has no other way to say it. Where the line speed is known, a packet's time is
+that at which its first byte began, and a tag says how much later it was read. Marks (gaps, line errors, notes) are
+packets that name the dissector ``atshark_mark``: their kind, a line feed, their text.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from capture import pcapng, upper_pdu
-from capture.chunk import Chunk, Side, WholeChunk
+from capture.chunk import MARK_KINDS, Chunk, Mark, MarkChunk, ReadChunk, Side, WholeChunk
 from capture.errors import AtsharkError
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 RAW_DISSECTOR = "atshark_raw"
+MARK_DISSECTOR = "atshark_mark"
 MESSAGE_DISSECTOR = "atshark"
 DATA_DISSECTOR = "atshark_data"
 APPLICATION = "atshark 0.1.0"
-_DISSECTORS = (RAW_DISSECTOR, MESSAGE_DISSECTOR, DATA_DISSECTOR)
+_DISSECTORS = (RAW_DISSECTOR, MESSAGE_DISSECTOR, DATA_DISSECTOR, MARK_DISSECTOR)
+_MAX_MARK = 1000
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
+
+
+class ChunkWriter:
+    """Write chunks as pcapng packets to ``stream``, each with one ``write``.
+
+    ``descriptions`` says what is behind each wire ("/dev/ttyUSB0 115200 8N1"); ``speeds`` are in bit/s.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, descriptions: dict[Side, str] | None = None, speeds: dict[Side, int] | None = None
+    ) -> None:
+        self._writer = pcapng.Writer(stream, APPLICATION)
+        texts, known = descriptions or {}, speeds or {}
+        self._interfaces: dict[Side, int] = {}
+        for side in ("mcu", "module"):
+            self._interfaces[side] = self._writer.add_interface(
+                side, texts.get(side, ""), link_type=pcapng.LINKTYPE_WIRESHARK_UPPER_PDU, speed=known.get(side, 0)
+            )
+
+    def write(self, chunk: Chunk) -> None:
+        """Append one chunk."""
+        time_ns, side, data = chunk
+        if isinstance(chunk, ReadChunk):
+            packet = upper_pdu.read_header(RAW_DISSECTOR, side, max(0, (time_ns or 0) - chunk.first_ns)) + data
+            time_ns = chunk.first_ns
+        elif isinstance(chunk, MarkChunk):
+            packet = mark_packet(chunk.mark, side)
+        else:
+            packet = upper_pdu.header(RAW_DISSECTOR, side) + data
+        self._writer.packet(self._interfaces[side], time_ns or 0, packet, direction=_DIRECTION[side])
+
+
+class _WholeBlocks(io.RawIOBase):
+    """A file to which a block is written wholly or not at all: what a full disk cut is taken back."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by close()
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        view = memoryview(data)
+        done = 0
+        try:
+            while done < len(view):
+                done += self._file.write(view[done:]) or 0
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self.size)
+                self._file.seek(self.size)
+            raise
+        self.size += done
+        return done
+
+    def sync(self) -> None:
+        with contextlib.suppress(OSError):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class Recorder:
     """Write chunks to a recording as they come. A context manager; ``close`` is safe to call twice.
 
-    ``descriptions`` says what is behind each wire ("/dev/ttyUSB0 115200 8N1"); ``baud`` is in bit/s, 0 if
-    unknown. Raises :class:`AtsharkError` if the file cannot be created.
+    The other arguments are those of :class:`ChunkWriter`. Raises :class:`AtsharkError` if the file cannot be created.
     """
 
-    def __init__(self, path: Path, descriptions: dict[Side, str] | None = None, baud: int = 0) -> None:
+    def __init__(
+        self, path: Path, descriptions: dict[Side, str] | None = None, speeds: dict[Side, int] | None = None
+    ) -> None:
         try:
-            self._file: BinaryIO = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by close()
+            self._file = _WholeBlocks(path)
+            self._writer = ChunkWriter(cast(BinaryIO, self._file), descriptions, speeds)
         except OSError as error:
             raise AtsharkError(f"{path}: cannot write the recording: {error.strerror}") from error
-        self._writer = pcapng.Writer(self._file, APPLICATION)
-        texts = descriptions or {}
-        self._interfaces: dict[Side, int] = {}
-        for side in ("mcu", "module"):
-            self._interfaces[side] = self._writer.add_interface(
-                side, texts.get(side, ""), link_type=pcapng.LINKTYPE_WIRESHARK_UPPER_PDU, speed=baud
-            )
 
     def write(self, chunk: Chunk) -> None:
-        """Append one chunk; it is in the hands of the operating system when this returns."""
-        time_ns, side, data = chunk
-        packet = upper_pdu.header(RAW_DISSECTOR, side) + data
-        self._writer.packet(self._interfaces[side], time_ns or 0, packet, direction=_DIRECTION[side])
+        """Append one chunk; it is in the hands of the operating system when this returns.
+
+        Raises OSError if the disk does not take it; the file then ends with the chunk before it.
+        """
+        self._writer.write(chunk)
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+        self._file.sync()
 
     @property
     def size(self) -> int:
         """How many bytes the file has so far."""
-        return self._file.tell()
+        return self._file.size
 
     def close(self) -> None:
         """Close the file."""
@@ -65,6 +138,20 @@ class Recorder:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+
+def mark_packet(mark: Mark, side: Side) -> bytes:
+    """Build the packet that carries a mark."""
+    text = f"{mark.kind}\n{mark.text}".encode("utf-8", "backslashreplace")
+    return upper_pdu.header(MARK_DISSECTOR, side) + text[:_MAX_MARK]
+
+
+def _mark(data: bytes) -> Mark:
+    kind, _, text = data.decode("utf-8", "replace").partition("\n")
+    for known in MARK_KINDS:
+        if kind == known:
+            return Mark(known, text[:_MAX_MARK])
+    return Mark("note", f"{kind}: {text}"[:_MAX_MARK])
 
 
 def record(chunks: Iterable[Chunk], path: Path) -> None:
@@ -91,9 +178,20 @@ def read(stream: BinaryIO, name: str, warnings: list[str]) -> Iterator[Chunk]:
             foreign += 1
             continue
         own += 1
-        if parts[2]:
-            kind = Chunk if parts[0] == RAW_DISSECTOR else WholeChunk
-            yield kind(packet.time_ns or None, parts[1], parts[2])
+        dissector, side, data = parts
+        if not data:
+            continue
+        if dissector == RAW_DISSECTOR:
+            first_ns = packet.time_ns or None
+            delay = upper_pdu.read_delay(packet.data) if first_ns is not None else None
+            if delay is None or first_ns is None:
+                yield Chunk(first_ns, side, data)
+            else:
+                yield ReadChunk.at(first_ns + delay, side, data, first_ns)
+        elif dissector == MARK_DISSECTOR:
+            yield MarkChunk.at(packet.time_ns or None, side, _mark(data))
+        else:
+            yield WholeChunk(packet.time_ns or None, side, data)
     if reader.truncated:
         warnings.append(f"{name}: {reader.truncated}; {own} whole packets before it were read")
     if foreign and not own:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _HEAD = 4096
+_PIECE = 1 << 17
 
 
 class Source:
@@ -63,11 +64,51 @@ def _binary(path: str) -> Iterator[io.BufferedReader]:
             yield cast(io.BufferedReader, stream)
 
 
+class _Unpacked(io.RawIOBase):
+    """What is inside a compressed stream, as far as it can be read; a damaged or cut end is told in ``warnings``."""
+
+    def __init__(self, stream: BinaryIO, name: str, warnings: list[str]) -> None:
+        self._stream = stream
+        self._name = name
+        self._warnings = warnings
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        try:
+            data = self._stream.read(min(len(view), _PIECE))
+        except Exception as error:  # EOFError, zlib.error, zstandard.ZstdError: each library has its own
+            if not self._warnings:
+                self._warnings.append(f"{self._name}: the compressed file is cut or damaged: {error}")
+            return 0
+        view[: len(data)] = data
+        return len(data)
+
+
+def _unpacked(stream: io.BufferedReader, name: str, warnings: list[str]) -> io.BufferedReader:
+    """Return what is inside, if ``stream`` is compressed by gzip or zstd."""
+    head = stream.peek(4)[:4]
+    if head[:2] == b"\x1f\x8b":
+        import gzip  # noqa: PLC0415 - few inputs are compressed
+
+        inside = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+    elif head == b"\x28\xb5\x2f\xfd":
+        import zstandard  # noqa: PLC0415 - few inputs are compressed
+
+        inside = cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
+    else:
+        return stream
+    return io.BufferedReader(_Unpacked(inside, name, warnings), _PIECE)
+
+
 def _detect(stream: io.BufferedReader, name: str) -> Source:
-    head = stream.peek(_HEAD)[:_HEAD]
     warnings: list[str] = []
+    stream = _unpacked(stream, name, warnings)
+    head = stream.peek(_HEAD)[:_HEAD]
     if not head:
-        raise AtsharkError(f"{name}: the input is empty")
+        raise AtsharkError(warnings[0] if warnings else f"{name}: the input is empty")
     if head[:4] == pcapng.SHB_MAGIC:
         return Source(recording.read(cast(BinaryIO, stream), name, warnings), warnings, "pcapng")
     if chunkfile.sniff(head):

@@ -20,6 +20,8 @@ from capture.chunk import Side
 TAG_END, TAG_DISSECTOR, TAG_P2P_DIRECTION, TAG_INFO = 0, 12, 35, 36
 TAG_NOTES = 0x4154
 """A tag of our own, which Wireshark passes over: lines ``name=value`` that the plugin shows as fields."""
+TAG_READ = 0x4155
+"""Another one: how many ns after the packet's time, at which its first byte began, the tap had read it (8 bytes)."""
 TAG_IPV4_SOURCE, TAG_IPV4_TARGET, TAG_PORT_TYPE, TAG_SOURCE_PORT, TAG_TARGET_PORT = 20, 21, 24, 25, 26
 PORT_TCP, PORT_UDP = 2, 3
 P2P_SENT, P2P_RECEIVED = 0, 1
@@ -33,11 +35,13 @@ class Ends(NamedTuple):
     there: tuple[str, int]
 
 
+_RAW = "atshark_raw"
 _MAX_TEXT = 0xFFF0
 _TAG = Struct("tag" / Int16ub, "size" / Int16ub, "value" / Aligned(4, Bytes(lambda this: this.size)))
 _HEADER = Struct("tags" / RepeatUntil(lambda tag, _list, _ctx: tag.tag == TAG_END, _TAG), "rest" / GreedyBytes)
 _END = bytes(4)
 _TAG_START = struct.Struct(">HH")
+_READ = struct.Struct(">HHQ")
 
 
 def header(dissector: str, side: Side, ends: Ends | None = None, *, info: str = "", notes: str = "") -> bytes:
@@ -48,6 +52,20 @@ def header(dissector: str, side: Side, ends: Ends | None = None, *, info: str = 
     """
     start = _start(dissector, side, ends)
     return start + _text(TAG_INFO, info) + _text(TAG_NOTES, notes) + _END if info or notes else start + _END
+
+
+def read_header(dissector: str, side: Side, delay_ns: int) -> bytes:
+    """Build the tags of a packet whose bytes were read ``delay_ns`` after the first of them began."""
+    return _start(dissector, side, None) + _READ.pack(TAG_READ, 8, delay_ns) + _END
+
+
+def read_delay(packet: bytes) -> int | None:
+    """Return the ns that :func:`read_header` was given, None if the packet does not tell."""
+    for known in _starts((_RAW,)):
+        if packet.startswith(known) and len(packet) >= len(known) + _READ.size:
+            tag, size, delay = _READ.unpack_from(packet, len(known))
+            return delay if (tag, size) == (TAG_READ, 8) else None
+    return None
 
 
 def _text(tag: int, text: str) -> bytes:

@@ -20,8 +20,9 @@ import serial
 from capture import tap as tap_module
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
+from capture.ports import open_port
 from capture.sources import open_source
-from capture.tap import Tap, open_port
+from capture.tap import Tap
 from capture.virtual import VirtualLine
 from tests.helpers import ROOT
 
@@ -91,7 +92,7 @@ def test_no_byte_is_lost_at_full_speed_and_time_never_runs_backwards(tmp_path: P
 
 def test_nothing_is_ever_written_to_a_port(tmp_path: Path) -> None:
     with VirtualLine() as line:
-        process = start_capture(line, tmp_path / "r.pcapng", "--duration", "1.0")
+        process = start_capture(line, tmp_path / "r.pcapng", "--duration", "1.0", "--show")
         line.write("mcu", b"AT\r")
         line.write("module", b"\r\nOK\r\n")
         output, errors = process.communicate(timeout=30)
@@ -115,7 +116,8 @@ def test_no_control_line_moves_and_nothing_is_flushed(monkeypatch: pytest.Monkey
     monkeypatch.setattr(fcntl, "ioctl", watch)
     monkeypatch.setattr(termios, "tcflush", lambda *arguments: moved.append(arguments))
     with VirtualLine() as line:
-        port = open_port(line.ports["mcu"], 115200)
+        opened = open_port(line.ports["mcu"], 115200)
+        port = opened._port
         try:
             assert (port.rtscts, port.dsrdtr, port.xonxoff) == (False, False, False)
             assert not port.exclusive
@@ -163,7 +165,7 @@ def test_a_port_that_goes_away_ends_only_its_own_wire(monkeypatch: pytest.Monkey
     with VirtualLine() as line:
         tap = Tap(line.ports["mcu"], line.ports["module"], idle_s=0.01)
 
-        def gone(_size: int = 1) -> bytes:
+        def gone() -> bytes:
             raise serial.SerialException("device disconnected")
 
         monkeypatch.setattr(tap.ports["mcu"], "read", gone)
@@ -210,7 +212,7 @@ def test_framing_and_two_speeds() -> None:
         finally:
             tap.close()
     assert speeds == {"mcu": termios.B9600, "module": termios.B115200}
-    assert {(port.bytesize, port.parity, port.stopbits) for port in tap.ports.values()} == {(7, "E", 1)}
+    assert {port.settings[1:] for port in tap.ports.values()} == {(7, "E", 1)}
     assert tap.descriptions["module"].split()[1:3] == ["115200", "7E1,"]
 
 

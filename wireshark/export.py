@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import msgspec
 
 from capture import pcapng, upper_pdu
-from capture.chunk import Chunk
+from capture.chunk import Chunk, Mark, MarkKind, Side
 from capture.errors import AtsharkError
-from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR
+from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR, mark_packet
 from decoder.events import Data, Event, Finding, Flow, Frame, Message, Packet, Params, Segment, Socket
 from decoder.session import Session
 from decoder.values import printable, to_text
@@ -52,6 +52,7 @@ _FOUND_BY_PLUGIN = {
 """Findings that the dissector makes itself, from the lines. Notes of the packet tell it of all others, and of these
 that there is something to find: it looks into the packets of a list only when it must."""
 _MAX_WAITING = 16
+_TAP = "tap."
 
 
 class Exporter:
@@ -73,6 +74,9 @@ class Exporter:
     def write(self, events: Iterable[Event]) -> None:
         """Write what of ``events`` is a message, or what a connection carried."""
         events = list(events)
+        for event in events:
+            if isinstance(event, Finding) and event.rule.startswith(_TAP):
+                self._mark(event)
         findings = self._place(events)
         for index, event in enumerate(events):
             if isinstance(event, Packet):
@@ -90,7 +94,7 @@ class Exporter:
 
     def _place(self, events: list[Event]) -> dict[int, list[Finding]]:
         """Say behind which messages of ``events`` the findings go; what comes without any waits for the next."""
-        found = [event for event in events if isinstance(event, Finding)]
+        found = [event for event in events if isinstance(event, Finding) and not event.rule.startswith(_TAP)]
         if not found and not self._waiting:
             return {}
         messages = [(index, event) for index, event in enumerate(events) if isinstance(event, Message)]
@@ -103,6 +107,16 @@ class Exporter:
             own = [index for index, one in messages if (one.time_ns, one.side) == (finding.time_ns, finding.side)]
             placed.setdefault((own or [messages[-1][0]])[-1], []).append(finding)
         return placed
+
+    def _mark(self, finding: Finding) -> None:
+        """Write a mark of the recording as a mark, so that a reader of the export finds it again."""
+        side: Side = finding.side or "mcu"
+        mark = Mark(cast(MarkKind, finding.rule.removeprefix(_TAP)), finding.message)
+        self._writer.packet(
+            self._uart, finding.time_ns or 0, mark_packet(mark, side), direction=_DIRECTION[side],
+            comment=f"{mark.kind}: {mark.text}"[:_MAX_COMMENT],
+        )  # fmt: skip
+        self.packets += 1
 
     def _message(self, message: Message, findings: list[Finding]) -> None:
         payload = message.kind == "data" or (message.kind == "echo" and not message.text)

@@ -1,24 +1,38 @@
-"""``atshark capture``: record two ports, and show what is said."""
+"""``atshark capture``: record one or two ports, and show what is said."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sys
+import time
 from pathlib import Path
 
 import click
 
 from atshark.cli import DONE, FINDINGS
-from atshark.live import Live
-from atshark.render import utf8_output
-from atshark.render.console import printer
-from capture.rotation import parse
-from capture.tap import Tap
-from decoder import catalog
+from atshark.viewer import STOP, Viewer
+from capture.errors import AtsharkError
+from capture.recording import Recorder
+from capture.rotation import Compression, RotatingRecorder, Rotation, parse
+from capture.tap import DEFAULT_BAUD, IDENTIFY_S, Tap
+from capture.writing import Background
+
+_LOWEST, _HIGHEST = 50, 12_000_000
+_NOTES_S = 0.05
+
+
+def _speed(text: str) -> int:
+    """Read a speed in bit/s; 0 stands for "auto"."""
+    number = int(text) if text.isdecimal() and len(text) < 12 else 0
+    if text.lower() != "auto" and not _LOWEST <= number <= _HIGHEST:
+        raise click.BadParameter(f"{text!r} is neither a speed from {_LOWEST} to {_HIGHEST} bit/s nor 'auto'")
+    return number
 
 
 @click.command("capture")
 @click.argument("mcu_port")
-@click.argument("module_port")
+@click.argument("module_port", default="-")
 @click.option(
     "-w",
     "--write",
@@ -28,44 +42,148 @@ from decoder import catalog
     help="The recording to write (pcapng).",
 )
 @click.option(
-    "-b", "--baud", default=115200, show_default=True, type=click.IntRange(50, 12_000_000), help="Line speed, bit/s."
+    "-b",
+    "--baud",
+    default=str(DEFAULT_BAUD),
+    show_default=True,
+    type=_speed,
+    metavar="BIT/S|auto",
+    help="Line speed; auto: find it by listening. AT+IPR on the line is followed either way.",
 )
-@click.option("--module-baud", type=click.IntRange(50, 12_000_000), help="Speed of the module's wire, if it differs.")
+@click.option(
+    "--module-baud", type=click.IntRange(_LOWEST, _HIGHEST), help="Speed of the module's wire, if it differs."
+)
 @click.option("--framing", default="8N1", show_default=True, help="Data bits, parity, stop bits: 8N1, 7E1 …")
+@click.option("--identify", is_flag=True, help="Find out from the traffic which port is the MCU's.")
 @click.option("--rotate", metavar="100MB|1h", help="Begin a new file after this size or time; names get a number.")
 @click.option("--keep", type=click.IntRange(min=1), help="With --rotate: keep this many files, delete the oldest.")
+@click.option(
+    "--compress", type=click.Choice(["gzip", "zstd"]), help="With --rotate: compress files that are finished."
+)
+@click.option("--no-reattach", is_flag=True, help="Do not wait for an adapter that went away.")
 @click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
-@click.option("--quiet", is_flag=True, help="Record only; show nothing.")
+@click.option(
+    "--show/--quiet", "shown", default=None, help="Show what is said, or not. Without either: on a terminal only."
+)
 def command(
-    mcu_port: str, module_port: str, out: Path, baud: int, module_baud: int | None, framing: str, rotate: str | None,
-    keep: int | None, duration: float | None, quiet: bool,
-) -> int:  # fmt: skip
-    """Listen on MCU_PORT (the wire on which the MCU sends) and MODULE_PORT, record and decode.
+    mcu_port: str,
+    module_port: str,
+    out: Path,
+    baud: int,
+    module_baud: int | None,
+    framing: str,
+    identify: bool,
+    rotate: str | None,
+    keep: int | None,
+    compress: Compression | None,
+    no_reattach: bool,
+    duration: float | None,
+    shown: bool | None,
+) -> int:
+    """Listen on MCU_PORT (the wire on which the MCU sends) and MODULE_PORT, and record both.
 
-    Nothing is ever written to a port and no control line is driven. Stop with Ctrl-C.
+    A port is a device, or socket://HOST:PORT, or rfc2217://HOST:PORT; "-" (or nothing) stands for a wire that is not
+    tapped. Nothing is ever written to a port and no control line is driven. An adapter that is unplugged leaves a mark
+    in the recording, and is taken up again when it is back. On a terminal the traffic is shown; m adds a note to the
+    recording, q or Ctrl-C stops.
     """
-    if keep is not None and rotate is None:
-        raise click.UsageError("--keep needs --rotate")
-    try:
-        rotation = None if rotate is None else parse(rotate, keep)
-    except ValueError as error:
-        raise click.UsageError(f"--rotate: {error}") from error
-    tap = Tap(mcu_port, module_port, baud, module_baud=module_baud, framing=framing.upper())
-    live = Live(tap, out, baud, catalog.load(), None if quiet else printer(utf8_output()), rotation)
+    rotation = _rotation(rotate, keep, compress)
+    tap = Tap(
+        None if mcu_port == "-" else mcu_port,
+        None if module_port == "-" else module_port,
+        baud or None,
+        module_baud=module_baud,
+        framing=framing.upper(),
+        reattach=not no_reattach,
+    )
     for number in (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ())):
         signal.signal(number, lambda _number, _frame: tap.stop())
-    if not quiet:
-        click.echo(
-            f"recording {mcu_port} (MCU) and {module_port} (module) at {baud} bit/s to {out}; stop with Ctrl-C",
-            err=True,
-        )
-    live.run(duration)
-    for problem in tap.lost.values():
+    try:
+        if identify:
+            _identify(tap, mcu_port, module_port)
+        writer = Background(_recorder(out, rotation, tap))
+        if shown if shown is not None else sys.stdout.isatty():
+            viewer: Viewer | None = Viewer(tap.descriptions, str(out))
+        else:
+            viewer = None
+        names = " and ".join(f"{port.name} ({side}, {tap.speeds[side]} bit/s)" for side, port in tap.ports.items())
+        click.echo(f"recording {names} to {out}; stop with Ctrl-C", err=True)
+        counts = _record(tap, writer, viewer, duration)
+    finally:
+        tap.close()
+    return _told(tap, writer, viewer, out, counts)
+
+
+def _rotation(rotate: str | None, keep: int | None, compress: Compression | None) -> Rotation | None:
+    if rotate is None and (keep is not None or compress is not None):
+        raise click.UsageError("--keep and --compress need --rotate")
+    try:
+        return None if rotate is None else parse(rotate, keep, compress)
+    except ValueError as error:
+        raise click.UsageError(f"--rotate: {error}") from error
+
+
+def _recorder(out: Path, rotation: Rotation | None, tap: Tap) -> Recorder | RotatingRecorder:
+    if rotation is None:
+        return Recorder(out, tap.descriptions, tap.speeds)
+    return RotatingRecorder(out, rotation, tap.descriptions, tap.speeds)
+
+
+def _identify(tap: Tap, mcu_port: str, module_port: str) -> None:
+    if "-" in (mcu_port, module_port):
+        raise click.UsageError("--identify needs two ports")
+    click.echo(f"listening for at most {IDENTIFY_S:.0f} s to find out which port is the MCU's …", err=True)
+    click.echo(tap.identify(), err=True)
+
+
+def _record(tap: Tap, writer: Background, viewer: Viewer | None, duration: float | None) -> dict[str, int]:
+    """Record until the tap stops or the time is over. Return how many bytes came from each side."""
+    counts = {"mcu": 0, "module": 0}
+    deadline = None if duration is None else time.monotonic() + duration
+    asked = 0.0
+    try:
+        for chunk in tap:
+            if chunk is not None:
+                writer.write(chunk)
+                counts[chunk.side] += len(chunk.data)
+                if viewer is not None:
+                    viewer.send(chunk)
+            now = time.monotonic()
+            if viewer is not None and now - asked >= _NOTES_S:
+                asked = now
+                viewer.idle()
+                for note in viewer.notes():
+                    if note == STOP:
+                        tap.stop()
+                    else:
+                        tap.note(note)
+            if (deadline is not None and now >= deadline) or writer.failure is not None:
+                tap.stop()
+    finally:
+        writer.close()
+        if viewer is not None:
+            viewer.close()
+    return counts
+
+
+def _told(tap: Tap, writer: Background, viewer: Viewer | None, out: Path, counts: dict[str, int]) -> int:
+    """Say at the end what was recorded, and what was not."""
+    if writer.failure is not None:
+        reason = writer.failure.strerror or writer.failure
+        raise AtsharkError(f"{out}: recording stopped: {reason}; everything before is in the file")
+    problems = list(tap.lost.values())
+    if tap.overruns:
+        problems.append(f"the driver lost bytes ({tap.overruns} overruns)")
+    problems += [f"{count} line errors on the {side} wire" for side, count in tap.errors.items() if count]
+    if writer.waited_s:
+        problems.append(f"the disk was too slow: reading had to wait {writer.waited_s:.1f} s for it")
+    for problem in problems:
         click.echo(f"atshark: {problem}", err=True)
-    if live.not_shown:
-        click.echo(
-            f"atshark: the display could not follow: {live.not_shown} bytes were recorded but not shown", err=True
-        )
-    counts = f"{live.bytes['mcu']} bytes from the MCU, {live.bytes['module']} from the module"
-    click.echo(f"{out}: {counts}", err=True)
-    return FINDINGS if tap.lost else DONE
+    if viewer is not None and viewer.not_shown:
+        click.echo(f"atshark: {viewer.not_shown} bytes were recorded but not shown: the display was behind", err=True)
+    if tap.skew:
+        click.echo(f"atshark: {tap.skew}", err=True)
+    click.echo(f"{out}: {counts['mcu']} bytes from the MCU, {counts['module']} from the module", err=True)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    return FINDINGS if problems else DONE

@@ -59,7 +59,7 @@ def _talk(recording: Path) -> int:
     chunks = list(tour_chunks(time.time_ns()))
     with VirtualLine() as line:
         tap = Tap(line.ports["mcu"], line.ports["module"], BAUD)
-        live = Live(tap, recording, BAUD, catalog.load(), printer(utf8_output()))
+        live = Live(tap, recording, catalog.load(), printer(utf8_output()))
         stopped = threading.Event()
         player = threading.Thread(target=line.play, args=(chunks, stopped.is_set), daemon=True)
         ended: list[float] = []

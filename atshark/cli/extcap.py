@@ -66,7 +66,7 @@ def command(
         try:
             known = catalog.load(dialects)
             with extcap.demo_line() if demo else extcap.real_line(mcu, module, baud) as tap:
-                extcap.capture(stream, tap, baud, known, kept)
+                extcap.capture(stream, tap, known, kept)
         except AtsharkError as error:
             # said before the pipe is closed: then Wireshark looks for a message, once
             click.echo(f"atshark: {error}", err=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from capture.chunk import Chunk
+from capture.chunk import Chunk, MarkChunk
 from decoder.catalog import Catalog
 from decoder.events import Data, Event, Finding, Frame, Group, Message, Socket
 from decoder.findings.declared import Declared
@@ -32,7 +32,7 @@ class Inspector:
 
     def __init__(self, catalog: Catalog) -> None:
         self._found: list[Finding] = []
-        say = Say(self._found)
+        say = self._say = Say(self._found)
         self._declared, self._network, self._lwm2m = Declared(say), Network(say), Lwm2m(say)
         self._mqtt, self._line, self._ranges = Mqtt(say), Line(say), Ranges(say, catalog)
         self._last_ns: int | None = None
@@ -61,6 +61,13 @@ class Inspector:
                 out.extend(found)
                 found.clear()
         return events if out is None else out
+
+    def mark(self, chunk: MarkChunk) -> list[Event]:
+        """Say what a mark of the recording says."""
+        self._say(f"tap.{chunk.mark.kind}", chunk, text=chunk.mark.text)
+        out: list[Event] = list(self._found)
+        self._found.clear()
+        return out
 
     def close(self) -> list[Event]:
         """Say what only the end of the session shows."""
@@ -114,7 +121,8 @@ class InspectedSession(Session):
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
-        return self._inspector.look(super().feed(chunk))
+        events = self._inspector.look(super().feed(chunk))
+        return [*events, *self._inspector.mark(chunk)] if isinstance(chunk, MarkChunk) else events
 
     def tick(self, now_ns: int) -> list[Event]:
         """Let time pass without bytes. ``now_ns`` must not be before the last chunk."""

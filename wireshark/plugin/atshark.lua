@@ -3350,6 +3350,7 @@ rawset(_G, "atshark_plugin", true)
 local proto = Proto("atshark", "AT commands between MCU and module")
 local data_proto = Proto("atshark_data", "AT payload")
 local raw_proto = Proto("atshark_raw", "AT recording")
+local mark_proto = Proto("atshark_mark", "Mark in an AT recording")
 local link_proto = Proto("atshark_link", "Carried by AT commands")
 
 local fields = {
@@ -3379,6 +3380,8 @@ local fields = {
   text = ProtoField.string("atshark.text", "As text"),
   via = ProtoField.string("atshark.via", "Came by"),
   announced_by = ProtoField.string("atshark.announced_by", "Announced by"),
+  mark = ProtoField.string("atshark.mark", "Mark"),
+  mark_text = ProtoField.string("atshark.mark.text", "Text"),
   finding = ProtoField.string("atshark.finding", "Finding"),
   carried_by = ProtoField.framenum("atshark.carried_by", "Carried by the command in"),
   carrier = ProtoField.string("atshark.carrier", "Command"),
@@ -3471,14 +3474,14 @@ end
 
 -- The tags of exported PDUs, as upper_pdu.py writes them: whose dissector, which direction, texts of the exporter.
 
-local DISSECTOR, PORT_TYPE, TCP_DATA, INFO, NOTES, END = 12, 24, 34, 36, 0x4154, 0
+local DISSECTOR, PORT_TYPE, TCP_DATA, INFO, NOTES, READ, END = 12, 24, 34, 36, 0x4154, 0x4155, 0
 
 local function tag(number, value)
   return string.char(math.floor(number / 256), number % 256, 0, #value) .. value
 end
 
 local STARTS = {}
-for name, kind in pairs({ atshark = "line", atshark_data = "payload", atshark_raw = "raw" }) do
+for name, kind in pairs({ atshark = "line", atshark_data = "payload", atshark_raw = "raw", atshark_mark = "mark" }) do
   for direction, side in pairs({ [0] = "mcu", "module" }) do
     local padded = name .. ("\0"):rep(-#name % 4)
     STARTS[tag(12, padded) .. tag(35, "\0\0\0" .. string.char(direction))] = { kind = kind, side = side }
@@ -3492,15 +3495,19 @@ local function read_tags(bytes)
     start, at = STARTS[bytes:sub(1, 24)], 25
     if not start then return nil end
   end
-  local info, notes
+  local info, notes, read_ns
   while true do
     local a, b, c, d = bytes:byte(at, at + 3)
     if not d then return nil end
     local number, size = a * 256 + b, c * 256 + d
     at = at + 4
-    if number == END then return start, at, info, notes end
+    if number == END then return start, at, info, notes, read_ns end
     if number == INFO then info = bytes:sub(at, at + size - 1)
-    elseif number == NOTES then notes = bytes:sub(at, at + size - 1) end
+    elseif number == NOTES then notes = bytes:sub(at, at + size - 1)
+    elseif number == READ and size == 8 then
+      local high, e, f, g, h = bytes:byte(at + 3, at + 7)
+      if h then read_ns = (((high * 256 + e) * 256 + f) * 256 + g) * 256 + h end
+    end
     at = at + size + -size % 4
   end
 end
@@ -3876,13 +3883,14 @@ local function nanoseconds(pinfo)
   return math.floor(relative * 1e9 + 0.5)
 end
 
-local function show_stream(tvb, pinfo, root, side, key)
+local function show_stream(tvb, pinfo, root, side, key, read_ns)
   -- A packet that is a read of the tap, or a transfer of a foreign capture.
   local frame = pinfo.number
   local stream = stream_of(key)
   if not fed[frame] then
     fed[frame] = true
-    stream:push(frame, nanoseconds(pinfo), side, tvb:raw())
+    local time_ns = nanoseconds(pinfo)
+    stream:push(frame, time_ns and time_ns + (read_ns or 0), side, tvb:raw())
   end
   local infos = {}
   for _, piece in ipairs(pieces[frame] or {}) do infos[#infos + 1] = described(piece[1]) end
@@ -3905,8 +3913,30 @@ local function show_stream(tvb, pinfo, root, side, key)
   return tvb:len()
 end
 
-local function show_recording(tvb, pinfo, root, side)
-  return show_stream(tvb, pinfo, root, side, "recording")
+local function show_recording(tvb, pinfo, root, side, read_ns)
+  return show_stream(tvb, pinfo, root, side, "recording", read_ns)
+end
+
+local MARK_SEVERITY = {
+  gap = "warning", silent = "warning", overrun = "error", ["break"] = "warning", error = "warning", shed = "warning",
+}
+
+local function show_mark(tvb, pinfo, root, side)
+  local kind, text = tvb:raw():match("^(%l+)\n(.*)$")
+  kind, text = kind or "note", engine.escaped(engine.to_text(text or tvb:raw()))
+  set_columns(pinfo, side, "[" .. kind .. "] " .. text)
+  local tree = root:add(proto, tvb(), "AT recording: " .. kind .. ": " .. text)
+  tree:add(fields.kind, tvb(), "mark"):set_generated()
+  tree:add(fields.side, tvb(), side):set_generated()
+  tree:add(fields.mark, tvb(0, math.min(tvb:len(), #kind)), kind)
+  tree:add(fields.mark_text, tvb(), text)
+  add_finding(tree, tvb(), experts["finding_" .. (MARK_SEVERITY[kind] or "note")], "tap." .. kind, text)
+  return tvb:len()
+end
+
+function mark_proto.dissector(tvb, pinfo, root)
+  if tvb:len() == 0 then return 0 end
+  return show_mark(tvb, pinfo, root, pinfo.p2p_dir == 0 and "mcu" or "module")
 end
 
 -- Which packets somebody wants to see into --------------------------------------------------------------------
@@ -3968,11 +3998,15 @@ local function upper_pdu(tvb, pinfo, root, packet)
   local frame = pinfo.number
   local at = find(packet, LINE, 1, true) == 1 and LINE_SIDE or find(packet, DATA, 1, true) == 1 and DATA_SIDE
   if at and listed(pinfo, root, frame, packet, at) then return true end
-  local start, first, info = read_tags(packet)
+  local start, first, info, _, read_ns = read_tags(packet)
   if not start then return false end
   if first > #packet then return true end
   if start.kind == "raw" then
-    show_recording(tvb(first - 1):tvb(), pinfo, root, start.side)
+    show_recording(tvb(first - 1):tvb(), pinfo, root, start.side, read_ns)
+    return true
+  end
+  if start.kind == "mark" then
+    show_mark(tvb(first - 1):tvb(), pinfo, root, start.side)
     return true
   end
   if frame > newest then arrive(pinfo, frame, packet) end
