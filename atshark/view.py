@@ -66,12 +66,13 @@ class Counts:
                 "  Enter keeps it, Esc does not", "dim"
             )
         minutes, seconds = divmod(int(time.monotonic() - self.began), 60)
-        text = Text(" ● ", "bold red").append(f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}  ", "bold")
-        text.append(f"MCU {self.bytes['mcu']:,} B  ", "cyan").append(f"module {self.bytes['module']:,} B  ", "green")
-        text.append(f"line errors {self.errors}  ", "bold red" if self.errors else "dim")
+        text = Text(no_wrap=True, overflow="ellipsis").append(" ● ", "bold red")
+        text.append(f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}  ", "bold")
+        text.append(f"→ {self.bytes['mcu']:,} B  ", "cyan").append(f"← {self.bytes['module']:,} B  ", "green")
+        text.append(f"errors {self.errors}  ", "bold red" if self.errors else "dim")
         text.append(f"findings {self.findings}  ", "yellow" if self.findings else "dim")
         text.append(f"not shown {self.not_shown:,} B  ", "bold red" if self.not_shown else "dim")
-        return text.append(f"{title}  ", "dim").append("m note · q stop", "dim")
+        return text.append(f"m note  q stop  {title}", "dim")
 
 
 def lines(event: Event) -> Text | None:

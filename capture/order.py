@@ -1,10 +1,10 @@
 """The order of the two wires, where two adapters blur it, and the skew between them.
 
 An adapter keeps bytes back for some milliseconds; when that of the MCU's wire does so longer than the other, an answer
-is read before its command. What the module says while no command waits is held for a moment if it can only be an answer
-(it has OK or ERROR in it, or echoes a command); a command that comes in that time is put before it, and a mark says so,
-with the time as read. Everything else passes at once. Results that may also come late and alone (SEND OK, CONNECT OK)
-are not held: what the MCU sends next is its reaction to them.
+is read before its command. What the module says while no command waits, with no byte of the MCU since the last result,
+is held for a moment if it can only be an answer (it has OK or ERROR in it, or echoes a command). A command that comes
+in that time is put before it, and a mark says so, with the time as read. Everything else passes at once. Results that
+may also come late and alone (SEND OK, CONNECT OK) are not held: what the MCU sends next is its reaction to them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from capture.chunk import Chunk, Mark, MarkChunk, ReadChunk, first_ns
 
 HOLD_NS = 20_000_000
 _FINAL = re.compile(rb"(?:^|[\r\n])(?:OK|ERROR|\+CM[ES] ERROR:[^\r\n]*)\r")
-_COMMAND = re.compile(rb"(?i)(?:^|[\r\n])AT[^\r\n]*")
+_COMMAND = re.compile(rb"(?i)AT(?:[+^$%*#&A-Z][^\r\n]*|$)")
 _TAIL = 256
 _KEPT = 1000
 _ENOUGH = 5
@@ -30,6 +30,7 @@ class Order:
 
     def __init__(self) -> None:
         self._open = 0
+        self._heard = False
         self._active_ns = 0
         self._line = b""
         self._text = b""
@@ -56,7 +57,7 @@ class Order:
         if chunk.side == "mcu":
             self._commands(chunk)
             return [chunk]
-        if not self._open and self._answers(chunk.data):
+        if not self._open and not self._heard and self._answers(chunk.data):
             self._held = [chunk]
             self._until_ns = now + HOLD_NS
             return []
@@ -84,6 +85,7 @@ class Order:
 
     def _commands(self, chunk: Chunk) -> bool:
         """Follow the command line; tell whether ``chunk`` ends one."""
+        self._heard = True
         self._line = (self._line + chunk.data)[-_TAIL:]
         head, found, rest = self._line.rpartition(b"\r")
         if not found:
@@ -115,6 +117,7 @@ class Order:
         finals = list(_FINAL.finditer(self._answer))
         if finals:
             self._open = max(0, self._open - len(finals))
+            self._heard = False
             self._answer = self._answer[finals[-1].end() :]
 
     def _repair(self, command: Chunk) -> list[Chunk]:

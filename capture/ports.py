@@ -61,7 +61,7 @@ class _Passive:
 
 
 class PassivePort(_Passive, serial.Serial):
-    """A serial device that can only be read. Line errors are marked in its bytes where the platform can (``marked``)."""
+    """A serial device that can only be read. Line errors are marked in its bytes if the driver can (``marked``)."""
 
     marked = False
 
@@ -75,11 +75,12 @@ class PassivePort(_Passive, serial.Serial):
         import termios  # noqa: PLC0415 - POSIX only
 
         with contextlib.suppress(termios.error):
-            settings = termios.tcgetattr(self.fd)
+            settings = termios.tcgetattr(self.fd or 0)
             settings[0] |= termios.PARMRK | termios.INPCK
             settings[0] &= ~(termios.IGNPAR | termios.IGNBRK | termios.BRKINT)
             settings[2] &= ~termios.HUPCL
-            termios.tcsetattr(self.fd, termios.TCSANOW, settings)
+            settings[6][termios.VMIN] = 1  # with 0, "nothing yet" and "gone" look the same
+            termios.tcsetattr(self.fd or 0, termios.TCSANOW, settings)
             self.marked = True
 
 
@@ -251,7 +252,6 @@ def open_port(name: str, baud: int, framing: str = "8N1") -> Port:
         port.baudrate = baud
         port.bytesize, port.parity, port.stopbits = int(framing[0]), framing[1], float(framing[2:])
         port.timeout = 0
-        port.write_timeout = 0
         port.xonxoff = port.rtscts = port.dsrdtr = False
         if isinstance(port, PassivePort):
             port.exclusive = None

@@ -272,8 +272,8 @@ class Tap:
             yield self._mark("back", f"{wire.name}: heard again", wire.side)
         if wire.side == "mcu":
             self._answers = 0
-        elif b"OK\r" in data or b"ERROR" in data:
-            self._answers += 1
+        else:
+            self._answers += data.count(b"OK\r") + data.count(b"ERROR")
         pieces: list[tuple[MarkKind | None, bytes]] = [(None, data)] if wire.unmark is None else wire.unmark.feed(data)
         errors = 0
         for kind, piece in pieces:
