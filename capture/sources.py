@@ -56,6 +56,15 @@ def open_source(path: str) -> Iterator[Source]:
 
 
 @contextmanager
+def open_stream(stream: BinaryIO, name: str) -> Iterator[Source]:
+    """Open what ``stream`` holds, as :func:`open_source` does; ``name`` is for messages."""
+    try:
+        yield _detect(io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20), name)
+    except OSError as error:
+        raise AtsharkError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
 def _binary(path: str) -> Iterator[io.BufferedReader]:
     if path == "-":
         yield cast(io.BufferedReader, sys.stdin.buffer)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
 
-from capture.chunk import Chunk
+from capture.chunk import MARK_KINDS, Chunk, Mark, MarkChunk, MarkKind
 from capture.sources import open_source
 from decoder.events import Event, Finding
 from decoder.findings import InspectedSession, advice, message
@@ -140,8 +140,28 @@ def test_a_rule_fires_and_keeps_silent(rule: str) -> None:
     assert rule not in [one.rule for one in found(silent)]
 
 
+MARKS = [
+    "tap.gap", "tap.back", "tap.silent", "tap.break", "tap.error", "tap.overrun", "tap.order", "tap.skew", "tap.speed",
+    "tap.identified", "tap.shed", "tap.note",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", MARKS)
+def test_a_mark_of_the_recording_is_a_finding(rule: str) -> None:
+    kind = cast(MarkKind, rule.removeprefix("tap."))
+    events = InspectedSession(standard()).feed(MarkChunk.at(START, "module", Mark(kind, "what \x1b happened")))
+    assert [(one.rule, one.side, one.time_ns) for one in events if isinstance(one, Finding)] == [
+        (rule, "module", START)
+    ]
+    (one,) = [one for one in events if isinstance(one, Finding)]
+    assert "what" in message(one, "en")
+    assert "\x1b" not in one.message
+    assert re.search("[\u4e00-\u9fff]", message(one, "zh"))
+
+
 def test_every_rule_has_a_test() -> None:
-    assert set(all_rules()) == set(CASES) | set(ELSEWHERE)
+    assert set(all_rules()) == set(CASES) | set(ELSEWHERE) | set(MARKS)
+    assert {f"tap.{kind}" for kind in MARK_KINDS} == set(MARKS)
     for rule, module in ELSEWHERE.items():
         texts = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob(f"{module}*.py"))
         assert f'"{rule}"' in texts, (rule, module)

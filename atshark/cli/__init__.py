@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import importlib.util
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from capture.sources import Source
 
 VERBS = {
+    "batch": "Decode many files into a dataset, here or on a cluster.",
     "capture": "Record and decode two serial ports, live.",
     "check": "Say what went wrong in files, and what to try.",
     "decode": "Decode a recording, an export or a text log.",
@@ -24,6 +26,7 @@ VERBS = {
     "dialects": "Show what atshark knows; check a dialect file.",
     "export": "Write a pcapng file for Wireshark.",
     "extract": "Write what was carried to files: payloads, streams, bodies, firmware.",
+    "query": "Ask a dataset: errors, slow commands, firmware, SQL.",
     "redact": "Copy a file without keys, identities and places.",
     "report": "Write a session as one HTML page: story, findings, time line, records.",
     "wireshark": "Install dissector, live capture and profile into Wireshark.",
@@ -36,6 +39,13 @@ def say(file: str, source: Source) -> None:
     """Say on standard error what a reader had to assume, and what was wrong with its input."""
     for text in (*(f"{'standard input' if file == '-' else file}: {note}" for note in source.notes), *source.warnings):
         click.echo(f"atshark: {text}", err=True)
+
+
+def needs_batch() -> None:
+    """Raise :class:`AtsharkError` if what `batch` and `query` need is not installed."""
+    missing = [name for name in ("distributed", "duckdb", "fsspec", "pyarrow") if not importlib.util.find_spec(name)]
+    if missing:
+        raise AtsharkError(f"this needs {', '.join(missing)}: pip install 'atshark[batch]'")
 
 
 class _Verbs(click.Group):

@@ -1,0 +1,125 @@
+"""One part of the work: decode its inputs, write its files. Runs in any process, on any machine."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cache
+from typing import Any, BinaryIO, cast
+
+import fsspec
+
+from atshark.batch.plan import Input, Part
+from atshark.batch.store import Store
+from atshark.batch.tables import ROWS, SCHEMAS, Table
+from capture.errors import AtsharkError
+from capture.sources import Source, open_source, open_stream
+from decoder import catalog
+from decoder.catalog import Catalog
+from decoder.events import Event, Finding, Summary, Transaction
+from decoder.findings import InspectedSession
+
+_IDENTITY = {
+    "CGMI": "manufacturer", "GMI": "manufacturer", "CGMM": "model", "GMM": "model", "CGMR": "firmware",
+    "GMR": "firmware",
+}  # fmt: skip
+"""V.250 6.1.4-6.1.6, TS 27.007 5.1-5.3."""
+
+
+class Done(dict[str, Any]):
+    """What the table ``files`` says of an input."""
+
+
+@cache
+def _catalog(dialects: tuple[str, ...]) -> Catalog:
+    return catalog.load(dialects)
+
+
+def work(part: Part, dataset: str, dialects: tuple[str, ...] = ()) -> dict[str, int]:
+    """Decode the inputs of ``part`` into the tables at ``dataset``. Return how many came out with which status."""
+    store = Store(dataset)
+    try:
+        tables = {name: Table(store, name, part.name) for name in SCHEMAS}
+        counts: dict[str, int] = {}
+        for one in part.inputs:
+            row = _decode(one, tables, _catalog(dialects))
+            counts[row["status"]] = counts.get(row["status"], 0) + 1
+            tables["files"].add(tuple(row.get(name) for name in SCHEMAS["files"].names))
+        for name, table in tables.items():
+            if name != "files":
+                table.close()
+        tables["files"].close()
+    finally:
+        store.discard()
+    return counts
+
+
+def given_up(part: Part, dataset: str, problem: str) -> dict[str, int]:
+    """Write a part of which no worker survived the decoding: its inputs are in ``files``, with the problem."""
+    store = Store(dataset)
+    table = Table(store, "files", part.name)
+    for one in part.inputs:
+        row = Done(file=one.path, size=one.size, version=one.version, status="crashed", problem=problem)
+        table.add(tuple(row.get(name) for name in SCHEMAS["files"].names))
+    table.close()
+    return {"crashed": len(part.inputs)}
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Any:
+    if "://" not in path:
+        with open_source(path) as source:
+            yield source
+    else:
+        with fsspec.open(path, "rb") as stream, open_stream(cast(BinaryIO, stream), path) as source:
+            yield source
+
+
+def _decode(one: Input, tables: dict[str, Table], known: Catalog) -> Done:
+    row = Done(file=one.path, size=one.size, version=one.version, status="ok")
+    row.update(dict.fromkeys(("mcu_bytes", "module_bytes", "transactions", "urcs", "frames", "findings"), 0))
+    row.update(errors=0, warnings=0)
+    try:
+        with _opened(one.path) as source:
+            _feed(source, InspectedSession(known), row, tables)
+            row["format"] = source.format
+            if source.warnings:
+                row.update(status="partial", problem="; ".join(source.warnings))
+    except (AtsharkError, OSError) as error:
+        row.update(status="unreadable", problem=str(error))
+    except Exception as error:  # a fault of ours must not cost the other files
+        row.update(status="failed", problem=f"{type(error).__name__}: {error}")
+    return row
+
+
+def _feed(source: Source, session: InspectedSession, row: Done, tables: dict[str, Table]) -> None:
+    number = 0
+    for chunk in source:
+        row[f"{chunk.side}_bytes"] += len(chunk.data)
+        if chunk.time_ns is not None:
+            if row.get("first_ns") is None:
+                row["first_ns"] = chunk.time_ns
+            row["last_ns"] = chunk.time_ns
+        for event in session.feed(chunk):
+            number = _take(event, number, row, tables)
+    for event in session.close():
+        number = _take(event, number, row, tables)
+
+
+def _take(event: Event, number: int, row: Done, tables: dict[str, Table]) -> int:
+    made = ROWS.get(type(event))
+    if made is None:
+        if isinstance(event, Summary):
+            names = [use.dialect for use in event.dialects]
+            row["dialect"] = next((name for name in names if name != "3gpp"), names[0] if names else None)
+        return number
+    table, values = made
+    record = cast(Any, event)
+    tables[table].add((row["file"], number, record.time_ns, record.side, *values(event)))
+    row[table] += 1
+    if isinstance(event, Finding):
+        if event.severity != "note":
+            row[event.severity + "s"] += 1
+    elif isinstance(event, Transaction) and event.name in _IDENTITY and event.information:
+        first = event.information[0]
+        row.setdefault(_IDENTITY[event.name], str(first.params.get("text") or first.raw)[:100])
+    return number + 1
