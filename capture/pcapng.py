@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from capture.errors import AtsharkError
@@ -22,10 +22,13 @@ SHB_MAGIC = b"\x0a\x0d\x0d\x0a"
 LINKTYPE_RAW_IP = 101
 LINKTYPE_PPP_WITH_DIRECTION = 204
 LINKTYPE_WIRESHARK_UPPER_PDU = 252
-INBOUND, OUTBOUND = 1, 2
+INBOUND = 1
+OUTBOUND = 2
 """Direction bits of ``epb_flags``. The MCU is the local side: what it sends is outbound."""
 
 _MAX_BLOCK = 16 * 1024 * 1024
+_SMALLEST = 12
+_PIECE = 1 << 18
 _SHB, _IDB, _SPB, _NRB, _EPB = 0x0A0D0D0A, 1, 3, 4, 6
 _NRB_END, _NRB_IPV4, _NRB_IPV6 = 0, 1, 2
 _OPT_END, _OPT_COMMENT = 0, 1
@@ -144,12 +147,6 @@ class Packet:
         return ""
 
 
-@dataclass(slots=True)
-class _Section:
-    order: str = "<"
-    interfaces: list[Interface] = field(default_factory=list)
-
-
 class Reader:
     """Iterate over the packets of a pcapng stream.
 
@@ -159,66 +156,85 @@ class Reader:
     """
 
     def __init__(self, stream: BinaryIO, name: str = "input") -> None:
-        self._stream = stream
+        self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
         self._name = name
         self.truncated = ""
         self.application = ""
 
     def __iter__(self) -> Iterator[Packet]:
-        section: _Section | None = None
-        position = 0
+        order, interfaces = "", list[Interface]()
+        block_start, epb_start = _BLOCK_START["<"], _EPB_START["<"]
+        buffer, at, position = b"", 0, 0
         while True:
-            head = self._stream.read(8)
-            if not head:
-                break
-            if len(head) < 8:
-                self.truncated = f"the file ends inside a block header at byte {position}"
-                break
-            if head[:4] == SHB_MAGIC:
-                magic = self._stream.read(4)
+            if len(buffer) - at < _SMALLEST:
+                buffer, at = self._more(buffer[at:], _SMALLEST), 0
+                if not buffer:
+                    break
+            if buffer.startswith(SHB_MAGIC, at):
+                magic = buffer[at + 8 : at + 12]
                 if magic not in (b"\x4d\x3c\x2b\x1a", b"\x1a\x2b\x3c\x4d"):
-                    if section is None:
+                    if not order:
                         raise AtsharkError(f"{self._name}: not a pcapng file (its byte-order mark is missing or cut)")
                     self.truncated = f"the section header at byte {position} is damaged"
                     break
-                section = _Section("<" if magic[0] == 0x4D else ">")
-                head += magic
-            if section is None:
+                order, interfaces = "<" if magic[0] == 0x4D else ">", []
+                block_start, epb_start = _BLOCK_START[order], _EPB_START[order]
+            if not order:
                 raise AtsharkError(f"{self._name}: not a pcapng file (it does not begin with a section header)")
-            order = section.order
-            kind, total = _BLOCK_START[order].unpack_from(head)
+            if len(buffer) - at < 8:
+                self.truncated = f"the file ends inside a block header at byte {position}"
+                break
+            kind, total = block_start.unpack_from(buffer, at)
             if total < 12 or total % 4 or total > _MAX_BLOCK:
                 self.truncated = f"the block at byte {position} has an impossible length of {total} bytes"
                 break
-            rest = self._stream.read(total - len(head))
-            if len(rest) < total - len(head):
-                self.truncated = f"the file ends inside the block at byte {position}"
-                break
+            if len(buffer) - at < total:
+                buffer, at = self._more(buffer[at:], total), 0
+                if len(buffer) < total:
+                    self.truncated = f"the file ends inside the block at byte {position}"
+                    break
             try:
-                packet = self._block(section, kind, head[8:] + rest[:-4])
+                if kind == _EPB:
+                    number, high, low, captured = epb_start.unpack_from(buffer, at + 8)
+                    interface = interfaces[number]
+                    first = at + 28
+                    if captured > total - 32:
+                        raise IndexError
+                    last = first + captured
+                    yield Packet(
+                        interface,
+                        interface.to_ns(high << 32 | low),
+                        buffer[first:last],
+                        buffer[last + (-captured % 4) : at + total - 4],
+                        order,
+                    )
+                else:
+                    packet = self._block(order, interfaces, kind, buffer[at + 8 : at + total - 4])
+                    if packet is not None:
+                        yield packet
             except (struct.error, IndexError):
                 self.truncated = f"the block at byte {position} contradicts itself"
                 break
-            if packet is not None:
-                yield packet
+            at += total
             position += total
 
-    def _block(self, section: _Section, kind: int, body: bytes) -> Packet | None:
-        order = section.order
-        if kind == _EPB:
-            number, high, low, captured = _EPB_START[order].unpack_from(body)
-            interface = section.interfaces[number]
-            if captured > len(body) - 20:
-                raise IndexError
-            end = 20 + captured
-            return Packet(
-                interface, interface.to_ns(high << 32 | low), body[20:end], body[end + (-captured % 4) :], order
-            )
+    def _more(self, have: bytes, wanted: int) -> bytes:
+        """Read until ``wanted`` bytes are there, or the stream ends; of a pipe, not more than that is waited for."""
+        pieces, size = [have], len(have)
+        while size < wanted:
+            piece = self._read(_PIECE)
+            if not piece:
+                break
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces)
+
+    def _block(self, order: str, interfaces: list[Interface], kind: int, body: bytes) -> Packet | None:
         if kind == _SPB:
             size = min(struct.unpack_from(order + "I", body)[0], len(body) - 4)
-            return Packet(section.interfaces[0], None, body[4 : 4 + size])
+            return Packet(interfaces[0], None, body[4 : 4 + size])
         if kind == _IDB:
-            section.interfaces.append(_interface(order, body))
+            interfaces.append(_interface(order, body))
         elif kind == _SHB:
             for code, value in _options(order, body, 16):
                 if code == _SHB_USERAPPL:

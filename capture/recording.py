@@ -32,6 +32,7 @@ DATA_DISSECTOR = "atshark_data"
 APPLICATION = "atshark 0.1.0"
 _DISSECTORS = (RAW_DISSECTOR, MESSAGE_DISSECTOR, DATA_DISSECTOR, MARK_DISSECTOR)
 _MAX_MARK = 1000
+_LINK_TYPE = pcapng.LINKTYPE_WIRESHARK_UPPER_PDU
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
 
 
@@ -168,31 +169,41 @@ def read(stream: BinaryIO, name: str, warnings: list[str]) -> Iterator[Chunk]:
     :class:`AtsharkError` if the file is pcapng but holds nothing of ours.
     """
     reader = pcapng.Reader(stream, name)
+    plain: dict[bytes, Side] = {upper_pdu.header(RAW_DISSECTOR, side): side for side in ("mcu", "module")}
+    size = len(next(iter(plain)))
     foreign = own = 0
     for packet in reader:
-        if packet.interface.link_type != pcapng.LINKTYPE_WIRESHARK_UPPER_PDU:
-            foreign += 1
+        data = packet.data
+        raw_side = plain.get(data[:size])
+        if raw_side is not None and len(data) > size and packet.interface.link_type == _LINK_TYPE:
+            own += 1
+            yield Chunk(packet.time_ns or None, raw_side, data[size:])
             continue
-        parts = upper_pdu.split(packet.data, _DISSECTORS)
-        if parts is None:
+        chunk = _chunk(packet) if packet.interface.link_type == _LINK_TYPE else None
+        if chunk is None:
             foreign += 1
             continue
         own += 1
-        dissector, side, data = parts
-        if not data:
-            continue
-        if dissector == RAW_DISSECTOR:
-            first_ns = packet.time_ns or None
-            delay = upper_pdu.read_delay(packet.data) if first_ns is not None else None
-            if delay is None or first_ns is None:
-                yield Chunk(first_ns, side, data)
-            else:
-                yield ReadChunk.at(first_ns + delay, side, data, first_ns)
-        elif dissector == MARK_DISSECTOR:
-            yield MarkChunk.at(packet.time_ns or None, side, _mark(data))
-        else:
-            yield WholeChunk(packet.time_ns or None, side, data)
+        if chunk.data or isinstance(chunk, MarkChunk):
+            yield chunk
     if reader.truncated:
         warnings.append(f"{name}: {reader.truncated}; {own} whole packets before it were read")
     if foreign and not own:
         raise AtsharkError(f"{name}: a pcapng file, but none of its {foreign} packets is serial traffic of atshark")
+
+
+def _chunk(packet: pcapng.Packet) -> Chunk | None:
+    """Return what a packet carries, None if it is none of ours."""
+    parts = upper_pdu.split(packet.data, _DISSECTORS)
+    if parts is None:
+        return None
+    dissector, side, data = parts
+    time_ns = packet.time_ns or None
+    if dissector == MARK_DISSECTOR:
+        return MarkChunk.at(time_ns, side, _mark(data))
+    if dissector != RAW_DISSECTOR:
+        return WholeChunk(time_ns, side, data)
+    delay = upper_pdu.read_delay(packet.data)
+    if time_ns is None or delay is None:
+        return Chunk(time_ns, side, data)
+    return ReadChunk.at(time_ns + delay, side, data, time_ns)

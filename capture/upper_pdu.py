@@ -42,6 +42,7 @@ _HEADER = Struct("tags" / RepeatUntil(lambda tag, _list, _ctx: tag.tag == TAG_EN
 _END = bytes(4)
 _TAG_START = struct.Struct(">HH")
 _READ = struct.Struct(">HHQ")
+_READ_START = _TAG_START.pack(TAG_READ, 8)
 
 
 def header(dissector: str, side: Side, ends: Ends | None = None, *, info: str = "", notes: str = "") -> bytes:
@@ -61,11 +62,11 @@ def read_header(dissector: str, side: Side, delay_ns: int) -> bytes:
 
 def read_delay(packet: bytes) -> int | None:
     """Return the ns that :func:`read_header` was given, None if the packet does not tell."""
-    for known in _starts((_RAW,)):
-        if packet.startswith(known) and len(packet) >= len(known) + _READ.size:
-            tag, size, delay = _READ.unpack_from(packet, len(known))
-            return delay if (tag, size) == (TAG_READ, 8) else None
-    return None
+    begin = len(_start(_RAW, "mcu", None))
+    if not packet.startswith(_READ_START, begin) or len(packet) < begin + _READ.size:
+        return None
+    delay: int = _READ.unpack_from(packet, begin)[2]
+    return delay
 
 
 def _text(tag: int, text: str) -> bytes:
@@ -99,15 +100,24 @@ def _starts(dissectors: tuple[str, ...]) -> dict[bytes, tuple[str, Side]]:
     return {_start(name, side, None): (name, side) for name in dissectors for side in sides}
 
 
+@cache
+def _sizes(dissectors: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(sorted({len(start) for start in _starts(dissectors)}, reverse=True))
+
+
 def split(packet: bytes, dissectors: tuple[str, ...]) -> tuple[str, Side, bytes] | None:
     """Take a packet apart: (dissector name, who spoke, bytes), or None if it is for none of ``dissectors``.
 
     A header that begins as this project writes it is recognised by its first bytes; a foreign one is parsed.
     """
-    for known, (name, side) in _starts(dissectors).items():
-        if packet.startswith(known):
-            rest = _behind_tags(packet, len(known))
-            return None if rest is None else (name, side, rest)
+    starts = _starts(dissectors)
+    for size in _sizes(dissectors):
+        found = starts.get(packet[:size])
+        if found is not None:
+            if packet.startswith(_END, size):
+                return found[0], found[1], packet[size + 4 :]
+            rest = _behind_tags(packet, size)
+            return None if rest is None else (found[0], found[1], rest)
     return _parse(packet, dissectors)
 
 

@@ -200,7 +200,7 @@ class InlineReader:
         stop = end + (buffer[end : end + 1] == b"\r")
         stop += buffer[stop : stop + 1] == b"\n"
         line = buffer[match.start("line") : end]
-        self._emit(inline, match, buffer[slice(*body)], line, wire.take(stop), encoding)
+        self._emit(inline, match, buffer[body[0] : body[1]], line, wire.take(stop), encoding)
         return True
 
     def _emit(

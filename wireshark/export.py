@@ -10,9 +10,9 @@ the export passes over them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
@@ -69,34 +69,39 @@ class Exporter:
         self._interfaces: dict[str, int] = {}
         self._named: set[tuple[str, str]] = set()
         self._waiting: list[Finding] = []
+        self._others: dict[type, Callable[[Any], None]] = {
+            Packet: self._link, Frame: self._inferred, Socket: self._socket, Segment: self._segment,
+        }  # fmt: skip
         self.packets = 0
 
     def write(self, events: Iterable[Event]) -> None:
         """Write what of ``events`` is a message, or what a connection carried."""
         events = list(events)
+        found: list[Finding] = []
         for event in events:
-            if isinstance(event, Finding) and event.rule.startswith(_TAP):
-                self._mark(event)
-        findings = self._place(events)
+            if type(event) is Finding:
+                if event.rule.startswith(_TAP):
+                    self._mark(event)
+                else:
+                    found.append(event)
+        findings = self._place(events, found) if found or self._waiting else {}
         for index, event in enumerate(events):
-            if isinstance(event, Packet):
-                self._link(event)
-            elif isinstance(event, Frame):
-                self._inferred(event)
-            elif isinstance(event, Socket | Segment) and event.flow.inside == "ppp":
-                continue
-            elif isinstance(event, Socket):
-                self._packets(event.flow, self._ip.changed(event))
-            elif isinstance(event, Segment):
-                self._packets(event.flow, self._ip.carried(event))
-            elif isinstance(event, Message):
-                self._message(event, findings.get(index, []))
+            kind = type(event)
+            if kind is Message:
+                self._message(cast(Message, event), findings.get(index, ()))
+            elif kind in self._others:
+                self._others[kind](event)
 
-    def _place(self, events: list[Event]) -> dict[int, list[Finding]]:
+    def _socket(self, event: Socket) -> None:
+        if event.flow.inside != "ppp":
+            self._packets(event.flow, self._ip.changed(event))
+
+    def _segment(self, event: Segment) -> None:
+        if event.flow.inside != "ppp":
+            self._packets(event.flow, self._ip.carried(event))
+
+    def _place(self, events: list[Event], found: list[Finding]) -> dict[int, list[Finding]]:
         """Say behind which messages of ``events`` the findings go; what comes without any waits for the next."""
-        found = [event for event in events if isinstance(event, Finding) and not event.rule.startswith(_TAP)]
-        if not found and not self._waiting:
-            return {}
         messages = [(index, event) for index, event in enumerate(events) if isinstance(event, Message)]
         if not messages:
             self._waiting = [*self._waiting, *found][-_MAX_WAITING:]
@@ -118,7 +123,7 @@ class Exporter:
         )  # fmt: skip
         self.packets += 1
 
-    def _message(self, message: Message, findings: list[Finding]) -> None:
+    def _message(self, message: Message, findings: Sequence[Finding]) -> None:
         payload = message.kind == "data" or (message.kind == "echo" and not message.text)
         dissector = DATA_DISSECTOR if payload else MESSAGE_DISSECTOR
         text = describe(message)
@@ -186,7 +191,7 @@ def export(chunks: Iterable[Chunk], session: Session, path: Path) -> int:
     return exporter.packets
 
 
-def _notes(data: Data | None, findings: list[Finding]) -> str:
+def _notes(data: Data | None, findings: Sequence[Finding]) -> str:
     """Write what the dissector cannot know from the packet alone."""
     lines = []
     if data is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import click
 import msgspec
@@ -12,10 +12,13 @@ from atshark.cli import DONE, FINDINGS, say
 from atshark.render import utf8_output
 from capture.sources import open_source
 from decoder import catalog
-from decoder.events import INNER, Event, Finding, Record
+from decoder.events import INNER, Finding, Record
 from decoder.findings import InspectedSession
 
 Write = Callable[[list[Record]], None]
+_INNER = frozenset(INNER)
+_BATCH = 64
+"""Records of a file that are written at once. Standard input may be live: each record is written as it is known."""
 
 
 @click.command("decode")
@@ -36,29 +39,38 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
     session = InspectedSession(catalog.load(dialects))
     with open_source(file) as source:
         write = _writer(output)
+        at_once = 1 if file == "-" else _BATCH
         troubles = 0
+        records: list[Record] = []
         for chunk in source:
-            events = session.feed(chunk)
-            if events:
-                troubles += _emit(events, write)
-        troubles += _emit(session.close(), write)
+            for event in session.feed(chunk):
+                if type(event) not in _INNER:
+                    records.append(event)  # type: ignore[arg-type]  # what is left is a record
+            if len(records) >= at_once:
+                troubles += _emit(records, write)
+                records.clear()
+        records += [event for event in session.close() if not isinstance(event, INNER)]
+        troubles += _emit(records, write)
         say(file, source)
         return FINDINGS if troubles or source.warnings else DONE
 
 
-def _emit(events: Iterable[Event], write: Write) -> int:
-    """Write the records among ``events`` and count the findings that matter."""
-    records: list[Record] = [event for event in events if not isinstance(event, INNER)]
-    if records:
-        write(records)
-    return sum(1 for record in records if isinstance(record, Finding) and record.severity != "note")
+def _emit(records: list[Record], write: Write) -> int:
+    """Write ``records`` and count the findings that matter."""
+    write(records)
+    return sum(1 for record in records if type(record) is Finding and record.severity != "note")
 
 
 def _writer(output: str) -> Write:
     if output == "jsonl":
         encode = msgspec.json.Encoder().encode_lines
         stream = sys.stdout.buffer
-        return lambda records: _ignore(stream.write(encode(records)))
+
+        def write_lines(records: list[Record]) -> None:
+            stream.write(encode(records))
+            stream.flush()
+
+        return write_lines
     text = utf8_output()
     if output == "csv":
         from atshark.render.table import Writer  # noqa: PLC0415 - loaded when asked for
@@ -73,7 +85,3 @@ def _writer(output: str) -> Write:
     from atshark.render.console import printer  # noqa: PLC0415 - rich is slow to load
 
     return printer(text)
-
-
-def _ignore(_value: object) -> None:
-    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from decoder.catalog import Catalog, Command
 from decoder.events import Message, Transaction
@@ -47,7 +47,8 @@ class Ranges:
         told: set[str] = set()
         for syntax in known.syntaxes:
             for param in syntax.params:
-                value, limits = command.params.get(param.name), param.spec.range
+                value: Any = command.params.get(param.name)
+                limits = param.spec.range
                 if limits is None or param.name in told or not _is_number(value):
                     continue
                 if not limits[0] <= value <= limits[1] and value not in _listed(param.spec.values):
@@ -69,7 +70,7 @@ class Ranges:
                           high=limits[1])  # fmt: skip
 
 
-def _is_number(value: object) -> TypeGuard[float]:
+def _is_number(value: object) -> TypeGuard[int | float]:  # "float" alone would turn integers into it when compiled
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

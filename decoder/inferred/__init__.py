@@ -7,7 +7,6 @@ passed off as observed. A frame whose packet id only a later line tells waits fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from construct import ConstructError
@@ -16,10 +15,9 @@ from capture.chunk import Side
 from decoder.events import Data, Event, Frame, Params, Transaction
 from decoder.frames.errors import NotThisFormatError
 from decoder.inferred import coap, http, lwm2m, mqtt
-from decoder.inferred.made import Fields, Made
+from decoder.inferred.made import Builder, Fields, Made
 from decoder.schema import CommandSpec, InferSpec, KeepsSpec, UrcSpec, applies
 
-Builder = Callable[[Fields, Side, dict[str, Any]], Made | None]
 BUILDERS: dict[str, Builder] = {**mqtt.BUILDERS, **coap.BUILDERS, **http.BUILDERS, **lwm2m.BUILDERS}
 MAX_SETTINGS = 256
 MAX_HELD = 64

@@ -7,7 +7,7 @@ from typing import Any
 from capture.chunk import Side
 from decoder.frames import coap
 from decoder.frames.coap import Message, Option
-from decoder.inferred.made import Fields, Made
+from decoder.inferred.made import Builder, Fields, Made
 
 CON, NON, ACK = 0, 1, 2
 URI_PATH, CONTENT_FORMAT, URI_QUERY = 11, 12, 15
@@ -64,4 +64,4 @@ def _ack(fields: Fields, _side: Side, _memory: dict[str, Any]) -> Made:
     return made(Message(ACK, 0, fields.number("message_id") & 0xFFFF), (), ())
 
 
-BUILDERS = {"coap.request": _request, "coap.response": _response, "coap.ack": _ack}
+BUILDERS: dict[str, Builder] = {"coap.request": _request, "coap.response": _response, "coap.ack": _ack}

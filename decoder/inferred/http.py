@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from capture.chunk import Side
 from decoder.frames import http
 from decoder.frames.http import Head
-from decoder.inferred.made import Fields, Made
+from decoder.inferred.made import Builder, Fields, Made
 
 _METHODS = {"1": "GET", "2": "POST", "3": "PUT", "4": "DELETE"}
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
@@ -50,4 +50,4 @@ def _response(fields: Fields, _side: Side, _memory: dict[str, Any]) -> Made:
     return _made(Head(("HTTP/1.1", str(status), phrase), (("Content-Length", str(len(body))),)), body, unknown)
 
 
-BUILDERS = {"http.request": _request, "http.response": _response}
+BUILDERS: dict[str, Builder] = {"http.request": _request, "http.response": _response}

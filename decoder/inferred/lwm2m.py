@@ -23,7 +23,7 @@ from decoder.inferred.coap import (
     path_options,
     token_of,
 )
-from decoder.inferred.made import Fields, Made
+from decoder.inferred.made import Builder, Fields, Made
 
 _OBSERVE, _ACCEPT, _LOCATION = 6, 17, 8
 _TLV, _LINKS = 11542, 40
@@ -296,7 +296,7 @@ def _notified(fields: Fields, _side: Side, memory: _Memory) -> Made | None:
     return None if identifier is None else made(Message(ACK, 0, identifier), (), ("message_id",))
 
 
-BUILDERS = {
+BUILDERS: dict[str, Builder] = {
     "lwm2m.object": _add_object,
     "lwm2m.register": _register,
     "lwm2m.registered": _registered,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from capture.chunk import Side
 from decoder.events import Params
 
 
@@ -46,3 +48,7 @@ class Fields:
         """Return a field as bytes: text as UTF-8."""
         value = self.values.get(name, b"")
         return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+
+
+Builder = Callable[[Fields, Side, dict[str, Any]], Made | None]
+"""Makes a frame from its fields; the last argument is the memory of the session."""

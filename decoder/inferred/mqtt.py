@@ -10,7 +10,7 @@ from typing import Any
 
 from capture.chunk import Side
 from decoder.frames import mqtt
-from decoder.inferred.made import Fields, Made
+from decoder.inferred.made import Builder, Fields, Made
 
 _LEVELS = {"3.1": 3, "3": 3, "3.1.1": 4, "4": 4, "5.0": 5, "5": 5}
 _LEVEL = "mqtt level"
@@ -110,7 +110,7 @@ def _without_id(fields: Fields) -> tuple[str, ...]:
     return () if fields.has("packet_id") else ("packet_id",)
 
 
-BUILDERS = {
+BUILDERS: dict[str, Builder] = {
     "mqtt.connect": _connect,
     "mqtt.connack": _connack,
     "mqtt.publish": _publish,
