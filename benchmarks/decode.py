@@ -1,33 +1,27 @@
-"""Speed of ``decode --format jsonl`` against the regex-tokeniser floor and tshark: ``python -m benchmarks.decode``.
+"""Speed against floors and peers, side by side in one run. All times are CPU seconds of one process; only ratios count.
 
-All figures are of this run on this machine; what counts are the ratios. Lines are non-empty text lines of the
-recording, the same count for every contender.
+Lines are non-empty text lines of the recording, the same count for every contender.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import NamedTuple
 
 from benchmarks.generate import session
 from capture import recording
-from capture.chunk import Chunk
-from decoder import catalog
-from decoder.session import Session
-from wireshark.export import export
-from wireshark.lua_catalog import OUTPUT as DISSECTOR
 
-SIZE = int(os.environ.get("ATSHARK_BENCH_BYTES", "10000000"))
-RUNS = 3
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("atshark", "capture", "decoder", "wireshark")
+LUA = ROOT / "wireshark" / "plugin" / "atshark.lua"
 LINE = re.compile(rb"[\r\n]*([^\r\n]+)\r?\n?")
 
 
@@ -49,62 +43,111 @@ def floor(data: bytes) -> int:
     return count
 
 
-def best(action: Callable[[], object]) -> float:
-    """Run ``action`` a few times and return its shortest time in seconds."""
+class Run(NamedTuple):
+    """What a process took: CPU seconds, peak memory in MB."""
+
+    seconds: float
+    memory: float
+
+
+def run(arguments: Sequence[str], root: Path | None = None, out: Path | None = None) -> Run:
+    """Run a command (``root``: with the project there) and return what it took. Raises RuntimeError if it fails."""
+    environment = dict(os.environ) if root is None else {**os.environ, "PYTHONPATH": str(root)}
+    with open(out or os.devnull, "wb") as stream:
+        process = subprocess.Popen(arguments, stdout=stream, stderr=subprocess.DEVNULL, env=environment, cwd=root)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
+    return Run(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
+
+
+def atshark(root: Path, *arguments: str, out: Path | None = None) -> Run:
+    """Run the command of the project at ``root``."""
+    return run([sys.executable, "-m", "atshark", *arguments], root, out)
+
+
+def compiled(folder: Path) -> Path:
+    """Copy the project to ``folder`` and compile its hot path there."""
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    environment = {**os.environ, "ATSHARK_COMPILE": "1"}
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+    return folder
+
+
+class Row(NamedTuple):
+    """A contender: what it took for so many ``units`` of work."""
+
+    name: str
+    run: Run
+    units: int
+
+    @property
+    def rate(self) -> float:
+        """Units per second."""
+        return self.units / self.run.seconds
+
+
+def contenders(size: int, folder: Path, fast: Path) -> tuple[int, list[Row]]:
+    """Measure all contenders on a session of ``size`` bytes. Return the number of lines, and the rows."""
+    recorded, exported = folder / "r.pcapng", folder / "e.pcapng"
+    recording.record(session(size), recorded)
+    data = b"".join(chunk.data for chunk in session(size))
+    begin = time.process_time()
+    lines = floor(data)
+    floored = Run(time.process_time() - begin, 0.0)
+    del data
+    rows = [Row("regex tokeniser alone (floor)", floored, lines)]
+    typed = ("-2", "-T", "fields", "-e", "atshark.name", "-e", "atshark.param", "-e", "atshark.latency_ns")
+    lua = ("-X", f"lua_script:{LUA}")
+    decode = ("decode", str(recorded), "--format", "jsonl")
+    rows.append(Row("atshark decode --format jsonl, compiled", atshark(fast, *decode), lines))
+    rows.append(Row("atshark decode --format jsonl", atshark(ROOT, *decode), lines))
+    made = atshark(fast, "export", str(recorded), "-w", str(exported))
+    packets = count_packets(exported)
+    rows.append(Row("atshark export, compiled (packets)", made, packets))
+    made = atshark(ROOT, "export", str(recorded), "-w", str(folder / "x.pcapng"))
+    rows.append(Row("atshark export (packets)", made, packets))
+    rows.append(Row("tshark, no Lua", run(["tshark", "-r", str(exported)]), lines))
+    rows.append(Row("tshark with atshark.lua, list", run(["tshark", "-r", str(exported), *lua]), lines))
+    rows.append(
+        Row("tshark with atshark.lua, typed and paired", run(["tshark", "-r", str(exported), *lua, *typed]), lines)
+    )
+    return lines, rows
+
+
+def count_packets(path: Path) -> int:
+    """Count the packets of a capture."""
+    done = subprocess.run(["capinfos", "-c", "-M", "-T", "-r", str(path)], capture_output=True, text=True, check=True)
+    return int(done.stdout.split("\t")[-1])
+
+
+def scaling(sizes: Sequence[int], folder: Path, root: Path) -> tuple[list[tuple[int, Run]], float]:
+    """Decode sessions of ``sizes`` bytes. Return what each took (less the start), and the exponent of time by size."""
+    tiny, path = folder / "tiny.pcapng", folder / "s.pcapng"
+    recording.record(session(10), tiny)
+    start = min(atshark(root, "decode", str(tiny), "--format", "jsonl").seconds for _ in range(3))
+    found = []
+    for size in sizes:
+        recording.record(session(size), path)
+        took = atshark(root, "decode", str(path), "--format", "jsonl")
+        found.append((size, Run(took.seconds - start, took.memory)))
+    xs = [math.log(size) for size, _ in found]
+    ys = [math.log(took.seconds) for _, took in found]
+    middle_x, middle_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    slope = sum((x - middle_x) * (y - middle_y) for x, y in zip(xs, ys, strict=True))
+    return found, slope / sum((x - middle_x) ** 2 for x in xs)
+
+
+def startup() -> float:
+    """Return how long ``atshark --help`` takes, in seconds of wall time, at best of five."""
     times = []
-    for _ in range(RUNS):
+    for _ in range(5):
         begin = time.perf_counter()
-        action()
+        subprocess.run([sys.executable, "-m", "atshark", "--help"], cwd=ROOT, capture_output=True, check=True)
         times.append(time.perf_counter() - begin)
     return min(times)
-
-
-def command(*arguments: str) -> Callable[[], object]:
-    """Return an action that runs a command with its output thrown away."""
-    return lambda: subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-
-
-def main() -> None:
-    """Measure and print the table."""
-    with tempfile.TemporaryDirectory() as folder:
-        chunks = list(session(SIZE))
-        recorded, exported = Path(folder, "r.pcapng"), Path(folder, "e.pcapng")
-        recording.record(chunks, recorded)
-        export(chunks, Session(catalog.load()), exported)
-        data = b"".join(chunk.data for chunk in chunks)
-        lines = floor(data)
-        contenders: list[tuple[str, Callable[[], object]]] = [
-            ("regex tokeniser alone (floor)", lambda: floor(data)),
-            ("decoder alone, in memory", lambda: decode(chunks)),
-            (
-                "atshark decode --format jsonl",
-                command(sys.executable, "-m", "atshark", "decode", str(recorded), "--format", "jsonl"),
-            ),
-            (
-                "atshark export",
-                command(sys.executable, "-m", "atshark", "export", str(recorded), "-w", f"{folder}/x.pcapng"),
-            ),
-            ("tshark, no Lua", command("tshark", "-r", str(exported))),
-            ("tshark with atshark.lua", command("tshark", "-r", str(exported), "-X", f"lua_script:{DISSECTOR}")),
-        ]
-        table = Table(title=f"{len(data) / 1e6:.0f} MB, {lines} lines, {os.cpu_count()} cores")
-        for column in ("what", "seconds", "lines/s", "of the floor"):
-            table.add_column(column, justify="left" if column == "what" else "right")
-        reference = 0.0
-        for name, action in contenders:
-            seconds = best(action)
-            reference = reference or seconds
-            table.add_row(name, f"{seconds:.2f}", f"{lines / seconds:,.0f}", f"{reference / seconds:.3f}")
-        Console().print(table)
-
-
-def decode(chunks: list[Chunk]) -> None:
-    """Decode without reading or printing anything."""
-    one = Session(catalog.load())
-    for chunk in chunks:
-        one.feed(chunk)
-    one.close()
-
-
-if __name__ == "__main__":
-    main()

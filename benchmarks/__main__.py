@@ -1,0 +1,104 @@
+"""Measure everything and write the tables of docs/performance.md: ``make bench``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from benchmarks import batch, decode, tap
+
+SIZE = int(os.environ.get("ATSHARK_BENCH_BYTES", "100000000"))
+LARGEST = int(os.environ.get("ATSHARK_BENCH_LARGEST", str(SIZE)))
+SECONDS = float(os.environ.get("ATSHARK_TAP_SECONDS", "60"))
+PAGE = decode.ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: from here on `make bench` writes -->\n", "<!-- measured: to here -->\n"
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Write a Markdown table; all columns but the first are numbers."""
+    rule = "|---|" + "---:|" * (len(head) - 1)
+    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def speed(folder: Path, fast: Path) -> str:
+    """Measure decoder, export and peers."""
+    lines, rows = decode.contenders(SIZE, folder, fast)
+    shown = [
+        (row.name, f"{row.run.seconds:.2f}", f"{row.rate:,.0f}", f"{row.rate / rows[0].rate:.3f}",
+         f"{row.run.memory:.0f}" if row.run.memory else "")
+        for row in rows
+    ]  # fmt: skip
+    head = ("what", "CPU seconds", "lines/s (packets/s)", "of the floor", "peak MB")
+    return f"{SIZE / 1e6:.0f} MB of traffic, {lines:,} lines:\n\n" + table(head, shown)
+
+
+def growth(folder: Path, fast: Path) -> str:
+    """Measure how time and memory grow."""
+    sizes = [size for size in (500_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000, 300_000_000, 1_000_000_000)
+             if size <= LARGEST]  # fmt: skip
+    found, exponent = decode.scaling(sizes, folder, fast)
+    rows = [(f"{size / 1e6:.0f} MB", f"{took.seconds:.2f}", f"{took.memory:.0f}") for size, took in found]
+    return (
+        f"Time grows with size to the power of {exponent:.3f} (`decode --format jsonl`, compiled, less the start):\n\n"
+        + table(("traffic", "CPU seconds", "peak MB"), rows)
+    )
+
+
+def live(folder: Path) -> str:
+    """Measure the tap."""
+    found = tap.measure(SECONDS, folder / "tap.pcapng")
+    errors = sorted(abs(error) for error in found.errors)
+    rows = [
+        ("bytes sent", f"{found.sent:,}"),
+        ("bytes lost", f"{found.lost:,}" + ("" if found.intact else " (digests differ)")),
+        ("recorder, of a core", f"{found.cpu:.1%}"),
+        ("first-byte time, median error", f"{errors[len(errors) // 2]:.3f} ms"),
+        ("first-byte time, 99 % within", f"{errors[int(len(errors) * 0.99)]:.3f} ms"),
+        ("display", found.not_shown.removeprefix("atshark: ")),
+    ]
+    title = f"{SECONDS:.0f} s at {tap.BAUD:,} baud both ways, the other core busy, live view on:\n\n"
+    return title + table(("tap", "measured"), rows)
+
+
+def tickets(folder: Path, fast: Path) -> str:
+    """Measure batches."""
+    rows = []
+    for name, root in (("compiled", fast), ("sources", decode.ROOT)):
+        cost = batch.measure(folder / name, root)
+        rows.append(
+            (f"`atshark batch`, {name}", f"{cost.tickets:,}", f"{cost.size / 1e6:.1f}", f"{cost.dataset / 1e6:.1f}",
+             f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.cpu / cost.size * 1e9 / 3600:.2f}")
+        )  # fmt: skip
+    head = ("what", "tickets", "MB of tickets", "MB of dataset", "seconds", "CPU seconds", "core hours per GB")
+    return table(head, rows)
+
+
+def main() -> None:
+    """Measure, print, and write the page."""
+    version = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
+    parts = [f"Python {platform.python_version()}, {version.split(' (Git')[0]}, {os.cpu_count()} cores, one run.\n"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fast = decode.compiled(folder / "fast")
+        steps: list[Callable[[], str]] = [
+            lambda: speed(folder, fast),
+            lambda: growth(folder, fast),
+            lambda: f"`atshark --help` takes {decode.startup():.2f} s.\n",
+            lambda: live(folder),
+            lambda: tickets(folder, fast),
+        ]
+        for step in steps:
+            parts.append(step())
+            print(parts[-1], flush=True)
+    text = PAGE.read_text("utf-8")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(before + BEGIN + "\n" + "\n".join(parts) + "\n" + END + after, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
