@@ -38,8 +38,8 @@ def speed(folder: Path, fast: Path) -> str:
 
 def growth(folder: Path, fast: Path) -> str:
     """Measure how time and memory grow."""
-    sizes = [size for size in (500_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000, 300_000_000, 1_000_000_000)
-             if size <= LARGEST]  # fmt: skip
+    steps = (0.5, 1, 3, 10, 30, 100, 300, 1000)
+    sizes = [int(step * 1e6) for step in steps if step * 1e6 <= LARGEST]
     found, exponent = decode.scaling(sizes, folder, fast)
     rows = [(f"{size / 1e6:.0f} MB", f"{took.seconds:.2f}", f"{took.memory:.0f}") for size, took in found]
     return (

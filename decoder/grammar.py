@@ -25,7 +25,7 @@ LINE_BREAK = re.compile(rb"[\r\n]")
 NOT_HEX = re.compile(rb"[^0-9A-Fa-f]")
 
 _COMMAND_START = re.compile(rb"[Aa][Tt](?=[+^$%&*#!\\/?;A-Za-z\d]|\s*\Z)")
-_EXTENDED = re.compile(r"([+^$%*#!])[ \t]*([A-Za-z][\w\-./]*)[ \t]*(=\?|\?|=|:|(?=;|[ \t]*\Z))", re.ASCII)
+_EXTENDED = re.compile(r"([+^$%*#!])[ \t]*([A-Za-z][\w\-./]*+)[ \t]*+(=\?|\?|=|:|(?=;|\Z))", re.ASCII)
 """The manuals print blanks behind the plus sign, and a colon for "=": both mean what they seem to mean."""
 _S_REGISTER = re.compile(r"[Ss](\d+)[ \t]*(?:(\?)|=[ \t]*(\d*))?", re.ASCII)
 _BASIC = re.compile(r"([&\\%]?[A-Za-z])[ \t]*(\d*)", re.ASCII)
