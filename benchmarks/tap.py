@@ -94,8 +94,8 @@ def _cpu_s(pid: int) -> float:
 def measure(seconds: float, path: Path) -> Outcome:
     """Run once and return what was measured. POSIX (Linux) only."""
     terminal, inside = pty.openpty()
-    drain = threading.Thread(target=_drain, args=(terminal,), daemon=True)
-    drain.start()
+    reader = threading.Thread(target=drain, args=(terminal,), daemon=True)
+    reader.start()
     busy = multiprocessing.get_context("spawn").Process(target=_spin, daemon=True)
     busy.start()
     sent: dict[Side, Sent] = {}
@@ -122,7 +122,7 @@ def measure(seconds: float, path: Path) -> Outcome:
     return _compare(path, sent, cpu, errors.decode())
 
 
-def _drain(terminal: int) -> None:
+def drain(terminal: int) -> None:
     try:
         while os.read(terminal, 65536):
             pass

@@ -141,10 +141,10 @@ class ModuleReader:
         return self._verbose is False or (self._verbose is None and len(self._context.pairing.pending) > 0)
 
     def _numeric(self, code: str, text: bytes, span: Span) -> None:
-        if code == "CONNECT":
-            self._connect(b"CONNECT", span)
-        else:
+        if code != "CONNECT":
             self._result(Result(code), text, span)
+        elif not self._connect(b"CONNECT", span):
+            self._answer(self._context.pairing.answer(text), text, span)
 
     # answers
 

@@ -31,8 +31,8 @@ from capture.sources import open_source
 from capture.tap import Tap
 from capture.virtual import VirtualLine
 from capture.writing import Background
-from decoder import frames
 from decoder.findings import InspectedSession
+from tests.fuzz_targets import TARGETS
 from tests.helpers import ROOT, START, run, standard, tool
 
 KILLS = int(os.environ.get("ATSHARK_KILLS", "8"))
@@ -308,6 +308,8 @@ NESTED: dict[str, Callable[[int], bytes]] = {
     "ones": lambda n: b"\xff" * n,
     "zeros": bytes,
     "link": lambda n: b"</a>;" * (n // 5),
+    "link blanks": lambda n: b"</a>" + b" ;" * (n // 4) + b" " * (n // 2),
+    "link attributes": lambda n: b"</a>" + b" ; b b" * (n // 6) + b"<",
     "http": lambda n: b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * (n // 6),
     "http chunks": lambda n: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * (n // 6),
     "coap options": lambda n: b"\x40\x01\x00\x01" + b"\x01a" * (n // 2),
@@ -317,16 +319,28 @@ NESTED: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("name", NESTED)
 def test_nested_and_greedy_frames(name: str) -> None:
-    """Every codec takes every bomb: an answer or a refusal, in linear time, without an exception."""
-    from decoder.frames import CODECS
-
-    for protocol in sorted(CODECS):
+    """Every format takes every bomb: an answer or a refusal, in linear time, without an exception."""
+    for target in (
+        "coap",
+        "coap-tcp",
+        "mqtt",
+        "http",
+        "tlv",
+        "content",
+        "links",
+        "dns",
+        "ppp",
+        "tls",
+        "dp",
+        "config",
+        "nmea",
+    ):
         took = []
         for size in (8_000, 32_000):
             begin = time.process_time()
-            frames.decode(protocol, NESTED[name](size), START, "mcu", "test")
+            TARGETS[target](NESTED[name](size))
             took.append(time.process_time() - begin)
-        assert took[1] < 8 * took[0] + 0.5, (protocol, took)
+        assert took[1] < 8 * took[0] + 0.5, (target, took)
 
 
 LINES: dict[str, Callable[[int], bytes]] = {
@@ -369,7 +383,7 @@ def test_cbor_that_holds_itself() -> None:
     value.append(value)
     with pytest.raises(cbor2.CBOREncodeError):
         cbor2.dumps(value)
-    frames.decode("cbor", b"\xd8\x1c\x81\xd8\x1d\x00", START, "mcu", "test")
+    TARGETS["content"](b"\xd8\x1c\x81\xd8\x1d\x00")
 
 
 def test_pcapng_with_huge_blocks(tmp_path: Path) -> None:

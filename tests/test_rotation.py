@@ -12,7 +12,7 @@ import pytest
 
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
-from capture.rotation import RotatingRecorder, Rotation, parse
+from capture.rotation import Compression, RotatingRecorder, Rotation, parse
 from capture.sources import open_source
 from capture.virtual import VirtualLine
 from tests.helpers import ROOT, START, run
@@ -62,6 +62,34 @@ def test_old_files_are_deleted_and_no_others(tmp_path: Path) -> None:
     assert other.read_bytes() == b"mine"
     kept = read(list(recorder.files))
     assert kept == CHUNKS[-len(kept) :]
+
+
+@pytest.mark.parametrize(("how", "suffix"), [("gzip", ".gz"), ("zstd", ".zst")])
+def test_finished_files_are_compressed(how: Compression, suffix: str, tmp_path: Path) -> None:
+    recorder = RotatingRecorder(tmp_path / "session.pcapng", Rotation(size=2000, keep=4, compress=how))
+    for chunk in CHUNKS:
+        recorder.write(chunk)
+    recorder.close()
+    files = list(recorder.files)
+    assert files == sorted(tmp_path.iterdir())
+    assert len(files) == 4
+    assert all(file.name.endswith(".pcapng" + suffix) for file in files)
+    kept = read(files)
+    assert kept == CHUNKS[-len(kept) :]
+    assert len(kept) > 60
+
+
+def test_a_file_that_cannot_be_compressed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    recorder = RotatingRecorder(tmp_path / "session.pcapng", Rotation(size=2000, compress="gzip"))
+    for chunk in CHUNKS:
+        recorder.write(chunk)
+    recorder.close()
+    assert read(sorted(tmp_path.iterdir())) == CHUNKS
+    assert all(path.suffix == ".pcapng" for path in tmp_path.iterdir())
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

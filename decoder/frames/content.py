@@ -35,8 +35,8 @@ _LABELS = {
 """SenML's CBOR labels (RFC 8428 6)."""
 _NUMBERS = {name: number for number, name in _LABELS.items()}
 _VALUES = ("v", "vs", "vb", "vd", "vlo", "s")
-_LINK = re.compile(r"\s*<([^<>]*)>((?:\s*;\s*[^;=,<>\"]+(?:=(?:\"(?:[^\"\\]|\\.)*\"|[^;,\"]*))?)*)\s*(?:,|\Z)")
-_ATTRIBUTE = re.compile(r"\s*;\s*([^;=,<>\"\s]+)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;,\"]*)))?")
+_LINK = re.compile(r"\s*+<([^<>]*+)>((?:\s*+;[^;=,<>\"]++(?:=(?:\"(?:[^\"\\]|\\.)*+\"|[^;,\"]*+))?+)*+)\s*+(?:,|\Z)")
+_ATTRIBUTE = re.compile(r";\s*+([^;=,<>\"\s]++)\s*+(?:=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^;,\"]*+)))?")
 _NOT_TOKEN = re.compile(r"[^\w.:/@+-]")
 
 
