@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import subprocess
 import sys
+import threading
 from typing import BinaryIO, cast
 
 from capture.chunk import Chunk, Mark, MarkChunk, Side
@@ -64,28 +66,66 @@ class _Pipe:
             os.close(self._number)
 
 
+class _ThreadedPipe:
+    """The same where a pipe cannot be told not to wait (Windows): a thread waits in our stead."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._put = self._done = 0
+        self.closed = False
+        self._thread = threading.Thread(target=self._run, name="viewer", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        return self._put - self._done
+
+    def write(self, block: bytes) -> int:
+        self._put += len(block)
+        self._blocks.put(block)
+        return len(block)
+
+    def flush(self) -> None:
+        pass
+
+    def _run(self) -> None:
+        while (block := self._blocks.get()) is not None:
+            try:
+                view = memoryview(block)
+                while view:
+                    view = view[os.write(self._number, view) :]
+            except OSError:
+                self.closed = True
+            self._done += len(block)
+
+    def close(self) -> None:
+        """End the stream: what the viewer has not taken yet, it takes now."""
+        self._blocks.put(None)
+        self._thread.join(10)
+        with contextlib.suppress(OSError):
+            os.close(self._number)
+
+
 class Viewer:
     """A running view. ``not_shown`` counts the bytes that it did not get."""
 
     def __init__(self, descriptions: dict[Side, str], title: str) -> None:
-        keyboard = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else None
-        notes_out, notes_in = os.pipe()
         arguments = [sys.executable, "-m", "atshark.view", "--title", title]
         inherited: tuple[int, ...] = ()
-        if os.name == "posix":
-            keys = None if keyboard is None else os.dup(keyboard)
-            inherited = (notes_in,) if keys is None else (notes_in, keys)
-            arguments += ["--notes", str(notes_in)]
-            if keys is not None:
-                arguments += ["--keyboard", str(keys)]
-        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, pass_fds=inherited)
-        for number in (notes_in, *inherited[1:]):
-            os.close(number)
-        os.set_blocking(notes_out, False)
-        self._notes = notes_out
+        self._notes: int | None = None
         self._partial = b""
+        if os.name == "posix" and sys.stdin is not None and sys.stdin.isatty():
+            self._notes, notes_in = os.pipe()
+            os.set_blocking(self._notes, False)
+            inherited = (notes_in, os.dup(sys.stdin.fileno()))
+            arguments += ["--notes", str(inherited[0]), "--keyboard", str(inherited[1])]
+        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, pass_fds=inherited)
+        for number in inherited:
+            os.close(number)
         assert self._process.stdin is not None
-        self._pipe = _Pipe(os.dup(self._process.stdin.fileno()))
+        number = os.dup(self._process.stdin.fileno())
+        self._pipe = _Pipe(number) if os.name == "posix" else _ThreadedPipe(number)
         self._process.stdin.close()
         self._process.stdin = None
         self._writer = ChunkWriter(cast(BinaryIO, self._pipe), descriptions)
@@ -114,6 +154,8 @@ class Viewer:
 
     def notes(self) -> list[str]:
         """Return what the user typed since the last call, a line each; :data:`STOP` if it should end."""
+        if self._notes is None:
+            return []
         try:
             data = os.read(self._notes, 4096)
         except (BlockingIOError, OSError):
@@ -129,4 +171,5 @@ class Viewer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        os.close(self._notes)
+        if self._notes is not None:
+            os.close(self._notes)

@@ -31,7 +31,7 @@ class Background:
         self._changed = threading.Condition()
         self._closing = False
         self._idle = False
-        self.failure: OSError | None = None
+        self.failure: Exception | None = None
         self.waited_s = 0.0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
@@ -70,7 +70,7 @@ class Background:
                             return
                         self._changed.wait(_SYNC_S)
                     self._idle = False
-        except OSError as error:
+        except Exception as error:  # whatever it is: it must be told, and end the recording
             self.failure = error
             self._waiting.clear()
 

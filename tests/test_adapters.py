@@ -705,6 +705,29 @@ def test_a_view_that_is_killed_does_not_stop_the_recording(tmp_path: Path) -> No
         assert b"".join(chunk.data for chunk in source) == b"AT\r" + b"AT+CSQ\r" * 20
 
 
+def test_a_pipe_that_a_thread_waits_for() -> None:
+    """What Windows has instead of a pipe that does not wait."""
+    from atshark.viewer import _ThreadedPipe
+
+    out, into = os.pipe()
+    pipe = _ThreadedPipe(into)
+    block = bytes(range(256)) * 100
+    began = time.monotonic()
+    for _ in range(20):
+        pipe.write(block)
+    assert time.monotonic() - began < 0.2
+    assert pipe.waiting > 100_000
+    got = b""
+    closing = threading.Thread(target=pipe.close)
+    closing.start()
+    while data := os.read(out, 65536):
+        got += data
+    closing.join()
+    os.close(out)
+    assert got == block * 20
+    assert pipe.waiting == 0
+
+
 def test_a_view_that_is_stuck_sheds_display_and_no_data(tmp_path: Path) -> None:
     out = tmp_path / "r.pcapng"
     with VirtualLine() as line:

@@ -169,7 +169,7 @@ def _record(tap: Tap, writer: Background, viewer: Viewer | None, duration: float
 def _told(tap: Tap, writer: Background, viewer: Viewer | None, out: Path, counts: dict[str, int]) -> int:
     """Say at the end what was recorded, and what was not."""
     if writer.failure is not None:
-        reason = writer.failure.strerror or writer.failure
+        reason = getattr(writer.failure, "strerror", None) or writer.failure
         raise AtsharkError(f"{out}: recording stopped: {reason}; everything before is in the file")
     problems = list(tap.lost.values())
     if tap.overruns:
