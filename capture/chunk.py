@@ -74,6 +74,15 @@ class MarkChunk(Chunk):
         return chunk
 
 
+def with_data(chunk: Chunk, data: bytes) -> Chunk:
+    """Return a chunk of the same kind and times with other bytes; a mark keeps its kind, not its text."""
+    if isinstance(chunk, ReadChunk):
+        return ReadChunk.at(chunk.time_ns or 0, chunk.side, data, chunk.first_ns)
+    if isinstance(chunk, MarkChunk):
+        return MarkChunk.at(chunk.time_ns, chunk.side, Mark(chunk.mark.kind, "(text removed)"))
+    return type(chunk)(chunk.time_ns, chunk.side, data)
+
+
 def first_ns(chunk: Chunk) -> int | None:
     """Return when the first byte of a chunk began, as far as it is known: else the time of the chunk."""
     return chunk.first_ns if isinstance(chunk, ReadChunk) else chunk.time_ns

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from atshark.redact import Options, redact
 from atshark.redact.spread import Substitutes
 from capture import chunkfile
-from capture.chunk import Chunk
+from capture.chunk import Chunk, Mark, MarkChunk, ReadChunk, first_ns
 from capture.recording import record
 from capture.sources import open_source
 from decoder.frames import ppp
 from decoder.session import Session
 from tests.generated import damaged, sessions
-from tests.helpers import SAMPLES, as_json, records, run, sample_files, standard, tshark
+from tests.helpers import SAMPLES, START, as_json, records, run, sample_files, standard, tshark
 from tests.make_logs import WRITERS, Turn
 from tests.test_findings import talked
 from wireshark.export import export
@@ -330,3 +330,24 @@ def test_any_session_can_be_redacted(chunks: list[Chunk], everything: bool) -> N
 
 def test_the_result_is_searched_in_memory() -> None:
     assert io.BytesIO(Substitutes(["secret01"], b"x").replace(b"a secret01 b")).read() != b"a secret01 b"
+
+
+def test_a_recording_of_the_tap_with_times_and_notes(tmp_path: Path) -> None:
+    """Notes of the user may hold anything, and names of ports too: marks stay, their texts go."""
+    source, out = tmp_path / "r.pcapng", tmp_path / "o.pcapng"
+    chunks: list[Chunk] = [
+        ReadChunk.at(START + 600_000, "mcu", b"AT+CGSN\r", START),
+        MarkChunk.at(START + 1_000_000, "mcu", Mark("note", f"customer 13800138000, {IMEI}")),
+        MarkChunk.at(START + 2_000_000, "mcu", Mark("gap", "socket://10.1.2.3:7: gone")),
+        ReadChunk.at(START + 9_000_000, "module", f"\r\n{IMEI}\r\n\r\nOK\r\n".encode(), START + 8_000_000),
+    ]
+    record(chunks, source)
+    assert run("redact", source, "-o", out).returncode == 0
+    data = out.read_bytes()
+    assert not [secret for secret in (IMEI, "13800138000", "10.1.2.3") if secret.encode() in data]
+    with open_source(str(out)) as opened:
+        got = list(opened)
+    assert [(type(one), one.time_ns, one.side, len(one.data), first_ns(one)) for one in got] == [
+        (type(one), one.time_ns, one.side, len(one.data), first_ns(one)) for one in chunks
+    ]
+    assert [one.mark.kind for one in got if isinstance(one, MarkChunk)] == ["note", "gap"]

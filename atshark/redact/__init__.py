@@ -21,7 +21,7 @@ from atshark.redact.ppp import repaired
 from atshark.redact.secrets import Options, secrets, summary
 from atshark.redact.spread import Substitutes
 from capture import chunkfile, recording
-from capture.chunk import Chunk, Side, WholeChunk
+from capture.chunk import Chunk, Side, WholeChunk, with_data
 from capture.errors import AtsharkError
 from capture.sources import open_source
 from decoder.catalog import Catalog
@@ -101,7 +101,7 @@ def _chunks(chunks: list[Chunk], substitutes: Substitutes) -> list[Chunk] | None
     for chunk in chunks:
         start = at[chunk.side]
         at[chunk.side] = end = start + len(chunk.data)
-        out.append(type(chunk)(chunk.time_ns, chunk.side, wires[chunk.side][start:end]))
+        out.append(with_data(chunk, wires[chunk.side][start:end]))
     return out
 
 
