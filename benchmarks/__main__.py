@@ -26,14 +26,14 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def speed(folder: Path, fast: Path) -> str:
     """Measure decoder, export and peers."""
-    lines, rows = decode.contenders(SIZE, folder, fast)
+    rows = decode.contenders(SIZE, folder, fast)
     shown = [
         (row.name, f"{row.run.seconds:.2f}", f"{row.rate:,.0f}", f"{row.rate / rows[0].rate:.3f}",
          f"{row.run.memory:.0f}" if row.run.memory else "")
         for row in rows
     ]  # fmt: skip
     head = ("what", "CPU seconds", "lines/s (packets/s)", "of the floor", "peak MB")
-    return f"{SIZE / 1e6:.0f} MB of traffic, {lines:,} lines:\n\n" + table(head, shown)
+    return f"{SIZE / 1e6:.0f} MB of traffic, {rows[0].units:,} lines (tshark: 5 MB of it):\n\n" + table(head, shown)
 
 
 def growth(folder: Path, fast: Path) -> str:

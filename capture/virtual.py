@@ -174,6 +174,10 @@ class VirtualLine:
         while view:
             view = view[os.write(self._masters[side], view) :]
 
+    def master(self, side: Side) -> int:
+        """Return the file number behind the wire of ``side``: it can be written to when the wire has room."""
+        return self._masters[side]
+
     def play(self, chunks: Iterable[Chunk], stopped: Callable[[], bool] = lambda: False) -> None:
         """Send ``chunks`` in real time: the first now, the others as much later as their times say."""
         offset: int | None = None

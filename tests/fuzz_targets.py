@@ -173,10 +173,13 @@ def source(data: bytes) -> None:
 
 def log(data: bytes) -> None:
     """A text log, whatever the beginning looks like."""
-    opened = open_log(cast(BinaryIO, io.BytesIO(data)), data[:65536], "fuzz")
-    if opened is not None:
-        for _ in opened.chunks():
-            pass
+    try:
+        opened = open_log(cast(BinaryIO, io.BytesIO(data)), data[:65536], "fuzz")
+        if opened is not None:
+            for _ in opened.chunks():
+                pass
+    except AtsharkError:
+        return
 
 
 def blocks(data: bytes) -> None:

@@ -10,6 +10,7 @@ import gzip
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -84,6 +85,8 @@ class Writer(threading.Thread):
         while not self.stopped:
             side = SIDES[number % 2]
             data = b"+X: %d,%s\r\n" % (number, self._noise.randbytes(self._noise.randrange(40)).hex().encode())
+            if not select.select([], [self._line.master(side)], [], 0.05)[1]:
+                continue  # nobody reads any more
             self._line.write(side, data)
             self.sent[side] += data
             self.history.append((time.monotonic(), side, len(self.sent[side])))
