@@ -31,6 +31,7 @@ _SILENT_ANSWERS = 3
 _IDENTIFY_BYTES = 65536
 IDENTIFY_S = 30.0
 DEFAULT_BAUD = 115200
+_ERRORS_TOLD = 4
 _OTHER: dict[Side, Side] = {"mcu": "module", "module": "mcu"}
 
 
@@ -250,6 +251,10 @@ class Tap:
             wait_s = self._idle_s if wake is None else min(self._idle_s, max(0.0, (wake - now()) / 1e9))
             idle = True
             ready = waiter(ports, wait_s)
+            if len(ready) < len(ports):
+                looked_ns = now()
+                for side in ports.keys() - ready:
+                    self._wires[side].arrival.empty(looked_ns)
             for side in ready:
                 wire = self._wires[side]
                 try:
@@ -274,17 +279,17 @@ class Tap:
             self._answers = 0
         else:
             self._answers += data.count(b"OK\r") + data.count(b"ERROR")
-        pieces: list[tuple[MarkKind | None, bytes]] = [(None, data)] if wire.unmark is None else wire.unmark.feed(data)
         errors = 0
-        for kind, piece in pieces:
-            if kind is not None:
-                errors += 1
-                self.errors[wire.side] += 1
-                text = "a break" if kind == "break" else f"the byte {piece.hex()} came with a framing or parity error"
-                yield MarkChunk.at(read_ns, wire.side, Mark(kind, f"{wire.name}: {text}"))
-            if piece:
-                yield ReadChunk.at(read_ns, wire.side, piece, first)
-                yield from self._new_speed(wire, piece)
+        if wire.unmark is None:
+            yield ReadChunk.at(read_ns, wire.side, data, first)
+            yield from self._new_speed(wire, data)
+        else:
+            pieces = wire.unmark.feed(data)
+            errors = sum(1 for kind, _ in pieces if kind is not None)
+            self.errors[wire.side] += errors
+            for chunk in _marked(pieces, wire, read_ns, first):
+                yield chunk
+                yield from self._new_speed(wire, chunk.data)
         finder = self._finders.get(wire.side)
         if finder is not None:
             known = finder.found
@@ -357,6 +362,28 @@ class Tap:
         text = f"{wire.name}: the port is back{again}"
         wire.name = name
         yield self._mark("back", text, wire.side)
+
+
+def _marked(
+    pieces: list[tuple[MarkKind | None, bytes]], wire: _Wire, read_ns: int, first: int
+) -> Iterator[ReadChunk | MarkChunk]:
+    """Yield the bytes of a read, and marks for its line errors; of very many, the first ones and the number."""
+    told = 0
+    whole = b""
+    for kind, piece in pieces:
+        if kind is not None and told < _ERRORS_TOLD:
+            told += 1
+            if whole:
+                yield ReadChunk.at(read_ns, wire.side, whole, first)
+                whole = b""
+            text = "a break" if kind == "break" else f"the byte {piece.hex()} came with a framing or parity error"
+            yield MarkChunk.at(read_ns, wire.side, Mark(kind, f"{wire.name}: {text}"))
+        whole += piece
+    if whole:
+        yield ReadChunk.at(read_ns, wire.side, whole, first)
+    more = sum(1 for kind, _ in pieces if kind is not None) - told
+    if more:
+        yield MarkChunk.at(read_ns, wire.side, Mark("error", f"{wire.name}: {more} more line errors in the same read"))
 
 
 def _swapped(chunk: Chunk) -> Chunk:

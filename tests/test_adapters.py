@@ -107,6 +107,28 @@ def collect(tap: Tap, size: int, seconds: float = 5.0) -> dict[Side, bytes]:
     return out
 
 
+def test_line_errors_of_a_live_tap_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal has no line errors: what a driver would hand on is put in where the tap reads."""
+    with VirtualLine() as line:
+        tap = Tap(line.ports["mcu"], line.ports["module"], idle_s=0.01)
+        told = [b"AT\xff\x00\x2b\xff\xffC\r", b"\xff\x00\x00", b"\xff\x00\x01" * 50 + b"x"]
+        monkeypatch.setattr(tap.ports["mcu"], "read", lambda: told.pop(0) if told else b"")
+        line.write("mcu", b"x")
+        chunks: list[Chunk] = []
+        for chunk in tap:
+            if chunk is not None:
+                chunks.append(chunk)
+            if not told:
+                tap.stop()
+        tap.close()
+    assert b"".join(chunk.data for chunk in chunks) == b"AT\x2b\xffC\r" + b"\x01" * 50 + b"x"
+    marks = [chunk.mark for chunk in chunks if isinstance(chunk, MarkChunk)]
+    assert [mark.kind for mark in marks] == ["error", "break", *["error"] * 5]
+    assert "the byte 2b" in marks[0].text
+    assert "46 more line errors" in marks[-1].text
+    assert tap.errors["mcu"] == 52
+
+
 # times ---------------------------------------------------------------------------------------------------------
 
 
