@@ -24,7 +24,7 @@ from capture.ports import open_port
 from capture.sources import open_source
 from capture.tap import Tap
 from capture.virtual import VirtualLine
-from tests.helpers import ROOT
+from tests.helpers import ROOT, run
 
 FULL_SPEED_S = float(os.environ.get("ATSHARK_FULL_SPEED_SECONDS", "3"))
 SIDES: tuple[Side, Side] = ("mcu", "module")
@@ -201,6 +201,19 @@ def test_the_clock_does_not_step_with_the_system_clock(monkeypatch: pytest.Monke
     first = now()
     monkeypatch.setattr(time, "time_ns", lambda: 0)
     assert now() >= first
+
+
+def test_a_recording_is_not_overwritten_by_mistake(tmp_path: Path) -> None:
+    out = tmp_path / "r.pcapng"
+    out.write_bytes(b"evidence")
+    with VirtualLine() as line:
+        ports = [line.ports["mcu"], line.ports["module"]]
+        done = run("capture", *ports, "-w", out, "--duration", "0.2")
+        assert done.returncode == 2
+        assert b"exists already" in done.stderr
+        assert out.read_bytes() == b"evidence"
+        assert run("capture", *ports, "-w", out, "--duration", "0.2", "--overwrite").returncode == 0
+    assert read(out) == []
 
 
 def test_framing_and_two_speeds() -> None:

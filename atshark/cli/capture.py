@@ -60,6 +60,7 @@ def _speed(text: str) -> int:
 @click.option(
     "--compress", type=click.Choice(["gzip", "zstd"]), help="With --rotate: compress files that are finished."
 )
+@click.option("--overwrite", is_flag=True, help="Write over a recording of this name.")
 @click.option("--no-reattach", is_flag=True, help="Do not wait for an adapter that went away.")
 @click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
 @click.option(
@@ -76,6 +77,7 @@ def command(
     rotate: str | None,
     keep: int | None,
     compress: Compression | None,
+    overwrite: bool,
     no_reattach: bool,
     duration: float | None,
     shown: bool | None,
@@ -88,6 +90,8 @@ def command(
     recording, q or Ctrl-C stops.
     """
     rotation = _rotation(rotate, keep, compress)
+    if not overwrite and out.is_file() and out.stat().st_size:
+        raise click.UsageError(f"{out}: exists already; give another name to -w, or --overwrite")
     tap = Tap(
         None if mcu_port == "-" else mcu_port,
         None if module_port == "-" else module_port,
