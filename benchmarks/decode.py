@@ -44,6 +44,15 @@ def floor(data: bytes) -> int:
     return count
 
 
+_WATCH = """
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:], stderr=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(status, used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
+"""
+"""Runs a command from a process that is small itself: a child's peak memory counts what its parent had at its birth."""
+
+
 class Run(NamedTuple):
     """What a process took: CPU seconds, peak memory in MB."""
 
@@ -55,12 +64,12 @@ def run(arguments: Sequence[str], root: Path | None = None, out: Path | None = N
     """Run a command (``root``: with the project there) and return what it took. Raises RuntimeError if it fails."""
     environment = dict(os.environ) if root is None else {**os.environ, "PYTHONPATH": str(root)}
     with open(out or os.devnull, "wb") as stream:
-        process = subprocess.Popen(arguments, stdout=stream, stderr=subprocess.DEVNULL, env=environment, cwd=root)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 1):
-        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
-    return Run(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
+        command = [sys.executable, "-c", _WATCH, *arguments]
+        done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, env=environment, cwd=root, check=False)
+    status, seconds, kilobytes = done.stderr.split()[-3:]
+    if int(status) not in (0, 1):
+        raise RuntimeError(f"{' '.join(arguments)} ended with {status.decode()}")
+    return Run(float(seconds), int(kilobytes) / 1000)
 
 
 def atshark(root: Path, *arguments: str, out: Path | None = None) -> Run:

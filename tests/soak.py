@@ -78,7 +78,7 @@ def main() -> int:
         cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") / (minutes * 60)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
-        got: dict[Side, bytes] = {"mcu": b"", "module": b""}
+        got: dict[Side, bytearray] = {"mcu": bytearray(), "module": bytearray()}
         notes = 0
         recorded = sorted(Path(folder).iterdir())
         for path in recorded:
