@@ -60,16 +60,22 @@ class Run(NamedTuple):
     memory: float
 
 
-def run(arguments: Sequence[str], root: Path | None = None, out: Path | None = None) -> Run:
-    """Run a command (``root``: with the project there) and return what it took. Raises RuntimeError if it fails."""
+def watched(arguments: Sequence[str], root: Path | None = None, out: Path | None = None) -> tuple[int, Run]:
+    """Run a command (``root``: with the project there); return its exit status and what it took."""
     environment = dict(os.environ) if root is None else {**os.environ, "PYTHONPATH": str(root)}
     with open(out or os.devnull, "wb") as stream:
         command = [sys.executable, "-c", _WATCH, *arguments]
         done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, env=environment, cwd=root, check=False)
     status, seconds, kilobytes = done.stderr.split()[-3:]
-    if int(status) not in (0, 1):
-        raise RuntimeError(f"{' '.join(arguments)} ended with {status.decode()}")
-    return Run(float(seconds), int(kilobytes) / 1000)
+    return int(status), Run(float(seconds), int(kilobytes) / 1000)
+
+
+def run(arguments: Sequence[str], root: Path | None = None, out: Path | None = None) -> Run:
+    """Run a command and return what it took. Raises RuntimeError if it fails."""
+    status, took = watched(arguments, root, out)
+    if status not in (0, 1):
+        raise RuntimeError(f"{' '.join(arguments)} ended with {status}")
+    return took
 
 
 def atshark(root: Path, *arguments: str, out: Path | None = None) -> Run:

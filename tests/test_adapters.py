@@ -444,7 +444,7 @@ def test_one_wire_alone(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
     assert "+CEREG: 1" in run("decode", str(out)).stdout.decode()
-    assert b"needs at least one" in run("capture", "-", "-", "-w", str(out)).stderr
+    assert b"needs at least one" in run("capture", "-", "-", "-w", str(tmp_path / "other.pcapng")).stderr
 
 
 @pytest.fixture

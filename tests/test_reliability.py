@@ -24,6 +24,7 @@ from typing import Any
 import cbor2
 import pytest
 
+from benchmarks.decode import watched
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
 from capture.pcapng import Reader
@@ -241,13 +242,8 @@ def test_the_clock_may_step(tmp_path: Path) -> None:
 
 def measured(*arguments: object) -> tuple[int, float, float]:
     """Run the command; return exit status, CPU seconds, peak memory in MB."""
-    with open(os.devnull, "wb") as null:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "atshark", *map(str, arguments)], cwd=ROOT, stdout=null, stderr=null
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
+    status, took = watched([sys.executable, "-m", "atshark", *map(str, arguments)], ROOT)
+    return status, took.seconds, took.memory
 
 
 def write_line(path: Path, size: int) -> None:
