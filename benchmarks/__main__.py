@@ -41,7 +41,7 @@ def growth(folder: Path, fast: Path) -> str:
     steps = (0.5, 1, 3, 10, 30, 100, 300, 1000)
     sizes = [int(step * 1e6) for step in steps if step * 1e6 <= LARGEST]
     found, exponent = decode.scaling(sizes, folder, fast)
-    rows = [(f"{size / 1e6:.0f} MB", f"{took.seconds:.2f}", f"{took.memory:.0f}") for size, took in found]
+    rows = [(f"{size / 1e6:g} MB", f"{took.seconds:.2f}", f"{took.memory:.0f}") for size, took in found]
     return (
         f"Time grows with size to the power of {exponent:.3f} (`decode --format jsonl`, compiled, less the start):\n\n"
         + table(("traffic", "CPU seconds", "peak MB"), rows)
