@@ -37,6 +37,7 @@ class Order:
         self._answer = b""
         self._held: list[Chunk] = []
         self._until_ns = 0
+        self._last_ns = 0
         self._command_ns: int | None = None
         self._echoes: deque[int] = deque(maxlen=_KEPT)
         self._ahead: deque[int] = deque(maxlen=_KEPT)
@@ -56,12 +57,14 @@ class Order:
             return []
         if chunk.side == "mcu":
             self._commands(chunk)
+            self._last_ns = now
             return [chunk]
         if not self._open and not self._heard and self._answers(chunk.data):
             self._held = [chunk]
             self._until_ns = now + HOLD_NS
             return []
         self._answered(chunk)
+        self._last_ns = now
         return [chunk]
 
     def tick(self, now_ns: int) -> list[Chunk]:
@@ -74,6 +77,7 @@ class Order:
         """Return what is held."""
         held, self._held = self._held, []
         for chunk in held:
+            self._last_ns = max(self._last_ns, chunk.time_ns or 0)
             if chunk.side == "module":
                 self._answered(chunk)
         return held
@@ -126,7 +130,7 @@ class Order:
         answer = next(one for one in held if one.side == "module")
         ahead = (command.time_ns or 0) - (answer.time_ns or 0)
         self._ahead.append(ahead)
-        before = (first_ns(answer) or 0) - 1
+        before = max((first_ns(answer) or 0) - 1, self._last_ns)
         text = (
             f"the answer was read {ahead / 1e6:.1f} ms before its command ({self._text.decode('latin-1')}), which was "
             f"read at {command.time_ns} ns and is put before it: an adapter was late"
@@ -136,6 +140,7 @@ class Order:
         rest = [one for one in held if one.side == "module"]
         for one in rest:
             self._answered(one)
+        self._last_ns = max(before, rest[-1].time_ns or 0)
         return [*early, MarkChunk.at(before, "mcu", Mark("order", text)), *rest]
 
     def skew(self) -> Mark | None:

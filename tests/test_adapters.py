@@ -219,6 +219,17 @@ def test_no_byte_is_lost_and_none_changes_wires(steps: list[tuple[int, Side, byt
     assert times == sorted(times)
 
 
+def test_a_command_is_not_put_before_what_was_handed_on_already() -> None:
+    order = Order()
+    got: list[Chunk] = []
+    for at_ms, side, data in ((0, "module", b"\r\n+CEREG: 1\r\n"), (0, "module", b"\r\nOK\r\n"), (5, "mcu", b"AT\r")):
+        now = START + at_ms * MS
+        got += order.push(ReadChunk.at(now, "mcu" if side == "mcu" else "module", data, now - MS))
+    assert [chunk.data for chunk in got] == [b"\r\n+CEREG: 1\r\n", b"AT\r", b"", b"\r\nOK\r\n"]
+    times = [chunk.time_ns or 0 for chunk in got]
+    assert times == sorted(times)
+
+
 def test_an_answer_is_never_held_longer_than_promised() -> None:
     order = Order()
     assert order.push(Chunk(START, "module", b"\r\nOK\r\n")) == []
