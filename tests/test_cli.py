@@ -191,3 +191,17 @@ def test_dialects_lint_tells_file_and_line(tmp_path: Path) -> None:
 def test_dialects_of_unknown_things_say_so() -> None:
     assert run("dialects", "nonesuch").returncode == 2
     assert b"has no command" in run("dialects", "ica", "NOPE").stderr
+
+
+def test_what_came_before_a_bad_line_is_printed(tmp_path: Path) -> None:
+    """Records of a file are written in batches; an input that ends in an error must not cost the last one."""
+    path = tmp_path / "cut.jsonl"
+    lines = []
+    for number in range(10):
+        lines.append(f'{{"side":"mcu","time_ns":{1763690400000000000 + number * 10**9},"text":"AT+CSQ\\r"}}')
+        lines.append(f'{{"side":"module","time_ns":{1763690400010000000 + number * 10**9},"text":"\\r\\nOK\\r\\n"}}')
+    path.write_text("\n".join([*lines, "nonsense"]))
+    done = run("decode", path, "--format", "jsonl")
+    assert done.returncode == 2
+    assert b"cut.jsonl:21: not a line of a chunk file" in done.stderr
+    assert done.stdout.count(b'"kind":"transaction"') == 10

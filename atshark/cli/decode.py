@@ -10,6 +10,7 @@ import msgspec
 
 from atshark.cli import DONE, FINDINGS, say
 from atshark.render import utf8_output
+from capture.errors import AtsharkError
 from capture.sources import open_source
 from decoder import catalog
 from decoder.events import INNER, Finding, Record
@@ -42,14 +43,18 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
         at_once = 1 if file == "-" else _BATCH
         troubles = 0
         records: list[Record] = []
-        for chunk in source:
-            for event in session.feed(chunk):
-                if type(event) not in _INNER:
-                    records.append(event)  # type: ignore[arg-type]  # what is left is a record
-            if len(records) >= at_once:
-                troubles += _emit(records, write)
-                records.clear()
-        records += [event for event in session.close() if not isinstance(event, INNER)]
+        try:
+            for chunk in source:
+                for event in session.feed(chunk):
+                    if type(event) not in _INNER:
+                        records.append(event)  # type: ignore[arg-type]  # what is left is a record
+                if len(records) >= at_once:
+                    troubles += _emit(records, write)
+                    records.clear()
+        except (AtsharkError, KeyboardInterrupt):
+            write(records)
+            raise
+        records += [event for event in session.close() if type(event) not in _INNER]  # type: ignore[misc]
         troubles += _emit(records, write)
         say(file, source)
         return FINDINGS if troubles or source.warnings else DONE
