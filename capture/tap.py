@@ -287,7 +287,7 @@ class Tap:
             pieces = wire.unmark.feed(data)
             errors = sum(1 for kind, _ in pieces if kind is not None)
             self.errors[wire.side] += errors
-            for chunk in _marked(pieces, wire, read_ns, first):
+            for chunk in _marked(pieces, errors, wire, read_ns, first):
                 yield chunk
                 yield from self._new_speed(wire, chunk.data)
         finder = self._finders.get(wire.side)
@@ -365,9 +365,9 @@ class Tap:
 
 
 def _marked(
-    pieces: list[tuple[MarkKind | None, bytes]], wire: _Wire, read_ns: int, first: int
+    pieces: list[tuple[MarkKind | None, bytes]], errors: int, wire: _Wire, read_ns: int, first: int
 ) -> Iterator[ReadChunk | MarkChunk]:
-    """Yield the bytes of a read, and marks for its line errors; of very many, the first ones and the number."""
+    """Yield the bytes of a read, and marks for its ``errors``; of very many, the first ones and the number."""
     told = 0
     whole = b""
     for kind, piece in pieces:
@@ -381,9 +381,9 @@ def _marked(
         whole += piece
     if whole:
         yield ReadChunk.at(read_ns, wire.side, whole, first)
-    more = sum(1 for kind, _ in pieces if kind is not None) - told
-    if more:
-        yield MarkChunk.at(read_ns, wire.side, Mark("error", f"{wire.name}: {more} more line errors in the same read"))
+    if errors > told:
+        text = f"{wire.name}: {errors - told} more line errors in the same read"
+        yield MarkChunk.at(read_ns, wire.side, Mark("error", text))
 
 
 def _swapped(chunk: Chunk) -> Chunk:

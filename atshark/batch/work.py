@@ -25,8 +25,8 @@ _IDENTITY = {
 """V.250 6.1.4-6.1.6, TS 27.007 5.1-5.3."""
 
 
-class Done(dict[str, Any]):
-    """What the table ``files`` says of an input."""
+Row = dict[str, Any]
+"""What the table ``files`` says of an input, by column."""
 
 
 @cache
@@ -43,7 +43,7 @@ def work(part: Part, dataset: str, dialects: tuple[str, ...] = ()) -> dict[str, 
         for one in part.inputs:
             row = _decode(one, tables, _catalog(dialects))
             counts[row["status"]] = counts.get(row["status"], 0) + 1
-            tables["files"].add(tuple(row.get(name) for name in SCHEMAS["files"].names))
+            tables["files"].add(_values(row))
         for name, table in tables.items():
             if name != "files":
                 table.close()
@@ -58,10 +58,14 @@ def given_up(part: Part, dataset: str, problem: str) -> dict[str, int]:
     store = Store(dataset)
     table = Table(store, "files", part.name)
     for one in part.inputs:
-        row = Done(file=one.path, size=one.size, version=one.version, status="crashed", problem=problem)
-        table.add(tuple(row.get(name) for name in SCHEMAS["files"].names))
+        row = Row(file=one.path, size=one.size, version=one.version, status="crashed", problem=problem)
+        table.add(_values(row))
     table.close()
     return {"crashed": len(part.inputs)}
+
+
+def _values(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in SCHEMAS["files"].names)
 
 
 @contextlib.contextmanager
@@ -74,8 +78,8 @@ def _opened(path: str) -> Any:
             yield source
 
 
-def _decode(one: Input, tables: dict[str, Table], known: Catalog) -> Done:
-    row = Done(file=one.path, size=one.size, version=one.version, status="ok")
+def _decode(one: Input, tables: dict[str, Table], known: Catalog) -> Row:
+    row = Row(file=one.path, size=one.size, version=one.version, status="ok")
     row.update(dict.fromkeys(("mcu_bytes", "module_bytes", "transactions", "urcs", "frames", "findings"), 0))
     row.update(errors=0, warnings=0)
     try:
@@ -91,7 +95,7 @@ def _decode(one: Input, tables: dict[str, Table], known: Catalog) -> Done:
     return row
 
 
-def _feed(source: Source, session: InspectedSession, row: Done, tables: dict[str, Table]) -> None:
+def _feed(source: Source, session: InspectedSession, row: Row, tables: dict[str, Table]) -> None:
     number = 0
     for chunk in source:
         row[f"{chunk.side}_bytes"] += len(chunk.data)
@@ -105,7 +109,7 @@ def _feed(source: Source, session: InspectedSession, row: Done, tables: dict[str
         number = _take(event, number, row, tables)
 
 
-def _take(event: Event, number: int, row: Done, tables: dict[str, Table]) -> int:
+def _take(event: Event, number: int, row: Row, tables: dict[str, Table]) -> int:
     made = ROWS.get(type(event))
     if made is None:
         if isinstance(event, Summary):
