@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +27,7 @@ TICK_S = 0.05
 class Live:
     """One run of the tap. Events get to ``take`` as they are known; ``bytes`` counts what was read.
 
-    ``path``: the recording to write; None keeps none. ``take`` None: nothing is decoded.
+    ``path``: the recording to write; None keeps none.
     """
 
     def __init__(
@@ -36,7 +35,7 @@ class Live:
         tap: Tap,
         path: Path | None,
         catalog: Catalog,
-        take: Callable[[list[Event]], None] | None,
+        take: Callable[[list[Event]], None],
     ) -> None:
         self._tap = tap
         self._path = path
@@ -47,17 +46,16 @@ class Live:
         self.bytes = {"mcu": 0, "module": 0}
         self.not_shown = 0
 
-    def run(self, duration_s: float | None = None, finished: Callable[[], bool] = lambda: False) -> None:
-        """Record until :meth:`Tap.stop`, the end of both ports, ``duration_s`` seconds, or ``finished()``.
+    def run(self, finished: Callable[[], bool]) -> None:
+        """Record until :meth:`Tap.stop`, the end of both ports, or ``finished()``.
 
         Raises :class:`AtsharkError` if the recording cannot be written (what was written stays).
         """
         recorder = None if self._path is None else Recorder(self._path, self._tap.descriptions, self._tap.speeds)
         thread = threading.Thread(target=self._record, args=(recorder,), name="recorder", daemon=True)
         thread.start()
-        deadline = None if duration_s is None else time.monotonic() + duration_s
         try:
-            self._decode(deadline, finished)
+            self._decode(finished)
         finally:
             self._tap.stop()
             thread.join()
@@ -88,24 +86,21 @@ class Live:
                 continue
             return
 
-    def _decode(self, deadline: float | None, finished: Callable[[], bool]) -> None:
-        session = InspectedSession(self._catalog) if self._take is not None else None
+    def _decode(self, finished: Callable[[], bool]) -> None:
+        session = InspectedSession(self._catalog)
         while True:
             try:
                 chunk = self._queue.get(timeout=TICK_S)
             except queue.Empty:
-                if session is not None:
-                    self._hand_on(session.tick(self._tap.now()))
+                self._hand_on(session.tick(self._tap.now()))
             else:
                 if chunk is None:
                     break
-                if session is not None:
-                    self._hand_on(session.feed(chunk))
-            if (deadline is not None and time.monotonic() >= deadline) or finished():
+                self._hand_on(session.feed(chunk))
+            if finished():
                 self._tap.stop()
-        if session is not None:
-            self._hand_on(session.close())
+        self._hand_on(session.close())
 
     def _hand_on(self, events: list[Event]) -> None:
-        if events and self._take is not None:
+        if events:
             self._take(events)
