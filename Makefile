@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: demo test lint bench fast slow fuzz soak samples golden plugin clean
+.PHONY: demo test lint bench fuzz soak samples golden plugin clean
 
 demo: $(VENV)/.run
 	$(BIN)/atshark demo --out out
 
-test: $(VENV)/.dev tshark peers compiler slow
+test: $(VENV)/.dev tshark peers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -23,21 +23,8 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 # Measure everything, and write the tables of docs/performance.md. ATSHARK_BENCH_BYTES and ATSHARK_TAP_SECONDS make it shorter.
-bench: $(VENV)/.dev tshark compiler
+bench: $(VENV)/.dev tshark
 	$(BIN)/python -m benchmarks
-
-# Compile the decoder's hot path in place, with mypyc: the same code, twice as fast. `make slow` takes it back.
-fast: $(VENV)/.dev compiler
-	ATSHARK_COMPILE=1 $(BIN)/python setup.py -q build_ext --inplace
-
-slow:
-	find decoder capture wireshark -name '*.so' -delete
-	rm -f *__mypyc*.so
-
-.PHONY: compiler
-compiler: | $(VENV)/bin/python
-	@command -v cc >/dev/null && [ -f "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] || { \
-	  $(APT) update && $(APT) install -y --no-install-recommends gcc libc6-dev python3-dev; }
 
 # Guided by coverage, for ATSHARK_FUZZ_SECONDS (60) each target; what it finds that is new goes to tests/corpus.
 fuzz: $(VENV)/.dev
@@ -85,4 +72,4 @@ peers:
 	  $(APT) update && $(APT) install -y --no-install-recommends mosquitto libcoap3-bin lua5.2 lua5.4 chromium; fi
 
 clean:
-	rm -rf $(VENV) out build *__mypyc*.so *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from atshark.sources import Source, open_source
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
-from capture.sources import Source, open_source
 from decoder.catalog import Catalog
 from decoder.catalog import load as load_catalog
 from decoder.events import INNER, Data, Event, Finding, Frame, Message, Record, Socket, Transaction, Urc

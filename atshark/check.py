@@ -6,8 +6,8 @@ from collections import Counter
 
 import msgspec
 
+from atshark.sources import open_source
 from capture.errors import AtsharkError
-from capture.sources import open_source
 from decoder.catalog import Catalog
 from decoder.events import Finding, Summary, Transaction
 from decoder.findings import InspectedSession

@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from capture.sources import open_source
+from atshark.sources import open_source
 from decoder.catalog import Catalog
 from decoder.events import Event, Information, Params, Socket, Transaction, Urc
 from decoder.session import Session

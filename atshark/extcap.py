@@ -20,11 +20,11 @@ from typing import BinaryIO
 
 from atshark.live import Live
 from atshark.ports import ports
+from atshark.virtual.line import VirtualLine
+from atshark.virtual.meter import meter_chunks
 from capture.errors import AtsharkError
 from capture.pcapng import LINKTYPE_WIRESHARK_UPPER_PDU
 from capture.tap import Tap
-from capture.virtual import VirtualLine
-from capture.virtual_meter import meter_chunks
 from decoder import catalog
 from decoder.catalog import Catalog
 from decoder.events import Event

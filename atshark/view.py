@@ -28,10 +28,10 @@ from atshark.viewer import STOP
 from capture import recording
 from capture.chunk import Chunk, MarkChunk, Side
 from capture.errors import AtsharkError
+from capture.grammar import GOOD_CODES
 from decoder import catalog
 from decoder.events import Event, Finding, Frame, Group, Message, Socket
 from decoder.findings import InspectedSession
-from decoder.grammar import GOOD_CODES
 from decoder.values import printable
 from wireshark.export import describe
 

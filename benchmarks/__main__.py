@@ -24,9 +24,9 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
-def speed(folder: Path, fast: Path) -> str:
+def speed(folder: Path) -> str:
     """Measure decoder, export and peers."""
-    rows = decode.contenders(SIZE, folder, fast)
+    rows = decode.contenders(SIZE, folder)
     shown = [
         (row.name, f"{row.run.seconds:.2f}", f"{row.rate:,.0f}", f"{row.rate / rows[0].rate:.3f}",
          f"{row.run.memory:.0f}" if row.run.memory else "")
@@ -36,14 +36,14 @@ def speed(folder: Path, fast: Path) -> str:
     return f"{SIZE / 1e6:.0f} MB of traffic, {rows[0].units:,} lines (tshark: 5 MB of it):\n\n" + table(head, shown)
 
 
-def growth(folder: Path, fast: Path) -> str:
+def growth(folder: Path) -> str:
     """Measure how time and memory grow."""
     steps = (0.5, 1, 3, 10, 30, 100, 300, 1000)
     sizes = [int(step * 1e6) for step in steps if step * 1e6 <= LARGEST]
-    found, exponent = decode.scaling(sizes, folder, fast)
+    found, exponent = decode.scaling(sizes, folder, decode.ROOT)
     rows = [(f"{size / 1e6:g} MB", f"{took.seconds:.2f}", f"{took.memory:.0f}") for size, took in found]
     return (
-        f"Time grows with size to the power of {exponent:.3f} (`decode --format jsonl`, compiled, less the start):\n\n"
+        f"Time grows with size to the power of {exponent:.3f} (`decode --format jsonl`, less the start):\n\n"
         + table(("traffic", "CPU seconds", "peak MB"), rows)
     )
 
@@ -64,17 +64,15 @@ def live(folder: Path) -> str:
     return title + table(("tap", "measured"), rows)
 
 
-def tickets(folder: Path, fast: Path) -> str:
+def tickets(folder: Path) -> str:
     """Measure batches."""
-    rows = []
-    for name, root in (("compiled", fast), ("sources", decode.ROOT)):
-        cost = batch.measure(folder / name, root)
-        rows.append(
-            (f"`atshark batch`, {name}", f"{cost.tickets:,}", f"{cost.size / 1e6:.1f}", f"{cost.dataset / 1e6:.1f}",
-             f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.cpu / cost.size * 1e9 / 3600:.2f}")
-        )  # fmt: skip
+    cost = batch.measure(folder, decode.ROOT)
+    row = (
+        "`atshark batch`", f"{cost.tickets:,}", f"{cost.size / 1e6:.1f}", f"{cost.dataset / 1e6:.1f}",
+        f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.cpu / cost.size * 1e9 / 3600:.2f}",
+    )  # fmt: skip
     head = ("what", "tickets", "MB of tickets", "MB of dataset", "seconds", "CPU seconds", "core hours per GB")
-    return table(head, rows)
+    return table(head, [row])
 
 
 def main() -> None:
@@ -83,13 +81,12 @@ def main() -> None:
     parts = [f"Python {platform.python_version()}, {version.split(' (Git')[0]}, {os.cpu_count()} cores, one run.\n"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        fast = decode.compiled(folder / "fast")
         steps: list[Callable[[], str]] = [
-            lambda: speed(folder, fast),
-            lambda: growth(folder, fast),
+            lambda: speed(folder),
+            lambda: growth(folder),
             lambda: f"`atshark --help` takes {decode.startup():.2f} s.\n",
             lambda: live(folder),
-            lambda: tickets(folder, fast),
+            lambda: tickets(folder),
         ]
         for step in steps:
             parts.append(step())

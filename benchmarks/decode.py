@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -20,7 +19,6 @@ from benchmarks.generate import session
 from capture import recording
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("atshark", "capture", "decoder", "wireshark")
 LUA = ROOT / "wireshark" / "plugin" / "atshark.lua"
 TSHARK_SIZE = 5_000_000
 LINE = re.compile(rb"[\r\n]*([^\r\n]+)\r?\n?")
@@ -83,18 +81,6 @@ def atshark(root: Path, *arguments: str, out: Path | None = None) -> Run:
     return run([sys.executable, "-m", "atshark", *arguments], root, out)
 
 
-def compiled(folder: Path) -> Path:
-    """Copy the project to ``folder`` and compile its hot path there."""
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder)
-    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
-    environment = {**os.environ, "ATSHARK_COMPILE": "1"}
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
-    return folder
-
-
 class Row(NamedTuple):
     """A contender: what it took for so many ``units`` of work."""
 
@@ -108,7 +94,7 @@ class Row(NamedTuple):
         return self.units / self.run.seconds
 
 
-def contenders(size: int, folder: Path, fast: Path) -> list[Row]:
+def contenders(size: int, folder: Path) -> list[Row]:
     """Measure all contenders on a session of ``size`` bytes; tshark, which keeps every packet, on 5 MB at most."""
     recorded, exported = folder / "r.pcapng", folder / "e.pcapng"
     recording.record(session(size), recorded)
@@ -118,16 +104,12 @@ def contenders(size: int, folder: Path, fast: Path) -> list[Row]:
     rows = [Row("regex tokeniser alone (floor)", Run(time.process_time() - begin, 0.0), lines)]
     del data
     decode = ("decode", str(recorded), "--format", "jsonl")
-    rows.append(Row("atshark decode --format jsonl, compiled", atshark(fast, *decode), lines))
     rows.append(Row("atshark decode --format jsonl", atshark(ROOT, *decode), lines))
-    made = atshark(fast, "export", str(recorded), "-w", str(exported))
-    packets = count_packets(exported)
-    rows.append(Row("atshark export, compiled (packets)", made, packets))
-    made = atshark(ROOT, "export", str(recorded), "-w", str(folder / "x.pcapng"))
-    rows.append(Row("atshark export (packets)", made, packets))
+    made = atshark(ROOT, "export", str(recorded), "-w", str(exported))
+    rows.append(Row("atshark export (packets)", made, count_packets(exported)))
     small = min(size, TSHARK_SIZE)
     recording.record(session(small), recorded)
-    atshark(fast, "export", str(recorded), "-w", str(exported))
+    atshark(ROOT, "export", str(recorded), "-w", str(exported))
     lines = floor(b"".join(chunk.data for chunk in session(small)))
     lua = ("-X", f"lua_script:{LUA}")
     typed = ("-2", "-T", "fields", "-e", "atshark.name", "-e", "atshark.param", "-e", "atshark.latency")

@@ -26,9 +26,9 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from atshark.sources import open_source
+from atshark.virtual.line import VirtualLine
 from capture.chunk import Side, first_ns
-from capture.sources import open_source
-from capture.virtual import VirtualLine
 
 BAUD = 3_000_000
 _CHARACTER_NS = 10 * 1_000_000_000 // BAUD

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import msgspec
 
 from capture.chunk import Side
+from capture.grammar import Form
 
-Form = Literal["test", "read", "set", "exec", "basic", "s-register", "dial"]
 MessageKind = Literal["command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank"]
 Severity = Literal["error", "warning", "note"]
 Params = dict[str, Any]

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from decoder.grammar import BLANK, unquote
+from capture.grammar import BLANK, unquote
 
 _ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|[0-7]{3}|.)", re.DOTALL)
 _SIMPLE_ESCAPES = {

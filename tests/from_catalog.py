@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from decoder.catalog import Command, Dialect, Param, Syntax, UrcType
-from decoder.schema import BasicSpec
+from decoder.catalog.spec import BasicSpec
 
 TEXT = st.text("abcXYZ0189 /.-_:;$#ä中", min_size=1, max_size=12).map(str.strip).filter(bool)
 WITH_COMMAS = st.text("abc,:={}+ OK>", min_size=1, max_size=20)

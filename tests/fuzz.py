@@ -23,7 +23,7 @@ MAX_LENGTH = 4096
 
 def seeds() -> dict[str, list[bytes]]:
     """Make seeds from the samples: what crossed the wires, what connections carried, the files themselves."""
-    from capture.sources import open_source
+    from atshark.sources import open_source
     from decoder import catalog
     from decoder.events import Frame, Packet, Segment
     from decoder.session import Session

@@ -7,20 +7,20 @@ from collections.abc import Callable
 from functools import cache
 from typing import BinaryIO, cast
 
-from capture import pcapng
+from atshark.sources import open_stream
+from atshark.sources.logs import open_log
+from capture import grammar, pcapng
 from capture.chunk import MCU, MODULE, Chunk, Side, WholeChunk
 from capture.errors import AtsharkError
 from capture.lineerrors import Unmark
-from capture.logs import open_log
 from capture.order import Order
-from capture.sources import open_stream
-from decoder import catalog, grammar
+from decoder import catalog
 from decoder.catalog import Catalog
-from decoder.conversation import Conversation
 from decoder.events import Message
 from decoder.findings import InspectedSession
-from decoder.frames import coap, config, content, dns, dp, http, mqtt, nmea, ppp, tls, tlv
-from decoder.frames.errors import NotThisFormatError
+from decoder.protocols.conversation import Conversation
+from decoder.protocols.frames import coap, config, content, dns, dp, http, mqtt, nmea, ppp, tls, tlv
+from decoder.protocols.frames.errors import NotThisFormatError
 from wireshark.export import Exporter
 
 START = 1_763_690_400_000_000_000

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import msgspec
 
+from atshark.sources import open_source
+from atshark.virtual.line import MS, Expect, Script, ScriptedMcu, Send, Wait, simulate
+from atshark.virtual.module import VirtualModule, run, send_after_prompt, storm, tour_chunks, transparent
 from capture import chunkfile, recording
 from capture.chunk import Chunk
-from capture.sources import open_source
-from capture.virtual import MS, Expect, Script, ScriptedMcu, Send, Wait, simulate
-from capture.virtual_module import VirtualModule, run, send_after_prompt, storm, tour_chunks, transparent
-from decoder.frames import coap, mqtt
-from decoder.frames.coap import Message, Option
+from decoder.protocols.frames import coap, mqtt
+from decoder.protocols.frames.coap import Message, Option
 from tests import dialogue, ppp_session
 from tests.helpers import SAMPLES, START, answer, command, records, talk
 

@@ -6,8 +6,8 @@ from scapy.layers.dns import DNS, DNSQR, DNSRR
 from scapy.layers.inet import IP, TCP, UDP
 
 from capture.chunk import Chunk
-from decoder.frames import ppp
-from decoder.frames.ppp import Packet
+from decoder.protocols.frames import ppp
+from decoder.protocols.frames.ppp import Packet
 from tests.helpers import answer, command, talk
 from tests.test_sockets import CONNACK, CONNECT, publish
 

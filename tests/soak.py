@@ -18,11 +18,11 @@ import threading
 import time
 from pathlib import Path
 
+from atshark.sources import open_source
+from atshark.virtual.line import VirtualLine
 from benchmarks.generate import session
 from benchmarks.tap import drain
 from capture.chunk import Chunk, MarkChunk, Side
-from capture.sources import open_source
-from capture.virtual import VirtualLine
 
 DAY_NS = 86_400_000_000_000
 

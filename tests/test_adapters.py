@@ -22,6 +22,8 @@ import serial.tools.list_ports
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atshark.sources import open_source
+from atshark.virtual.line import VirtualLine
 from capture.arrival import Arrival, character_ns
 from capture.chunk import Chunk, Mark, MarkChunk, ReadChunk, Side, first_ns
 from capture.errors import AtsharkError
@@ -29,10 +31,8 @@ from capture.identify import Identify
 from capture.lineerrors import Unmark
 from capture.order import HOLD_NS, Order
 from capture.ports import open_port
-from capture.sources import open_source
 from capture.speed import CANDIDATES, Finder, Follower
 from capture.tap import Tap
-from capture.virtual import VirtualLine
 from tests.helpers import ROOT, START, run
 
 MS = 1_000_000

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from atshark.sources import open_source
 from capture import pcapng
-from capture.sources import open_source
-from decoder.frames import coap
-from decoder.frames.coap import Message, Option
+from decoder.protocols.frames import coap
+from decoder.protocols.frames.coap import Message, Option
 from tests.helpers import sample_files, talk, tool, tshark
 from tests.test_export_ip import exported, opened, received, sent
 from tests.test_frames_tls import client_hello

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from capture.errors import AtsharkError
-from decoder import catalog, schema
+from decoder import catalog
+from decoder.catalog import spec as schema
 from tests.helpers import run
 
 HEAD = '[dialect]\nid = "mine"\ntitle = "t"\nsource = "s"\nbase = "3gpp"\n'

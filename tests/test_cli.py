@@ -179,7 +179,7 @@ def test_dialects_is_a_reference() -> None:
 
 
 def test_dialects_lint_tells_file_and_line(tmp_path: Path) -> None:
-    good = ROOT / "decoder" / "dialects" / "ica.toml"
+    good = ROOT / "decoder" / "catalog" / "dialects" / "ica.toml"
     assert run("dialects", "lint", good).returncode == 0
     bad = tmp_path / "bad.toml"
     bad.write_text('[dialect]\nid = "x"\ntitle = "x"\nsource = "x"\n[[command]]\nname = 1\n')

@@ -6,7 +6,7 @@ import pytest
 
 from decoder import catalog
 from decoder.catalog import Command, UrcType
-from decoder.schema import BasicSpec
+from decoder.catalog.spec import BasicSpec
 from tests import coverage_table
 
 MANUALS = sorted(coverage_table.contents())

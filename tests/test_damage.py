@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from atshark.sources import open_source
 from capture.chunk import Chunk
-from capture.sources import open_source
 from decoder.events import INNER, Message
 from decoder.session import Session
 from tests.helpers import events, records, sample_files, standard

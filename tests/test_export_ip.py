@@ -178,7 +178,7 @@ def test_gathered_data_is_one_datagram(tmp_path: Path) -> None:
 
 
 def test_samples_make_no_complaint(tmp_path: Path) -> None:
-    from capture.sources import open_source
+    from atshark.sources import open_source
 
     for sample in sample_files():
         with open_source(str(sample)) as source:

@@ -12,8 +12,8 @@ import pytest
 from capture import recording
 from capture.chunk import Chunk
 from decoder.events import Finding
-from decoder.frames import coap
-from decoder.frames.coap import Message, Option
+from decoder.protocols.frames import coap
+from decoder.protocols.frames.coap import Message, Option
 from tests.helpers import answer, command, records, run, talk
 from tests.test_export_ip import NASTY, closed, opened, received, sent
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from capture.sources import open_source
+from atshark.sources import open_source
 from tests.helpers import as_json, records, run, sample_files, standard, tshark
 from wireshark import lua_catalog
 

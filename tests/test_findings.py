@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from atshark.sources import open_source
 from capture.chunk import MARK_KINDS, Chunk, Mark, MarkChunk, MarkKind
-from capture.sources import open_source
 from decoder.events import Event, Finding
 from decoder.findings import InspectedSession, advice, message
 from decoder.findings import rules as all_rules

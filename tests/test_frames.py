@@ -7,10 +7,10 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoder import frames
 from decoder.events import Frame, Record
-from decoder.frames import dp
-from decoder.frames.errors import NotThisFormatError
+from decoder.protocols import frames
+from decoder.protocols.frames import dp
+from decoder.protocols.frames.errors import NotThisFormatError
 from tests.helpers import answer, command, records, rules, talk
 
 JSON = st.recursive(

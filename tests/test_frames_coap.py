@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.contrib.coap import CoAP
 
-from decoder.frames import coap
-from decoder.frames.coap import Message, Option
-from decoder.frames.errors import NotThisFormatError
+from decoder.protocols.frames import coap
+from decoder.protocols.frames.coap import Message, Option
+from decoder.protocols.frames.errors import NotThisFormatError
 
 OPTION = st.builds(Option, st.sampled_from([*coap.OPTIONS, 2049, 65000]), st.binary(max_size=300))
 MESSAGE = st.builds(

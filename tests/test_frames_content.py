@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoder.frames import content
-from decoder.frames.errors import NotThisFormatError
+from decoder.protocols.frames import content
+from decoder.protocols.frames.errors import NotThisFormatError
 
 JSON = st.recursive(
     st.none()

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.chunk import Side
-from decoder.conversation import Conversation
-from decoder.frames import http
-from decoder.frames.errors import NotThisFormatError
-from decoder.frames.http import Head
-from decoder.streams import MAX_BODY, Found, Part
+from decoder.protocols.conversation import Conversation
+from decoder.protocols.frames import http
+from decoder.protocols.frames.errors import NotThisFormatError
+from decoder.protocols.frames.http import Head
+from decoder.protocols.streams import MAX_BODY, Found, Part
 
 WORD = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=":"), min_size=1, max_size=20)
 VALUE = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30)

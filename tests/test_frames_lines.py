@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decoder.events import Frame
-from decoder.frames import config, nmea
-from decoder.frames.errors import NotThisFormatError
+from decoder.protocols.frames import config, nmea
+from decoder.protocols.frames.errors import NotThisFormatError
 from tests.helpers import answer, command, records, talk
 
 CONFIG = "130031F10003F2002304001100000000000000123138332E3233302E34302E34303A35363833000131F30008C000000000"

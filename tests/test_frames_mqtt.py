@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.contrib.mqtt import MQTT
 
-from decoder.frames import mqtt
-from decoder.frames.errors import NotThisFormatError
+from decoder.protocols.frames import mqtt
+from decoder.protocols.frames.errors import NotThisFormatError
 
 TOPIC = st.text(min_size=1, max_size=20).map(str.encode)
 PROPERTY = st.one_of(

@@ -8,10 +8,10 @@ import ssl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoder.conversation import Conversation
-from decoder.frames import tls
-from decoder.frames.errors import NotThisFormatError
-from decoder.streams import Found
+from decoder.protocols.conversation import Conversation
+from decoder.protocols.frames import tls
+from decoder.protocols.frames.errors import NotThisFormatError
+from decoder.protocols.streams import Found
 
 EXTENSION = st.fixed_dictionaries({"type": st.sampled_from([0, 10, 16, 43, 54, 65281]), "data": st.binary(max_size=40)})
 HELLO = st.fixed_dictionaries({

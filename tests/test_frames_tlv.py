@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoder.frames import tlv
-from decoder.frames.errors import NotThisFormatError
-from decoder.frames.tlv import Entry
+from decoder.protocols.frames import tlv
+from decoder.protocols.frames.errors import NotThisFormatError
+from decoder.protocols.frames.tlv import Entry
 
 VALUE = st.one_of(st.binary(max_size=20), st.binary(min_size=250, max_size=300))
 RESOURCE = st.builds(lambda number, value: Entry(tlv.RESOURCE, number, value), st.integers(0, 65535), VALUE)

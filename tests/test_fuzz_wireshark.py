@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from atshark.sources import open_source
 from capture.errors import AtsharkError
-from capture.sources import open_source
 from decoder.session import Session
 from tests.helpers import LUA, run, sample_files, standard, tool
 

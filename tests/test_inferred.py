@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decoder.catalog.spec import InferredFrame
 from decoder.events import Frame
-from decoder.frames import coap, http, mqtt
-from decoder.inferred import BUILDERS
-from decoder.inferred.lwm2m import value_bytes
-from decoder.schema import InferredFrame
+from decoder.followers.inferred import BUILDERS
+from decoder.followers.inferred.lwm2m import value_bytes
+from decoder.protocols.frames import coap, http, mqtt
 from tests import dialogue
 from tests.helpers import events, records, tshark
 from tests.test_export_ip import exported

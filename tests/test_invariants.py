@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from atshark.sources import open_source
 from capture import recording
 from capture.chunk import Chunk, Side
-from capture.sources import open_source
 from decoder.events import Data, Event
 from decoder.session import Session
 from tests.generated import Built, damaged, disordered, recut, sessions

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from atshark.sources import open_source
+from atshark.sources.logs import HEAD, open_log
+from atshark.sources.logs.times import Clock
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
-from capture.logs import HEAD, open_log
-from capture.logs.times import Clock
-from capture.sources import open_source
 from tests.helpers import SAMPLES, compact, events, messages, records, rules, run, sample_files
 from tests.make_logs import FOLDER, WRITERS, at, conversation, lines_of, written
 from tests.make_samples import GOLDEN, golden_lines

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.utils import RawPcapNgReader
 
+from atshark.sources import open_source
 from capture import pcapng, recording
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
-from capture.sources import open_source
 from tests.helpers import START, tool
 
 sides = st.sampled_from(["mcu", "module"])

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from capture.chunk import Chunk, Side
 from decoder.events import Data, Event, Finding, Frame, Message, Record, Segment, Socket, Urc
-from decoder.frames import mqtt, ppp
-from decoder.frames.errors import NotThisFormatError
-from decoder.frames.ppp import Packet
-from decoder.ppp import Link
+from decoder.followers.ppp import Link
+from decoder.protocols.frames import mqtt, ppp
+from decoder.protocols.frames.errors import NotThisFormatError
+from decoder.protocols.frames.ppp import Packet
 from tests.helpers import answer, command, events, records, talk, tshark
 from tests.ppp_session import BEGIN, END, HANDSHAKE, NAMES, NEGOTIATION, THERE, Said, segment, session
 from tests.test_export_ip import exported, fields

@@ -17,7 +17,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from capture.virtual import VirtualLine
+from atshark.virtual.line import VirtualLine
 from decoder.events import INNER, Finding, Frame, Record
 from decoder.session import Session
 from tests.helpers import run, standard, tool

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from atshark.redact import Options, redact
 from atshark.redact.spread import Substitutes
+from atshark.sources import open_source
 from capture import chunkfile
 from capture.chunk import Chunk, Mark, MarkChunk, ReadChunk, first_ns
 from capture.recording import record
-from capture.sources import open_source
-from decoder.frames import ppp
+from decoder.protocols.frames import ppp
 from decoder.session import Session
 from tests.generated import damaged, sessions
 from tests.helpers import SAMPLES, START, as_json, records, run, sample_files, standard, tshark

@@ -24,14 +24,14 @@ from typing import Any
 import cbor2
 import pytest
 
+from atshark.sources import open_source
+from atshark.virtual.line import VirtualLine
 from benchmarks.decode import watched
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
 from capture.pcapng import Reader
 from capture.recording import Recorder
-from capture.sources import open_source
 from capture.tap import Tap
-from capture.virtual import VirtualLine
 from capture.writing import Background
 from decoder.findings import InspectedSession
 from tests.fuzz_targets import TARGETS

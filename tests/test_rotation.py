@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from atshark.sources import open_source
+from atshark.virtual.line import VirtualLine
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
 from capture.rotation import Compression, RotatingRecorder, Rotation, parse
-from capture.sources import open_source
-from capture.virtual import VirtualLine
 from tests.helpers import ROOT, START, run
 
 SECOND = 1_000_000_000

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from capture.chunk import Chunk
 from decoder.events import Finding, Frame, Record, Socket
-from decoder.frames import coap, mqtt
-from decoder.frames.coap import Message, Option
+from decoder.protocols.frames import coap, mqtt
+from decoder.protocols.frames.coap import Message, Option
 from tests.helpers import answer, command, records, talk
 
 Said = tuple[str, bytes]

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import serial
 
+from atshark.sources import open_source
+from atshark.virtual.line import VirtualLine
 from capture import tap as tap_module
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
 from capture.ports import open_port
-from capture.sources import open_source
 from capture.tap import Tap
-from capture.virtual import VirtualLine
 from tests.helpers import ROOT, run
 
 FULL_SPEED_S = float(os.environ.get("ATSHARK_FULL_SPEED_SECONDS", "3"))

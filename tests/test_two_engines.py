@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from atshark.sources import open_source
 from capture.chunk import Chunk
-from capture.sources import open_source
 from decoder.session import Session
 from tests.generated import damaged, sessions
 from tests.helpers import as_json, records, run, sample_files, standard, tshark
@@ -131,14 +131,14 @@ def from_python(found: list[dict[str, Any]]) -> list[Any]:
 
 
 def _commands_on(raw: str) -> int:
-    from decoder.grammar import parse_command_line
+    from capture.grammar import parse_command_line
 
     return 1 if raw == "+++" or raw.upper().startswith("AT+MIPSEND") else len(parse_command_line(raw[2:]))
 
 
 def _in_order(names: list[tuple[str, str]], raw: str) -> list[tuple[str, str]]:
     """Bring the commands of a line, which finish in any order, into the order of the line."""
-    from decoder.grammar import parse_command_line
+    from capture.grammar import parse_command_line
 
     left = list(names)
     out = []

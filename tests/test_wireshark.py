@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from atshark.sources import open_source
+from atshark.virtual.line import VirtualLine
+from atshark.virtual.module import tour_chunks
 from capture import pcapng, upper_pdu
 from capture.chunk import Chunk
 from capture.recording import record
-from capture.sources import open_source
-from capture.virtual import VirtualLine
-from capture.virtual_module import tour_chunks
 from decoder.events import Finding
 from decoder.session import Session
 from tests.foreign_captures import write_foreign

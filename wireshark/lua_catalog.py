@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
-from decoder import catalog, schema
+from decoder import catalog
 from decoder.catalog import DEFAULT_TIMEOUT_S, Catalog, Command, Dialect, Inline, Known, Syntax, UrcType
+from decoder.catalog import spec as schema
 
 PLUGIN = Path(__file__).parent / "plugin"
 OUTPUT = PLUGIN / "atshark.lua"

@@ -11,8 +11,8 @@ import fsspec
 from atshark.batch.plan import Input, Part
 from atshark.batch.store import Store
 from atshark.batch.tables import ROWS, SCHEMAS, Table
+from atshark.sources import Source, open_source, open_stream
 from capture.errors import AtsharkError
-from capture.sources import Source, open_source, open_stream
 from decoder import catalog
 from decoder.catalog import Catalog
 from decoder.events import Event, Finding, Summary, Transaction

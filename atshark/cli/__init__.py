@@ -14,7 +14,7 @@ import click
 from capture.errors import AtsharkError
 
 if TYPE_CHECKING:
-    from capture.sources import Source
+    from atshark.sources import Source
 
 VERBS = {
     "batch": "Decode many files into a dataset, here or on a cluster.",

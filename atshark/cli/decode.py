@@ -10,8 +10,8 @@ import msgspec
 
 from atshark.cli import DONE, FINDINGS, say
 from atshark.render import utf8_output
+from atshark.sources import open_source
 from capture.errors import AtsharkError
-from capture.sources import open_source
 from decoder import catalog
 from decoder.events import INNER, Finding, Record
 from decoder.findings import InspectedSession

@@ -12,10 +12,10 @@ from atshark.cli import DONE, FINDINGS
 from atshark.live import Live
 from atshark.render import utf8_output
 from atshark.render.console import printer
-from capture.sources import open_source
+from atshark.sources import open_source
+from atshark.virtual.line import VirtualLine
+from atshark.virtual.module import tour_chunks
 from capture.tap import Tap
-from capture.virtual import VirtualLine
-from capture.virtual_module import tour_chunks
 from decoder import catalog
 from decoder.session import Session
 from wireshark.export import export

@@ -10,8 +10,9 @@ import click
 from atshark.cli import DONE
 from atshark.render import utf8_output
 from capture.errors import AtsharkError
-from decoder import catalog, schema
+from decoder import catalog
 from decoder.catalog import Dialect, Syntax
+from decoder.catalog import spec as schema
 
 
 @click.command("dialects")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from atshark.cli import DONE, FINDINGS, say
-from capture.sources import open_source
+from atshark.sources import open_source
 from decoder import catalog
 from decoder.findings import InspectedSession
 from wireshark.export import export

@@ -10,7 +10,7 @@ import click
 
 from atshark.cli import DONE, FINDINGS, say
 from atshark.extract import Extracted, extract
-from capture.sources import Source, open_source
+from atshark.sources import Source, open_source
 from decoder import catalog
 from decoder.events import Event
 from decoder.session import Session

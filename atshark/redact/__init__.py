@@ -20,10 +20,10 @@ from atshark.redact.logs import redact_text, summed
 from atshark.redact.ppp import repaired
 from atshark.redact.secrets import Options, secrets, summary
 from atshark.redact.spread import Substitutes
+from atshark.sources import open_source
 from capture import chunkfile, recording
 from capture.chunk import Chunk, Side, WholeChunk, with_data
 from capture.errors import AtsharkError
-from capture.sources import open_source
 from decoder.catalog import Catalog
 from decoder.events import Event, Message, Transaction, Urc
 from decoder.findings import InspectedSession

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from atshark.redact.spread import Substitutes
-from capture.logs.text import encoding_of
-from decoder.frames import nmea
+from atshark.sources.logs.text import encoding_of
+from decoder.protocols.frames import nmea
 
 _ROW = re.compile(
     r"^(?P<head>.*?(?:^|[\s:>◇◆,\]]))(?P<hex>(?:0[xX])?[0-9A-Fa-f]{2}(?:(?P<gap>[ ,:-]|[ ,]+0[xX])(?:[0-9A-Fa-f]{2}))*|"

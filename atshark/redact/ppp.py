@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from decoder.frames import ppp
+from decoder.protocols.frames import ppp
 
 _FRAME = re.compile(rb"\x7e([^\x7e]{4,4000})(?=\x7e)")
 _SPECIAL, _FLAGS = re.compile(rb"[\x00-\x1f\x7d\x7e]"), re.compile(rb"[\x7d\x7e]")

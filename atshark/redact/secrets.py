@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from capture.logs import shape
+from atshark.sources.logs import shape
 from decoder.catalog import Catalog
 from decoder.events import Event, Frame, Information, Message, Params, Socket, Transaction, Urc
 

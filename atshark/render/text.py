@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
+from capture.grammar import GOOD_CODES
 from decoder.events import Data, Finding, Frame, Group, Information, Record, Socket, Summary, Transaction, Urc
-from decoder.grammar import GOOD_CODES
 from decoder.values import printable
 
 _LONGEST = 120

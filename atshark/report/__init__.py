@@ -19,12 +19,12 @@ import msgspec
 from atshark import __version__
 from atshark.render.text import render
 from atshark.report.states import States
-from capture.sources import open_source
+from atshark.sources import open_source
+from capture.grammar import GOOD_CODES
 from decoder.catalog import Catalog
 from decoder.events import INNER, Data, Event, Finding, Frame, Group, Message, Socket, Summary, Transaction, Urc
 from decoder.findings import InspectedSession, Lang, advice, message
 from decoder.findings.story import Story
-from decoder.grammar import GOOD_CODES
 from decoder.values import printable
 
 MAX_ROWS = 300_000

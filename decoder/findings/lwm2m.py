@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from capture.grammar import split_arguments
 from decoder.events import Message, Params, Transaction
 from decoder.findings.say import Say
-from decoder.grammar import split_arguments
 
 SECOND = 1_000_000_000
 _QUICK = ("MIPLREADRSP", "MIPLWRITERSP", "MIPLEXECUTERSP")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from capture.grammar import GOOD_CODES
 from decoder.events import Message, Params, Socket
 from decoder.findings.say import About, Say
-from decoder.grammar import GOOD_CODES
 
 _REGISTERED = (1, 5)
 _LOST = (0, 2, 3, 4)

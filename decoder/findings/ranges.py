@@ -70,7 +70,7 @@ class Ranges:
                           high=limits[1])  # fmt: skip
 
 
-def _is_number(value: object) -> TypeGuard[int | float]:  # "float" alone would turn integers into it when compiled
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

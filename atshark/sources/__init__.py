@@ -1,0 +1,152 @@
+"""Open any input that the project knows, told apart by content, never by file name."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from atshark.sources.logs import HEAD, Log, open_log
+from capture import chunkfile, pcapng, recording
+from capture.chunk import Chunk
+from capture.errors import AtsharkError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_HEAD = 4096
+_PIECE = 1 << 17
+
+
+class Source:
+    """An opened input: iterate over its chunks once; then ``warnings`` holds what was wrong with it.
+
+    ``format`` says what it is; ``notes`` what its reader had to assume.
+    """
+
+    def __init__(self, chunks: Iterator[Chunk], warnings: list[str], form: str, log: Log | None = None) -> None:
+        self._chunks = chunks
+        self._log = log
+        self.warnings = warnings
+        self.notes: list[str] = log.notes if log is not None else []
+        self.format = log.format if log is not None else form
+
+    @property
+    def line(self) -> int | None:
+        """The line of the text log that the last chunk came from; None where the input has no lines."""
+        return self._log.line if self._log is not None else None
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self._chunks
+
+
+@contextmanager
+def open_source(path: str) -> Iterator[Source]:
+    """Open ``path`` ("-" is standard input). Raises :class:`AtsharkError` if it cannot be read or is unknown."""
+    name = "standard input" if path == "-" else path
+    try:
+        with _binary(path) as stream:
+            yield _detect(stream, name)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise AtsharkError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def open_stream(stream: BinaryIO, name: str) -> Iterator[Source]:
+    """Open what ``stream`` holds, as :func:`open_source` does; ``name`` is for messages."""
+    try:
+        yield _detect(io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20), name)
+    except OSError as error:
+        raise AtsharkError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _binary(path: str) -> Iterator[io.BufferedReader]:
+    if path == "-":
+        yield cast(io.BufferedReader, sys.stdin.buffer)
+    else:
+        with open(path, "rb", buffering=1 << 20) as stream:
+            yield cast(io.BufferedReader, stream)
+
+
+class _Unpacked(io.RawIOBase):
+    """What is inside a compressed stream, as far as it can be read; a damaged or cut end is told in ``warnings``."""
+
+    def __init__(self, stream: BinaryIO, name: str, warnings: list[str]) -> None:
+        self._stream = stream
+        self._name = name
+        self._warnings = warnings
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        try:
+            data = self._stream.read(min(len(view), _PIECE))
+        except Exception as error:  # EOFError, zlib.error, zstandard.ZstdError: each library has its own
+            if not self._warnings:
+                self._warnings.append(f"{self._name}: the compressed file is cut or damaged: {error}")
+            return 0
+        view[: len(data)] = data
+        return len(data)
+
+
+def _unpacked(stream: io.BufferedReader, name: str, warnings: list[str]) -> io.BufferedReader:
+    """Return what is inside, if ``stream`` is compressed by gzip or zstd."""
+    head = stream.peek(4)[:4]
+    if head[:2] == b"\x1f\x8b":
+        import gzip  # noqa: PLC0415 - few inputs are compressed
+
+        inside = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+    elif head == b"\x28\xb5\x2f\xfd":
+        import zstandard  # noqa: PLC0415 - few inputs are compressed
+
+        inside = cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
+    else:
+        return stream
+    return io.BufferedReader(_Unpacked(inside, name, warnings), _PIECE)
+
+
+def _detect(stream: io.BufferedReader, name: str) -> Source:
+    warnings: list[str] = []
+    stream = _unpacked(stream, name, warnings)
+    head = stream.peek(_HEAD)[:_HEAD]
+    if not head:
+        raise AtsharkError(warnings[0] if warnings else f"{name}: the input is empty")
+    if head[:4] == pcapng.SHB_MAGIC:
+        return Source(recording.read(cast(BinaryIO, stream), name, warnings), warnings, "pcapng")
+    if chunkfile.sniff(head):
+        return Source(chunkfile.read(cast(BinaryIO, stream), name), warnings, "chunks")
+    start = stream.read(HEAD)
+    log = open_log(cast(BinaryIO, io.BufferedReader(_Rejoined(start, stream))), start, name)
+    if log is not None:
+        return Source(log.chunks(), warnings, log.format, log)
+    raise AtsharkError(
+        f"{name}: not an input that atshark knows (it begins with {head[:8].hex(' ')}); "
+        "give a recording, an export, a text log, or a chunk file"
+    )
+
+
+class _Rejoined(io.RawIOBase):
+    """A stream of which the beginning has been read already."""
+
+    def __init__(self, start: bytes, rest: io.BufferedReader) -> None:
+        self._start = memoryview(start)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if self._start:
+            view = memoryview(buffer)
+            count = min(len(view), len(self._start))
+            view[:count] = self._start[:count]
+            self._start = self._start[count:]
+            return count
+        return self._rest.readinto1(buffer)

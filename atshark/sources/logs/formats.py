@@ -1,0 +1,184 @@
+"""Formats of logs that write one record a line, or a head line and its content below: each is a file in ``known/``.
+
+A format says by a regular expression what a record looks like: its groups are ``time`` (``time2`` where it may stand in
+two places, ``ms`` since the start), ``side`` (the mark of the direction), ``text`` (the content) and, where the program
+writes them, ``content`` (ASCII or HEX) and ``size`` (bytes).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+import msgspec
+
+from atshark.sources.logs import shape
+from atshark.sources.logs.record import Content, Entry
+from atshark.sources.logs.times import SECOND, STAMP, Clock
+from capture.chunk import Side
+
+Numbered = tuple[int, str]
+STAMP_SIGN, DIGIT_SIGN = "\x01", "\x02"
+_DIGITS, _BLANKS = re.compile(r"\d+"), re.compile(r"[ \t]+")
+_LEADING = re.compile(
+    r"^(?:\s|\\[rn]|\\x0[adAD]|\\0[AD]|[<\[{](?:CR|LF|0[xX]?0[AaDd]|0[AD])[>\]}]|\^[MJ]|\(01[03]\)|␍|␊)+",
+    re.IGNORECASE,
+)
+"""White space and line ends in front of content, however they are written."""
+_ANYTHING = re.compile(r"\w")
+_MAX_SIZE = 1 << 16
+"""Characters of a record; the rest is another one."""
+_CONTENTS: dict[str, Content] = {"hex": "hex", "ascii": "text", "text": "text", "asc": "text"}
+
+
+def normal(prefix: str) -> str:
+    """Make marks that differ in times and counters equal."""
+    return _BLANKS.sub(" ", _DIGITS.sub(DIGIT_SIGN, STAMP.sub(STAMP_SIGN, prefix))).lstrip()
+
+
+class LogFormat(msgspec.Struct, forbid_unknown_fields=True):
+    """A format: ``line`` finds a record; ``more`` says what lines that it does not find are.
+
+    ``sides``: which mark means which side, in lower case. ``rank``: formats of a higher rank are asked first.
+    ``ends``: characters that the program adds behind the content. ``needs``: a pattern that some line must have.
+    ``learned``: the marks are those of learned.py: with their times inside, and compared by :func:`normal`.
+    """
+
+    title: str
+    line: str
+    sides: dict[str, Side] = {}
+    content: Content = "text"
+    more: Literal["nothing", "text", "hex"] = "nothing"
+    hex: str = r"\s*(?:[0-9A-Fa-f]{4,8}:?\s+)?(?P<hex>(?:[0-9A-Fa-f]{2}[ -]?)+)(?:\s{2,}.*|\s+\|.*)?$"
+    ends: str = ""
+    needs: str = ""
+    learned: bool = False
+    rank: int = 5
+    id: str = ""
+
+    def pattern(self) -> re.Pattern[str]:
+        """Return the compiled pattern of a record."""
+        return re.compile(self.line)
+
+
+@cache
+def known() -> tuple[LogFormat, ...]:
+    """Load the formats that come with atshark, those of high rank first."""
+    found = []
+    for file in resources.files("atshark.sources.logs").joinpath("known").iterdir():
+        if file.name.endswith(".toml"):
+            one = msgspec.convert(tomllib.loads(file.read_text("utf-8")), LogFormat)
+            one.id = file.name.removesuffix(".toml")
+            found.append(one)
+    return tuple(sorted(found, key=lambda one: (-one.rank, one.id)))
+
+
+class Reader:
+    """Reads the records of one log; ``skipped`` counts lines that are none."""
+
+    def __init__(self, form: LogFormat) -> None:
+        self.form = form
+        self.clock = Clock()
+        self.skipped = 0
+        self._line = form.pattern()
+        self._hex = re.compile(form.hex)
+
+    def entries(self, lines: Iterable[Numbered]) -> Iterator[Entry]:
+        """Yield the records in ``lines``, each when the next one begins."""
+        more = self.form.more
+        entry: Entry | None = None
+        extra: list[str] = []
+        size = 0
+        for number, line in lines:
+            match = self._line.match(line)
+            if match:
+                if entry is not None:
+                    yield self._finished(entry, extra)
+                entry, extra, size = self._begun(number, match), [], 0
+            elif entry is None or more == "nothing":
+                self.skipped += _ANYTHING.search(line) is not None
+            elif (content := line if more == "text" else self._digits(line)) is not None:
+                size += len(line)
+                if size > _MAX_SIZE:
+                    yield self._finished(entry, extra)
+                    entry, extra, size = entry._replace(number=number, lines=(), size=None), [], len(line)
+                extra.append(content)
+            else:
+                self.skipped += _ANYTHING.search(line) is not None
+        if entry is not None:
+            yield self._finished(entry, extra)
+
+    def _digits(self, line: str) -> str | None:
+        match = self._hex.match(line)
+        return match["hex"] if match else None
+
+    def inside(self, entry: Entry) -> Entry | None:
+        """Read a record that another reader has found; None if it is none of this format."""
+        match = self._line.match(entry.lines[0]) if entry.lines else None
+        if match is None:
+            return None
+        found = self._begun(entry.number, match)
+        return found._replace(time_ns=entry.time_ns if entry.time_ns is not None else found.time_ns)
+
+    def _begun(self, number: int, match: re.Match[str]) -> Entry:
+        found = match.groupdict()
+        mark = (found.get("side") or "").strip()
+        when = found.get("time") or found.get("time2")
+        time_ns = self.clock.ns(when) if when else None
+        if self.form.learned:
+            stamp = STAMP.search(mark)
+            time_ns = self.clock.ns(stamp[0]) if stamp else None
+            mark = normal(mark).strip()
+        if found.get("ms"):
+            time_ns = int(found["ms"]) * (SECOND // 1000) or 1
+            self.clock.dated = False
+        text = found.get("text") or ""
+        if self.form.ends:
+            text = text.rstrip().removesuffix(self.form.ends)
+        content = _CONTENTS.get((found.get("content") or "").lower(), self.form.content)
+        side = self.form.sides.get(mark if self.form.learned else mark.lower())
+        size = int(found["size"]) if found.get("size") else None
+        lines = (text,) if text or "text" in found else ()
+        return Entry(number, time_ns, mark or None, side, lines, content, size)
+
+    def _finished(self, entry: Entry, extra: list[str]) -> Entry:
+        if self.form.more == "hex":
+            return entry._replace(lines=(" ".join([*entry.lines, *extra]).strip(),), content="hex")
+        if self.form.ends:
+            extra = [line.rstrip().removesuffix(self.form.ends) for line in extra]
+        return entry._replace(lines=(*entry.lines, *extra)) if extra else entry
+
+
+def coverage(form: LogFormat, lines: list[Numbered]) -> float:
+    """Tell how much of the AT traffic in ``lines`` is in records of ``form``: 0 to 1."""
+    pattern, hexadecimal = form.pattern(), re.compile(form.hex)
+    if form.needs and not any(re.search(form.needs, line) for _, line in lines):
+        return 0.0
+    records = explained = traffic = filled = 0
+    inside = False
+    for _, line in lines:
+        if not line.strip():
+            continue
+        filled += 1
+        match = pattern.match(line)
+        records += match is not None
+        inside = inside or match is not None
+        good = match is not None or (
+            inside and (form.more == "text" or (form.more == "hex" and hexadecimal.match(line) is not None))
+        )
+        content = match.groupdict().get("text") or "" if match else line
+        at = shape.start(_LEADING.sub("", content))
+        if at is not None:
+            traffic += 1
+            unmarked = match is None and shape.is_command(content.lstrip())
+            explained += good and not unmarked and at == 0
+        elif good and form.content == "hex":
+            traffic, explained = traffic + 1, explained + 1
+    if records < 2 and records < filled:
+        return 0.0
+    whole = (records + (filled - records if form.more != "nothing" and inside else 0)) / max(1, filled)
+    return explained / traffic if traffic else whole

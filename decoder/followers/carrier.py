@@ -1,0 +1,63 @@
+"""A connection as what it carried: counts, and the events that come of bytes. Sockets and PPP share it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from capture.chunk import Side
+from decoder.events import Body, Event, Finding, Flow, Frame, Segment, Socket
+from decoder.protocols.conversation import Conversation
+from decoder.protocols.streams import Finds, Part
+
+Change = Literal["opened", "failed", "closed", "closed by peer", "reset", "lost"]
+
+
+class Carrier:
+    """What a connection carries. ``began_ns``: when it was asked for."""
+
+    __slots__ = ("_announced_by", "_conversation", "_last_ns", "began_ns", "down", "flow", "up")
+
+    def __init__(self, flow: Flow, began_ns: int | None) -> None:
+        self.flow = flow
+        self.began_ns = began_ns
+        self.up = self.down = 0
+        self._conversation = Conversation(flow.transport, flow.remote_port)
+        self._announced_by = ""
+        self._last_ns: int | None = None
+
+    def carry(self, time_ns: int | None, side: Side, raw: bytes, announced_by: str) -> Iterator[Event]:
+        """Take bytes that ``side`` sent at once, and yield what they are."""
+        if side == "mcu":
+            self.up += len(raw)
+        else:
+            self.down += len(raw)
+        self._announced_by, self._last_ns = announced_by, time_ns
+        yield Segment(time_ns, side, self.flow, raw)
+        yield from self._said(side, self._conversation.feed(side, raw))
+
+    def finish(self) -> Iterator[Event]:
+        """The connection ended; what only its end could end is complete."""
+        for side in ("mcu", "module"):
+            yield from self._said(side, self._conversation.finish(side))
+
+    def tell(self, change: Change, time_ns: int | None, side: Side, why: str, unread: int = 0) -> Socket:
+        """Make the record of a change."""
+        return Socket(
+            time_ns, side, self.flow.connect_id, change, self.flow, why, self.began_ns, self.up, self.down, unread
+        )
+
+    def _said(self, side: Side, finds: Finds) -> Iterator[Event]:
+        time_ns, flow = self._last_ns, self.flow
+        for found in finds:
+            if isinstance(found, Part):
+                yield Body(time_ns, side, flow.number, *found)
+            elif found.broken:
+                which = f"connection {flow.connect_id}" if flow.connect_id is not None else f"flow {flow.number}"
+                text = f"{which}: the {found.protocol} stream of the {side} breaks off: {found.text}"
+                yield Finding(time_ns, side, "frame.malformed", "warning", text, found.fields["reference"])
+            else:
+                yield Frame(
+                    time_ns, side, found.protocol, flow.connect_id, self._announced_by, found.text, found.fields,
+                    flow=flow.number,
+                )  # fmt: skip

@@ -1,0 +1,99 @@
+"""PPP in transparent mode: the link between MCU and module, and the connections inside.
+
+Strategy: what stands between two flags is a frame; its checksum decides. Frames that negotiate the link are records,
+IP packets go on to :mod:`decoder.protocols.ip`. Bytes in front of the first flag are no frame. A frame whose checksum
+is wrong is told, and lost, as it was for its receiver.
+
+Source: RFC 1662, RFC 1661.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from capture.chunk import Side
+from decoder.events import Data, Event, Finding, Frame, Packet
+from decoder.protocols.frames import ppp
+from decoder.protocols.frames.errors import NotThisFormatError
+from decoder.protocols.ip import Network, Step
+
+MAX_FRAME = 65536
+_MAX_NAMES = 256
+_FLAG = b"\x7e"
+
+
+class Link:
+    """A PPP link. Appends events to ``out``; ``number`` counts connections."""
+
+    def __init__(self, out: list[Event], number: Callable[[], int]) -> None:
+        self._out = out
+        self._waiting: dict[Side, bytearray] = {"mcu": bytearray(), "module": bytearray()}
+        self._begun: dict[Side, bool] = {"mcu": False, "module": False}
+        self._names: dict[str, str] = {}
+        self._network = Network(number, self._names.get)
+
+    def feed(self, data: Data) -> None:
+        """Take bytes of the link."""
+        side = data.side
+        waiting = self._waiting[side]
+        waiting += bytes.fromhex(data.data)
+        if _FLAG not in waiting:
+            if len(waiting) > MAX_FRAME:
+                waiting.clear()
+            return
+        *frames, rest = bytes(waiting).split(_FLAG)
+        waiting[:] = rest[:MAX_FRAME]
+        for frame in frames:
+            if self._begun[side] and frame:
+                self._frame(data, frame)
+            self._begun[side] = True
+
+    def _frame(self, data: Data, raw: bytes) -> None:
+        time_ns, side = data.time_ns, data.side
+        if raw.endswith(b"\x7d"):
+            return
+        frame = ppp.unwrap(raw)
+        if frame is None:
+            text = f"a PPP frame of {len(raw)} bytes from the {side} is damaged: its checksum (FCS) is wrong"
+            self._out.append(Finding(time_ns, side, "ppp.fcs", "error", text, "RFC 1662 appendix C"))
+            return
+        self._out.append(Packet(time_ns, side, "ppp", frame))
+        try:
+            packet = ppp.parse(frame)
+            if packet.protocol in (ppp.IP, ppp.IPV6):
+                for step in self._network.packet(side, packet.data, time_ns):
+                    self._step(data, step)
+                return
+            text, fields = ppp.describe(packet)
+        except NotThisFormatError:
+            text = f"a PPP frame of {len(frame)} bytes from the {side} contradicts itself"
+            self._out.append(Finding(time_ns, side, "frame.malformed", "warning", text, "RFC 1661"))
+            return
+        self._out.append(Frame(time_ns, side, "ppp", None, data.announced_by, text, fields))
+
+    def _step(self, data: Data, step: Step) -> None:
+        connection, side, time_ns = step.connection, step.side, data.time_ns
+        flow = connection.flow
+        because = f"{flow.transport.upper()} inside PPP"
+        if step.change == "opened":
+            self._out.append(connection.tell("opened", time_ns, side, because))
+        if step.gap:
+            text = f"{step.gap} bytes of flow {flow.number} ({flow.remote}) were lost"
+            self._out.append(Finding(time_ns, side, "tcp.gap", "warning", text, "RFC 9293 3.4"))
+        if step.data:
+            for event in connection.carry(time_ns, side, step.data, data.announced_by):
+                if isinstance(event, Frame) and event.protocol == "dns":
+                    self._learn(event)
+                self._out.append(event)
+        if step.change is not None and step.change != "opened":
+            self._out.extend(connection.finish())
+            self._out.append(connection.tell(step.change, time_ns, side, because))
+
+    def _learn(self, answer: Frame) -> None:
+        """Remember which name an address was asked for by."""
+        if len(self._names) >= _MAX_NAMES:
+            self._names.clear()
+        for question in answer.fields["questions"][:1]:
+            for told in answer.fields["answers"]:
+                if told["type"] in ("A", "AAAA"):
+                    self._names[told["data"]] = question["name"]

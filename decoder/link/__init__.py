@@ -1,0 +1,1 @@
+"""One UART, as wires: bytes in, spans out, each with its times."""

@@ -1,0 +1,1 @@
+"""What payload holds: frames, the streams and datagrams that they come in."""

@@ -1,0 +1,233 @@
+"""Transparent mode: after CONNECT every byte of both wires is data, until it is not.
+
+Strategy: bytes that come without a pause are one run, and a run is one piece of data. Mode ends when a run of the
+MCU is ``+++`` alone, with silence in front of it, and the module answers OK; or when the module says that the
+connection is gone. A ``+++`` that nobody confirms was data. If whole commands are answered again, the end was
+missed, and that is said.
+
+Source: OneMO TCP/IP manual 3.13; ITU-T V.250 has no escape sequence, the guard time is Hayes practice (S12).
+"""
+
+from __future__ import annotations
+
+import re
+
+from capture import grammar
+from decoder.catalog import best
+from decoder.events import Data
+from decoder.followers.ppp import Link
+from decoder.link.wire import Wire
+from decoder.pairing.transactions import Open
+from decoder.session.context import ConnectId, Context, connection
+from decoder.session.mcu import McuReader
+from decoder.times import SECOND
+from decoder.values import to_text
+
+GUARD_NS = 200_000_000
+"""Silence on the MCU wire in front of "+++" that makes it an escape sequence."""
+ESCAPE_ANSWER_NS = 5 * SECOND
+MAX_RUN = 4096
+_LOST_AFTER = 2
+_ESCAPE = re.compile(rb"\+\+\+(?:\r\n?)?\Z")
+_ESCAPE_OK = re.compile(rb"(.*?)((?:\r\n)?OK\r\n)\Z", re.DOTALL)
+_NO_CARRIER = re.compile(rb"(?:\r\n)?NO CARRIER\r\n\Z")
+_AFTER_FRAME = re.compile(rb"(?:\A|\x7e)((?:\r\n)?NO CARRIER\r\n)")
+"""NO CARRIER where a frame of PPP could begin: no frame begins like this."""
+_NUMBER_AFTER_FRAME = re.compile(rb"\x7e3\r\Z")
+"""NO CARRIER as a digit (ATV0), right behind a frame."""
+_WHOLE_COMMAND = re.compile(rb"[Aa][Tt][^\r\n]*\r\n?\Z")
+_ANSWER_END = re.compile(rb"\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
+
+
+class _Stream:
+    """The connection that is in transparent mode. ``escape``: the size of a "+++" that waits for its OK, or 0.
+
+    ``link``: what takes its bytes if it is PPP.
+    """
+
+    __slots__ = ("connect_id", "escape", "escape_answer", "escape_ns", "exchanges", "link", "name", "suspect")
+
+    def __init__(self, name: str, connect_id: ConnectId, *, escape_answer: bool) -> None:
+        self.name = name
+        self.connect_id = connect_id
+        self.escape_answer = escape_answer
+        self.escape = 0
+        self.escape_ns: int | None = None
+        self.suspect = False
+        self.exchanges = 0
+        self.link: Link | None = None
+
+
+class Transparent:
+    """Takes runs of data from both wires while :attr:`active`."""
+
+    def __init__(self, context: Context, mcu: McuReader) -> None:
+        self._context = context
+        self._mcu = mcu
+        self._stream: _Stream | None = None
+        self._link: Link | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether transparent mode is on."""
+        return self._stream is not None
+
+    def enter(self, waiting: Open) -> None:
+        """Begin: the module is ready for the data of the command ``waiting``."""
+        record, rule = waiting.record, waiting.command.stream if waiting.command is not None else None
+        escape_answer = rule is None or rule.escape_answer
+        stream = self._stream = _Stream(record.name, connection(record.params), escape_answer=escape_answer)
+        if rule is not None and rule.ppp:
+            if record.form == "dial" or self._link is None:
+                self._link = Link(self._context.out, self._context.sockets.number)
+            stream.link = self._link
+        opens = waiting.command.socket.opens if waiting.command is not None and waiting.command.socket else None
+        if opens is not None:
+            self._context.sockets.opened(opens, record, self._context.module.last_ns)
+        self._mcu.reset()
+        self._context.loose["mcu"] = False
+        if len(self._context.mcu):
+            self.step(self._context.mcu)
+
+    def step(self, wire: Wire) -> bool:
+        """Look at new bytes. True if transparent mode ended and lines are left on ``wire``."""
+        stream = self._stream
+        if stream is None or not len(wire):
+            return False
+        if wire is self._context.mcu:
+            self._refute(stream)
+        elif stream.link is not None and (match := _AFTER_FRAME.search(wire.waiting())):
+            if match.start(1):
+                self._run(stream, wire, wire.position + match.start(1))
+            self._leave()
+            return len(wire) > 0
+        elif wire.buffer.endswith(b"\r\n") and self._ends(stream):
+            return len(wire) > 0
+        if len(wire) >= MAX_RUN:
+            self._refute(stream)
+        while len(wire) >= MAX_RUN:
+            self._run(stream, wire, wire.position + MAX_RUN)
+        self._context.set_loose(wire, len(wire) > 0)
+        return False
+
+    def settle(self, wire: Wire) -> None:
+        """A run is complete: the other side spoke, or there was silence."""
+        stream = self._stream
+        if stream is None or not len(wire):
+            return
+        if wire is self._context.mcu:
+            if self._is_escape(stream, wire):
+                if not stream.escape_answer:
+                    self._stream = None
+                    self._mcu.command(b"+++", wire.take_all(), silent=True)
+                    return
+                stream.escape = len(wire)
+                stream.escape_ns = wire.last_ns
+                if wire.last_ns is not None:
+                    self._context.wake(wire.last_ns + ESCAPE_ANSWER_NS)
+                return
+            stream.suspect = _WHOLE_COMMAND.match(wire.waiting()) is not None
+            if not stream.suspect:
+                stream.exchanges = 0
+        elif stream.link is not None and _NUMBER_AFTER_FRAME.search(wire.waiting()):
+            self._run(stream, wire, len(wire.buffer) - 2)
+            self._stream = None
+            return
+        elif stream.escape:
+            return
+        elif stream.suspect:
+            stream.exchanges = stream.exchanges + 1 if _is_answer(wire.waiting()) else 0
+            stream.suspect = False
+        self._run(stream, wire, len(wire.buffer))
+        if stream.exchanges >= _LOST_AFTER:
+            text = f"commands are answered again: transparent mode of {stream.name} ended without a recognised +++"
+            self._context.finding(wire.last_ns, "module", "transparent.lost", "warning", text)
+            self._stream = None
+
+    def pass_time(self, now_ns: int) -> None:
+        """Give up on the confirmation of a "+++" by ``now_ns``."""
+        stream = self._stream
+        if stream is not None and stream.escape and stream.escape_ns is not None:
+            if stream.escape_ns + ESCAPE_ANSWER_NS <= now_ns:
+                self.give_up()
+            else:
+                self._context.wake(stream.escape_ns + ESCAPE_ANSWER_NS)
+
+    def give_up(self) -> None:
+        """The "+++" was not confirmed: it was data after all."""
+        stream = self._stream
+        if stream is None or not stream.escape:
+            return
+        text = f"+++ did not end transparent mode of {stream.name}: the module did not answer OK"
+        self._context.finding(stream.escape_ns, "mcu", "transparent.escape", "warning", text)
+        self._refute(stream)
+
+    def _refute(self, stream: _Stream) -> None:
+        """The "+++" was data; so is what the module sent after it."""
+        if stream.escape:
+            mcu, module = self._context.mcu, self._context.module
+            size, stream.escape = stream.escape, 0
+            self._run(stream, mcu, mcu.position + size)
+            if len(module):
+                self._run(stream, module, len(module.buffer))
+
+    def _is_escape(self, stream: _Stream, wire: Wire) -> bool:
+        waiting = wire.waiting()
+        if wire.last_ns is None:
+            match = _ESCAPE.search(waiting)
+            if match and match.start():
+                self._run(stream, wire, wire.position + match.start())
+            return match is not None
+        if not _ESCAPE.match(waiting):
+            return False
+        return wire.quiet_ns is None or wire.quiet_ns >= GUARD_NS
+
+    def _ends(self, stream: _Stream) -> bool:
+        wire = self._context.module
+        waiting = wire.waiting()
+        if stream.escape and (match := _ESCAPE_OK.match(waiting)):
+            self._mcu.command(b"+++", self._context.mcu.take_all())
+            if match[1]:
+                self._run(stream, wire, wire.position + len(match[1]))
+            self._stream = None
+            return True
+        if _NO_CARRIER.match(waiting) or self._connection_gone(stream, wire):
+            self._leave()
+            return True
+        return False
+
+    def _leave(self) -> None:
+        """The module ended transparent mode: what the MCU has sent was data."""
+        stream, self._stream = self._stream, None
+        if stream is not None and len(self._context.mcu):
+            self._run(stream, self._context.mcu, len(self._context.mcu.buffer))
+
+    def _connection_gone(self, stream: _Stream, wire: Wire) -> bool:
+        """Tell whether a whole run is the URC by which the module gives this connection up."""
+        line = wire.match(grammar.SETTLED_LINE)
+        if line is None or line.end() != len(wire.buffer):
+            return False
+        parts = grammar.parse_information(to_text(line[1]))
+        urc = self._context.catalog.urcs.get(parts[0].lstrip("+")) if parts else None
+        if parts is None or urc is None or not urc.spec.ends_stream:
+            return False
+        arguments = best(urc.syntaxes, parts[1])
+        ends = all(arguments.params.get(name) == value for name, value in urc.spec.ends_stream.items())
+        return ends and arguments.fit == 0 and connection(arguments.params) == stream.connect_id
+
+    def _run(self, stream: _Stream, wire: Wire, end: int) -> None:
+        span = wire.take(end)
+        size = len(span.raw)
+        data = Data(
+            span.last_ns, wire.side, stream.connect_id, stream.name, "transparent", "raw", size, span.raw.hex()
+        )  # fmt: skip
+        self._context.message("data", wire.side, span, data=data)
+        if stream.link is not None:
+            self._context.out.append(data)
+            stream.link.feed(data)
+        else:
+            self._context.payload(data)
+
+
+def _is_answer(run: bytes) -> bool:
+    return run.startswith(b"\r\n") and _ANSWER_END.search(run[-80:]) is not None
