@@ -18,10 +18,11 @@ from construct import Aligned, Bytes, ConstructError, GreedyBytes, Int16ub, Repe
 from capture.chunk import Side
 
 TAG_END, TAG_DISSECTOR, TAG_P2P_DIRECTION, TAG_INFO = 0, 12, 35, 36
-TAG_NOTES = 0x4154
-"""A tag of our own, which Wireshark passes over: lines ``name=value`` that the plugin shows as fields."""
 TAG_READ = 0x4155
-"""Another one: how many ns after the packet's time, at which its first byte began, the tap had read it (8 bytes)."""
+"""A tag of our own, which Wireshark passes over: how many ns after the packet's time, at which its first byte began, it
+was read (8 bytes)."""
+TAG_DECODE = 0x4156
+"""Another one: what the decoder found in the packet (docs/export-format.md)."""
 TAG_IPV4_SOURCE, TAG_IPV4_TARGET, TAG_PORT_TYPE, TAG_SOURCE_PORT, TAG_TARGET_PORT = 20, 21, 24, 25, 26
 PORT_TCP, PORT_UDP = 2, 3
 P2P_SENT, P2P_RECEIVED = 0, 1
@@ -45,14 +46,17 @@ _READ = struct.Struct(">HHQ")
 _READ_START = _TAG_START.pack(TAG_READ, 8)
 
 
-def header(dissector: str, side: Side, ends: Ends | None = None, *, info: str = "", notes: str = "") -> bytes:
+def header(dissector: str, side: Side, ends: Ends | None = None, *, info: str = "", decode: bytes = b"") -> bytes:
     """Build the tags that hand a packet of ``side`` to ``dissector``.
 
     ``ends``: between which addresses it passed; ``info``: the text for the Info column (shown by Wireshark from 4.2
-    on, and by the plugin); ``notes``: lines ``name=value`` for the plugin.
+    on, and by the plugin); ``decode``: what the decoder found, for the plugin.
     """
     start = _start(dissector, side, ends)
-    return start + _text(TAG_INFO, info) + _text(TAG_NOTES, notes) + _END if info or notes else start + _END
+    if not info and not decode:
+        return start + _END
+    text = info.encode("utf-8", "backslashreplace")[:_MAX_TEXT]
+    return b"".join((start, _tag(TAG_INFO, text), _tag(TAG_DECODE, decode), _END))
 
 
 def read_header(dissector: str, side: Side, delay_ns: int) -> bytes:
@@ -69,11 +73,16 @@ def read_delay(packet: bytes) -> int | None:
     return delay
 
 
-def _text(tag: int, text: str) -> bytes:
-    if not text:
-        return b""
-    value = text.encode("utf-8", "backslashreplace")[:_MAX_TEXT]
-    return _TAG_START.pack(tag, len(value)) + value + bytes(-len(value) % 4)
+def tags_of(packet: bytes) -> dict[int, bytes]:
+    """Return the tags of a packet by number; none if they are damaged."""
+    try:
+        return {tag.tag: bytes(tag.value) for tag in _HEADER.parse(packet).tags}
+    except ConstructError:
+        return {}
+
+
+def _tag(tag: int, value: bytes) -> bytes:
+    return _TAG_START.pack(tag, len(value)) + value + bytes(-len(value) % 4) if value else b""
 
 
 @cache

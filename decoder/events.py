@@ -10,12 +10,15 @@ byte of the answer.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from capture.chunk import Side
 from capture.grammar import Form
+
+if TYPE_CHECKING:
+    from decoder.catalog import Arguments
 
 MessageKind = Literal["command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank"]
 Severity = Literal["error", "warning", "note"]
@@ -217,6 +220,7 @@ class Message(msgspec.Struct):
     """A span of bytes of one wire. ``first_ns`` and ``time_ns`` are the times of its first and last byte.
 
     ``commands`` are the transactions that a command line opens; ``owner`` is the one that an answer belongs to.
+    Numbers count the commands, requests of the platform and groups of a session together, from 1; 0 is none.
     """
 
     kind: MessageKind
@@ -233,6 +237,44 @@ class Message(msgspec.Struct):
     result: Result | None = None
     latency_ns: int | None = None
     data: Data | None = None
+    dialect: str | None = None
+    """That of an answer or URC; commands have their own."""
+    readings: tuple[Arguments, ...] = ()
+    """How the arguments were read: of each command, or of the one answer or URC."""
+    numbers: tuple[int, ...] = ()
+    """The numbers of ``commands``."""
+    requests: tuple[int, ...] = ()
+    """For each of ``commands`` the number of the request that it answers."""
+    owner_number: int = 0
+    """The number of ``owner``."""
+    number: int = 0
+    """The number of a URC that a command may have to answer."""
+
+
+class GivenUp(msgspec.Struct, frozen=True):
+    """The command ``number``, sent at ``time_ns``, got no final result: "timeout" or "unanswered"."""
+
+    time_ns: int | None
+    number: int
+    code: str
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """The message before this belongs to the group ``number``: is it the first, is it the last of its lines?"""
+
+    number: int
+    name: str
+    dialect: str
+    first: bool
+    last: bool
+
+
+class GroupEnded(msgspec.Struct, frozen=True):
+    """The group ``number`` ended without a line that says so."""
+
+    time_ns: int | None
+    number: int
+    text: str
 
 
 class Segment(msgspec.Struct):
@@ -283,6 +325,7 @@ class Body(msgspec.Struct):
 
 
 Record = Transaction | Urc | Data | Socket | Frame | Group | Finding | Summary
-Event = Message | Segment | Packet | Body | Image | Record
-INNER = (Message, Segment, Packet, Body, Image)
+Inner = Message | GivenUp | Joined | GroupEnded | Segment | Packet | Body | Image
+Event = Inner | Record
+INNER = (Message, GivenUp, Joined, GroupEnded, Segment, Packet, Body, Image)
 """Events that are no records."""

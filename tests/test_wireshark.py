@@ -308,7 +308,7 @@ def test_text_of_a_file_gives_no_orders_to_a_terminal(tmp_path: Path) -> None:
         uart = writer.add_interface("uart", link_type=pcapng.LINKTYPE_WIRESHARK_UPPER_PDU)
         for info in ("→ \x1b[2Jgone", "→ a\nforged line", "→ \x9b2J"):
             writer.packet(
-                uart, START, upper_pdu.header("atshark", "mcu", info=info, notes="x=\x1b[2J") + b"AT\x1b[2J\r"
+                uart, START, upper_pdu.header("atshark", "mcu", info=info, decode=b"\1\0\2\0\4\x1b[2J") + b"AT\x1b[2J\r"
             )
     for arguments in ((), ("-V",)):
         text = tshark(path, *arguments)

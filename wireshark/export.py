@@ -2,7 +2,9 @@
 
 So Wireshark shows AT traffic line by line. Every byte of both wires is in the file, in order: an export decodes to
 what its source decodes to. Packets on the interface ``uart`` have link type 252 and name the dissector: ``atshark``
-for lines, ``atshark_data`` for payload. Each carries its decode as a comment, for people without the plugin. What
+for lines, ``atshark_data`` for payload. Each carries its decode as a tag of its header (decode_tag.py), for the plugin,
+and in a few words as its comment, for people without it. What becomes known when its packet is written already (a
+command that nobody answered) is a packet of its own, ``atshark_note``, which holds no bytes of the line. What
 connections carried is on the interface ``ip`` (link type 101), PPP frames on ``ppp`` (link type 204), inferred frames
 on ``inferred`` (link type 252, naming the protocol's own dissector); they are made from the messages, so a reader of
 the export passes over them.
@@ -19,10 +21,25 @@ import msgspec
 from capture import pcapng, upper_pdu
 from capture.chunk import Chunk, Mark, MarkKind, Side
 from capture.errors import AtsharkError
-from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR, mark_packet
-from decoder.events import Data, Event, Finding, Flow, Frame, Message, Packet, Params, Segment, Socket
+from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR, NOTE_DISSECTOR, mark_packet
+from decoder.events import (
+    Data,
+    Event,
+    Finding,
+    Flow,
+    Frame,
+    GivenUp,
+    GroupEnded,
+    Joined,
+    Message,
+    Packet,
+    Params,
+    Segment,
+    Socket,
+)
 from decoder.session import Session
 from decoder.values import printable, to_text
+from wireshark.decode_tag import TagWriter
 from wireshark.synthetic_ip import IpPacket, SyntheticIp
 
 _MAX_COMMENT = 400
@@ -46,13 +63,13 @@ _INTERFACES = {
 }
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
 _ARROW = {"mcu": "→ ", "module": "← "}
-_FOUND_BY_PLUGIN = {
-    "command.error", "command.unanswered", "result.unexpected", "module.rebooted", "noise", "parameters"
-}  # fmt: skip
-"""Findings that the dissector makes itself, from the lines. Notes of the packet tell it of all others, and of these
-that there is something to find: it looks into the packets of a list only when it must."""
-_MAX_WAITING = 16
 _TAP = "tap."
+
+Beside = Finding | GivenUp | Joined | Data
+"""What may have been found with a message."""
+Aside = Finding | GivenUp | GroupEnded
+"""What becomes known behind its message."""
+_ASIDE = frozenset([Finding, GivenUp, GroupEnded])
 
 
 class Exporter:
@@ -68,29 +85,54 @@ class Exporter:
         self._ip = SyntheticIp()
         self._interfaces: dict[str, int] = {}
         self._named: set[tuple[str, str]] = set()
-        self._waiting: list[Finding] = []
+        self._tags = TagWriter()
+        self._last_ns = 0
         self._others: dict[type, Callable[[Any], None]] = {
             Packet: self._link, Frame: self._inferred, Socket: self._socket, Segment: self._segment,
         }  # fmt: skip
         self.packets = 0
 
     def write(self, events: Iterable[Event]) -> None:
-        """Write what of ``events`` is a message, or what a connection carried."""
+        """Write what of ``events`` is a message, what was found with it, and what a connection carried."""
         events = list(events)
-        found: list[Finding] = []
-        for event in events:
-            if type(event) is Finding:
-                if event.rule.startswith(_TAP):
-                    self._mark(event)
-                else:
-                    found.append(event)
-        findings = self._place(events, found) if found or self._waiting else {}
+        beside = _beside(events)
+        aside: list[Aside] = []
         for index, event in enumerate(events):
             kind = type(event)
             if kind is Message:
-                self._message(cast(Message, event), findings.get(index, ()))
+                self._note(aside)
+                self._message(cast(Message, event), beside.get(index, ()))
             elif kind in self._others:
+                self._note(aside)
                 self._others[kind](event)
+            elif kind in _ASIDE and index not in beside:
+                self._aside(cast(Aside, event), aside)
+        self._note(aside)
+
+    def _aside(self, event: Aside, aside: list[Aside]) -> None:
+        """Take what belongs to no message that is still to be written; a finding ends a note."""
+        if isinstance(event, Finding) and event.rule.startswith(_TAP):
+            self._note(aside)
+            self._mark(event)
+            return
+        if aside and aside[-1].time_ns != event.time_ns:
+            self._note(aside)
+        aside.append(event)
+        if isinstance(event, Finding):
+            self._note(aside)
+
+    def _note(self, aside: list[Aside]) -> None:
+        """Write a note of what stands aside, if anything does."""
+        if not aside:
+            return
+        side: Side = next((one.side for one in aside if isinstance(one, Finding) and one.side), "mcu")
+        text = printable("; ".join(_told(one) for one in aside))[:_MAX_COMMENT]
+        times = [one.time_ns for one in aside if one.time_ns is not None]
+        packet = upper_pdu.header(NOTE_DISSECTOR, side, decode=self._tags.note(aside))
+        time_ns = max([*times, self._last_ns])
+        self._writer.packet(self._uart, time_ns, packet, direction=_DIRECTION[side], comment=text)
+        self.packets += 1
+        aside.clear()
 
     def _socket(self, event: Socket) -> None:
         if event.flow.inside != "ppp":
@@ -99,19 +141,6 @@ class Exporter:
     def _segment(self, event: Segment) -> None:
         if event.flow.inside != "ppp":
             self._packets(event.flow, self._ip.carried(event))
-
-    def _place(self, events: list[Event], found: list[Finding]) -> dict[int, list[Finding]]:
-        """Say behind which messages of ``events`` the findings go; what comes without any waits for the next."""
-        messages = [(index, event) for index, event in enumerate(events) if isinstance(event, Message)]
-        if not messages:
-            self._waiting = [*self._waiting, *found][-_MAX_WAITING:]
-            return {}
-        placed = {messages[0][0]: self._waiting}
-        self._waiting = []
-        for finding in found:
-            own = [index for index, one in messages if (one.time_ns, one.side) == (finding.time_ns, finding.side)]
-            placed.setdefault((own or [messages[-1][0]])[-1], []).append(finding)
-        return placed
 
     def _mark(self, finding: Finding) -> None:
         """Write a mark of the recording as a mark, so that a reader of the export finds it again."""
@@ -123,16 +152,16 @@ class Exporter:
         )  # fmt: skip
         self.packets += 1
 
-    def _message(self, message: Message, findings: Sequence[Finding]) -> None:
+    def _message(self, message: Message, beside: Sequence[Beside]) -> None:
         payload = message.kind == "data" or (message.kind == "echo" and not message.text)
         dissector = DATA_DISSECTOR if payload else MESSAGE_DISSECTOR
         text = describe(message)
         packet = upper_pdu.header(
-            dissector, message.side, info=_ARROW[message.side] + text, notes=_notes(message.data, findings)
+            dissector, message.side, info=_ARROW[message.side] + text, decode=self._tags.message(message, beside)
         )
-        self._writer.packet(
-            self._uart, message.time_ns or 0, packet + message.raw, direction=_DIRECTION[message.side], comment=text
-        )
+        time_ns = message.time_ns or 0
+        self._last_ns = max(self._last_ns, time_ns)
+        self._writer.packet(self._uart, time_ns, packet + message.raw, direction=_DIRECTION[message.side], comment=text)
         self.packets += 1
 
     def _interface(self, name: str) -> int:
@@ -191,18 +220,37 @@ def export(chunks: Iterable[Chunk], session: Session, path: Path) -> int:
     return exporter.packets
 
 
-def _notes(data: Data | None, findings: Sequence[Finding]) -> str:
-    """Write what the dissector cannot know from the packet alone."""
-    lines = []
-    if data is not None:
-        known = {"connect_id": data.connect_id, "announced_by": data.announced_by, "via": data.via}
-        lines = [f"{name}={printable(str(value))}" for name, value in known.items() if value is not None]
-    for one in findings:
-        if one.rule in _FOUND_BY_PLUGIN:
-            lines.append(f"own_finding={one.rule}")
+def _beside(events: Sequence[Event]) -> dict[int, Sequence[Beside]]:
+    """Tell, for the position of each message, what was found with it; what was found stands there too, with nothing.
+
+    A finding belongs to the message of its side and time that stands before it, or else behind it.
+    """
+    placed: dict[int, list[Beside]] = {}
+    for index, event in enumerate(events):
+        before = range(index - 1, -1, -1)
+        if isinstance(event, Finding) and not event.rule.startswith(_TAP):
+            near = (*before, *range(index + 1, len(events)))
+            place = next((at for at in near if _is_at(events[at], event.time_ns, event.side)), -1)
+        elif isinstance(event, GivenUp):
+            place = next((at for at in before if event.number in getattr(events[at], "numbers", ())), -1)
+        elif isinstance(event, Joined) or (isinstance(event, Data) and event.via == "command"):
+            place = next((at for at in before if isinstance(events[at], Message)), -1)
         else:
-            lines.append(f"finding={one.rule} {one.severity} {printable(one.message)}")
-    return "\n".join(lines)
+            continue
+        if place >= 0:
+            placed.setdefault(place, []).append(event)
+            placed[index] = []
+    return cast("dict[int, Sequence[Beside]]", placed)
+
+
+def _is_at(event: Event, time_ns: int | None, side: Side | None) -> bool:
+    return isinstance(event, Message) and event.time_ns == time_ns and event.side == side
+
+
+def _told(one: Aside) -> str:
+    if isinstance(one, Finding):
+        return one.message
+    return f"given up ({one.code})" if isinstance(one, GivenUp) else f"{one.text}: not complete"
 
 
 def describe(message: Message) -> str:

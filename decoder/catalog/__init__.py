@@ -39,12 +39,17 @@ _ERROR_KINDS = {"CME ERROR": "cme", "CMS ERROR": "cms", "CIS ERROR": "cis"}
 
 
 class Arguments(NamedTuple):
-    """Typed arguments of one line, and how badly they fit the syntax (0: perfectly)."""
+    """Typed arguments of one line, and how badly they fit the syntax (0: perfectly).
+
+    ``texts`` are the arguments as they stood on the wire, ``names`` the parameter that each became ("" for none).
+    """
 
     params: Params
     labels: dict[str, str]
     fit: int
     syntax: Syntax | None
+    texts: Sequence[str] = ()
+    names: Sequence[str] = ()
 
 
 class Param:
@@ -114,12 +119,15 @@ class Syntax:
                 fit += 10 * UNFIT
         params: Params = {}
         labels: dict[str, str] = {}
+        names: list[str] = []
         last = len(self.params) - 1
         for index, text in enumerate(arguments):
             if index > last and not (last >= 0 and self.params[last].mark == "*"):
-                params[f"arg{index + 1}"] = unquote(text)
+                names.append(f"arg{index + 1}")
+                params[names[index]] = unquote(text)
                 continue
             param = self.params[min(index, last)]
+            names.append(param.name if text else "")
             if not text:
                 fit += 0 if param.mark or index else 1
                 continue
@@ -144,7 +152,7 @@ class Syntax:
                     _name_bits(param, value, labels)
                 elif param.quantity is not None:
                     _measure(param, param.quantity, params, labels)
-        return Arguments(params, labels, fit, self)
+        return Arguments(params, labels, fit, self, arguments, names)
 
 
 def _name_bits(param: Param, value: object, labels: dict[str, str]) -> None:
@@ -234,7 +242,9 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
 
 def generic(arguments: list[str]) -> Arguments:
     """Number arguments that no syntax names."""
-    return Arguments({f"arg{i}": unquote(text) for i, text in enumerate(arguments, 1) if text}, {}, 0, None)
+    names = [f"arg{i}" if text else "" for i, text in enumerate(arguments, 1)]
+    params = {name: unquote(text) for name, text in zip(names, arguments, strict=True) if name}
+    return Arguments(params, {}, 0, None, arguments, names)
 
 
 class Command:

@@ -7,6 +7,7 @@ be incomplete, when another begins in its place, its time is over, the module re
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from capture.chunk import Side
 from decoder.catalog import Catalog
 from decoder.catalog.spec import GroupSpec, LineSpec, fixed
-from decoder.events import Event, Group, Information, Params
+from decoder.events import Event, Group, GroupEnded, Information, Joined, Params
 from decoder.protocols import frames
 from decoder.times import NEVER, SECOND
 
@@ -40,14 +41,16 @@ class Groups:
     ``rules`` has the names of the lines that may belong to a group: others need not be shown.
     """
 
-    def __init__(self, catalog: Catalog, out: list[Event]) -> None:
+    def __init__(self, catalog: Catalog, out: list[Event], numbers: Iterator[int]) -> None:
         self._out = out
+        self._numbers = numbers
         self.rules: dict[str, list[tuple[str, GroupSpec]]] = {}
         for dialect, spec in catalog.groups:
             for name in dict.fromkeys(line.line for line in (*spec.start, *spec.more, *spec.end)):
                 self.rules.setdefault(name, []).append((dialect, spec))
         self._frames = {(dialect, spec.name): spec.frame for dialect, spec in catalog.groups if spec.frame}
         self._open: dict[tuple[str, ...], Group] = {}
+        self._number: dict[tuple[str, ...], int] = {}
         self._deadlines: dict[tuple[str, ...], int] = {}
         self.wake_ns = NEVER
 
@@ -59,7 +62,7 @@ class Groups:
                 self._finish(key, complete=False)
                 self._begin(key, dialect, spec, line)
             elif key in self._open and _is(spec.end, line):
-                self._add(key, spec, line)
+                self._add(key, spec, line, last=True)
                 self._finish(key, complete=True)
             elif key in self._open and _is(spec.more, line):
                 self._add(key, spec, line)
@@ -68,10 +71,14 @@ class Groups:
         if len(self._open) >= MAX_OPEN:
             self._finish(next(iter(self._open)), complete=False)
         self._open[key] = Group(line.time_ns, line.side, spec.name, dialect, spec.en, [], False, line.time_ns)
-        self._add(key, spec, line)
+        self._number[key] = next(self._numbers)
+        self._add(key, spec, line, first=True)
 
-    def _add(self, key: tuple[str, ...], spec: GroupSpec, line: Line) -> None:
+    def _add(
+        self, key: tuple[str, ...], spec: GroupSpec, line: Line, *, first: bool = False, last: bool = False
+    ) -> None:
         group = self._open[key]
+        self._out.append(Joined(self._number[key], spec.name, group.dialect, first, last))
         group.time_ns = line.time_ns
         if len(group.lines) < MAX_LINES:
             labels = line.labels or msgspec.UNSET
@@ -86,10 +93,13 @@ class Groups:
 
     def _finish(self, key: tuple[str, ...], *, complete: bool) -> None:
         group = self._open.pop(key, None)
+        number = self._number.pop(key, 0)
         self._deadlines.pop(key, None)
         if group is not None:
             group.complete = complete
             self._out.append(group)
+            if not complete:
+                self._out.append(GroupEnded(group.time_ns, number, group.text))
             protocol = self._frames.get((group.dialect, group.name), "")
             if complete and protocol and isinstance(group.data, str):
                 about = group.lines[0].name or ""

@@ -27,10 +27,13 @@ Unanswered = Callable[[Information, AnsweredSpec], None]
 
 
 class _Request:
-    __slots__ = ("answered", "deadline_ns", "information", "name", "spec")
+    __slots__ = ("answered", "deadline_ns", "information", "name", "number", "spec")
 
-    def __init__(self, name: str, information: Information, spec: AnsweredSpec, deadline_ns: int | None) -> None:
+    def __init__(
+        self, name: str, information: Information, spec: AnsweredSpec, deadline_ns: int | None, number: int
+    ) -> None:
         self.name = name
+        self.number = number
         self.information = information
         self.spec = spec
         self.deadline_ns = deadline_ns
@@ -46,8 +49,10 @@ class Requests:
         self._waiting: deque[_Request] = deque(maxlen=MAX_WAITING)
         self.wake_ns = NEVER
 
-    def add(self, name: str, params: Params, labels: dict[str, str], raw: str, time_ns: int | None) -> None:
-        """Remember the URC ``name`` if a command is to answer it."""
+    def add(
+        self, name: str, params: Params, labels: dict[str, str], raw: str, time_ns: int | None, number: int
+    ) -> None:
+        """Remember the URC ``name``, which has this number, if a command is to answer it."""
         urc = self._catalog.urcs.get(name)
         spec = urc.spec.answered if urc is not None else None
         if spec is None:
@@ -55,7 +60,7 @@ class Requests:
         expected = not spec.optional and not any(params.get(key) in values for key, values in spec.unless.items())
         information = Information(name, params, raw, labels or msgspec.UNSET, time_ns=time_ns)
         deadline_ns = time_ns + spec.within * SECOND if time_ns is not None and expected else None
-        self._waiting.append(_Request(name, information, spec, deadline_ns))
+        self._waiting.append(_Request(name, information, spec, deadline_ns, number))
         if deadline_ns is not None:
             self.wake_ns = min(self.wake_ns, deadline_ns)
 
@@ -64,17 +69,17 @@ class Requests:
         found = self._find(command, params)
         return found.information if found is not None else None
 
-    def answer(self, command: str, params: Params, time_ns: int | None) -> Information | None:
-        """Note that ``command`` answers a request. Returns the request, with the time that the answer took."""
+    def answer(self, command: str, params: Params, time_ns: int | None) -> tuple[Information | None, int]:
+        """Note that ``command`` answers a request. Returns it, with the time that the answer took, and its number."""
         found = self._find(command, params)
         if found is None:
-            return None
+            return None, 0
         for request in self._waiting:
             if request.spec.command == command and matches(request.spec.match, params, request.information.params):
                 request.answered = True
         asked_ns = found.information.time_ns
         latency_ns = time_ns - asked_ns if time_ns is not None and isinstance(asked_ns, int) else None
-        return msgspec.structs.replace(found.information, latency_ns=latency_ns)
+        return msgspec.structs.replace(found.information, latency_ns=latency_ns), found.number
 
     def _find(self, command: str, params: Params) -> _Request | None:
         best: _Request | None = None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from capture import grammar
 from decoder.catalog import DEFAULT_TIMEOUT_S, Arguments, Catalog, Command, Syntax, UrcType, best, generic
 from decoder.catalog.choice import Ranking
 from decoder.catalog.spec import AnsweredSpec, LateSpec, applies, fixed, matches
-from decoder.events import Event, Finding, Information, Params, Result, Severity, Transaction, Urc
+from decoder.events import Event, Finding, GivenUp, Information, Params, Result, Severity, Transaction, Urc
 from decoder.pairing.commands import CommandReader, Parsed, announced, shown_name
 from decoder.pairing.requests import Requests
 from decoder.pairing.settings import States
@@ -42,20 +43,28 @@ Labels = dict[str, str]
 class Open:
     """A command that is not finished: its record, what the catalog says of it, the late URCs it waits for."""
 
-    __slots__ = ("announced", "bound", "command", "deadline_ns", "late", "payload", "record", "satisfied")
+    __slots__ = (
+        "announced",
+        "arguments",
+        "bound",
+        "command",
+        "deadline_ns",
+        "late",
+        "number",
+        "payload",
+        "record",
+        "request_number",
+        "satisfied",
+    )
 
-    def __init__(
-        self,
-        record: Transaction,
-        command: Command | None,
-        states: States,
-        payload: bytes | None = None,
-        announced: int = 0,
-    ) -> None:
+    def __init__(self, record: Transaction, parsed: Parsed, states: States, number: int, request_number: int) -> None:
         self.record = record
-        self.command = command
-        self.payload = payload
-        self.announced = announced
+        self.number = number
+        self.request_number = request_number
+        self.arguments = parsed.arguments
+        self.command = command = parsed.command
+        self.payload = parsed.payload
+        self.announced = announced(parsed.arguments) if parsed.payload else 0
         self.late: list[LateSpec] = []
         self.satisfied = False
         self.bound: Params = {}
@@ -142,7 +151,7 @@ def _applies(late: LateSpec, record: Transaction, states: States) -> bool:
 class Pairing:
     """The open commands of a session. Appends records to ``out`` as they are finished."""
 
-    def __init__(self, catalog: Catalog, states: States, out: list[Event]) -> None:
+    def __init__(self, catalog: Catalog, states: States, out: list[Event], numbers: Iterator[int]) -> None:
         self._catalog = catalog
         self._states = states
         self.ranking = Ranking(catalog)
@@ -154,6 +163,7 @@ class Pairing:
         self.wake_ns = NEVER
         self._informations: dict[tuple[str, str, int], Arguments] = {}
         self._last_line = b""
+        self.numbers = numbers
 
     # commands
 
@@ -167,19 +177,21 @@ class Pairing:
         raw = to_text(line)
         opens = []
         timeout_s = 0
-        for text, command, arguments, payload, shared in parsed:
-            request = None
+        for one in parsed:
+            text, command, arguments = one.text, one.command, one.arguments
+            request, request_number = None, 0
             if command is not None and command.name in self._catalog.answering:
                 self.requests.forget(time_ns)
-                arguments = self._consistent(command, text, arguments)  # noqa: PLW2901
-                request = self.requests.answer(command.name, arguments.params, time_ns)
+                arguments = self._consistent(command, text, arguments)
+                request, request_number = self.requests.answer(command.name, arguments.params, time_ns)
+                one = one._replace(arguments=arguments)  # noqa: PLW2901
             record = Transaction(
                 time_ns, "mcu", _record_name(text, command), text.form, command.dialect if command else None,
                 arguments.params, raw, [], [], labels=arguments.labels or msgspec.UNSET,
                 request=request if request is not None else msgspec.UNSET,
             )  # fmt: skip
-            self.ranking.saw(record.name, record.dialect, shared=shared)
-            opens.append(Open(record, command, self._states, payload, announced(arguments) if payload else 0))
+            self.ranking.saw(record.name, record.dialect, shared=one.shared)
+            opens.append(Open(record, one, self._states, next(self.numbers), request_number))
             timeout_s += command.timeout_s if command else DEFAULT_TIMEOUT_S
         entry = CommandLine(line, time_ns, opens)
         if silent:
@@ -207,9 +219,9 @@ class Pairing:
 
     # module lines
 
-    def requested(self, name: str, params: Params, labels: Labels, text: str, time_ns: int | None) -> None:
+    def requested(self, name: str, params: Params, labels: Labels, text: str, time_ns: int | None, number: int) -> None:
         """Take notice of a URC that a command may have to answer."""
-        self.requests.add(name, params, labels, text, time_ns)
+        self.requests.add(name, params, labels, text, time_ns, number)
         self.wake_ns = min(self.wake_ns, self.requests.wake_ns)
 
     def echo(self, line: bytes) -> CommandLine | None:
@@ -468,6 +480,7 @@ class Pairing:
         for waiting in entry.opens:
             waiting.record.result = Result(code)
             self._out.append(waiting.record)
+            self._out.append(GivenUp(entry.time_ns, waiting.number, code))
         why = "before the time-out" if code == "timeout" else "before the next command, a restart or the end"
         message = f"{to_text(entry.text)}: no final result code came {why}"
         self.finding(entry.time_ns, "command.unanswered", "warning", message, "ITU-T V.250 5.7")

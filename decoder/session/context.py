@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import Any, Literal
 
 from capture.chunk import Side
@@ -40,8 +41,10 @@ class Context:
         self.catalog = catalog
         self.out: list[Event] = []
         self.states = States()
-        self.pairing = Pairing(catalog, self.states, self.out)
-        self.groups = Groups(catalog, self.out)
+        self.numbers = count(1)
+        """Numbers of commands, requests and groups."""
+        self.pairing = Pairing(catalog, self.states, self.out, self.numbers)
+        self.groups = Groups(catalog, self.out, self.numbers)
         self.sockets = Sockets(self.out)
         self.inferred = Inferred(self.out)
         self.firmware = Firmware(self.out)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 from capture import grammar
-from decoder.events import Data, Transaction
+from decoder.events import Data
 from decoder.followers.groups import Line
 from decoder.link.wire import Span
 from decoder.pairing.transactions import CommandLine, Open
@@ -65,7 +65,7 @@ class McuReader:
         self._mode: Literal["lines", "held", "payload"] = "lines"
         self._payload: _Payload | None = None
         self._bare_cr = False
-        self.echo: tuple[bytes, Transaction] | None = None
+        self.echo: tuple[bytes, Open] | None = None
 
     # the other parts
 
@@ -98,8 +98,8 @@ class McuReader:
         payload = self._payload
         if payload is None and waiting is not None:
             payload = self._payload = _Payload(self._context.pairing.pending[0], waiting, 0)
-        owner = payload.open.record if payload else None
-        self._context.message("prompt", "module", span, text=text, owner=owner)
+        owner, number = (payload.open.record, payload.open.number) if payload else (None, 0)
+        self._context.message("prompt", "module", span, text=text, owner=owner, owner_number=number)
         if payload is not None and text == "OK" and payload.then_prompt:
             payload.after_ok = payload.then_prompt = False
         elif payload is not None:
@@ -233,7 +233,11 @@ class McuReader:
         context.expected_ok = None
         context.awaits_stream = None
         opens = entry.opens
-        context.message("command", "mcu", span, text=to_text(line), commands=tuple([one.record for one in opens]))
+        context.message(
+            "command", "mcu", span, text=to_text(line), commands=tuple([one.record for one in opens]),
+            readings=tuple([one.arguments for one in opens]), numbers=tuple([one.number for one in opens]),
+            requests=tuple([one.request_number for one in opens]),
+        )  # fmt: skip
         for waiting in opens:
             record, command = waiting.record, waiting.command
             if record.name in context.groups.rules:
@@ -322,7 +326,7 @@ class McuReader:
         raw = self._take(payload, size, meant)
         self._become_lines()
         if payload.entry.echoed:
-            self.echo = (raw, payload.open.record)
+            self.echo = (raw, payload.open)
 
     def _take(self, payload: _Payload, size: int, meant: int) -> bytes:
         wire = self._wire
@@ -331,7 +335,8 @@ class McuReader:
         body = span.raw[:meant]
         connect_id = connection(record.params)
         data = Data(span.last_ns, "mcu", connect_id, record.name, "prompt", "raw", meant, body.hex())
-        self._context.message("data", "mcu", span, owner=record, data=data)
+        number = payload.open.number
+        self._context.message("data", "mcu", span, owner=record, owner_number=number, data=data)
         command = payload.open.command
         frame, sends = (command.frame, command.sends) if command is not None else (None, None)
         self._context.payload(data, frame, record.params, sends)

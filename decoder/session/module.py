@@ -7,8 +7,6 @@ or a command's is decided by the dialect and by what this session has shown.
 
 from __future__ import annotations
 
-from typing import Any
-
 from capture import grammar
 from decoder.catalog import UNFIT, UrcType
 from decoder.events import Data, Error, Finding, Message, MessageKind, Result
@@ -96,14 +94,15 @@ class ModuleReader:
         """Tell whether only bytes between lines wait. The blank of a prompt is left to what follows it."""
         return waiting != b" " and not waiting.strip(grammar.PADDING)
 
-    def _payload_echo(self, payload: bytes, record: Any, settled: bool) -> bool | None:
+    def _payload_echo(self, payload: bytes, waiting: Open, settled: bool) -> bool | None:
         """Take the echo of payload. False: wait for the rest of it; None: it is not echoed."""
         raw = self._wire.waiting()
         rest = raw.lstrip(b" ")
         if rest.startswith(payload):
             self._mcu.echo = None
             end = self._wire.position + len(raw) - len(rest) + len(payload)
-            self._context.message("echo", "module", self._wire.take(end), owner=record)
+            span = self._wire.take(end)
+            self._context.message("echo", "module", span, owner=waiting.record, owner_number=waiting.number)
             return True
         if settled or not payload.startswith(rest):
             self._mcu.echo = None
@@ -126,7 +125,10 @@ class ModuleReader:
             else:
                 self._answer(pairing.answer(text), text, span)
         elif text[:2] in (b"AT", b"at", b"At", b"A/", b"a/") and (entry := pairing.echo(text)):
-            self._context.message("echo", "module", span, text=to_text(text), owner=entry.opens[0].record)
+            first = entry.opens[0]
+            self._context.message(
+                "echo", "module", span, text=to_text(text), owner=first.record, owner_number=first.number
+            )
         elif text[:7] == b"CONNECT" and self._connect(text, span):
             return
         elif bare_cr and text in grammar.NUMERIC_CODES and self._takes_numbers():
@@ -158,25 +160,28 @@ class ModuleReader:
         raw, first_ns, time_ns = span
         params, labels, owner = arguments.params, arguments.labels, answer.owner
         text = to_text(line)
-        record, latency_ns = None, None
+        record, latency_ns, number = None, None, 0
         kind: MessageKind = "urc" if answer.name else "text"
         if owner is not None:
             record = owner.record
             kind = "urc" if answer.late else "information"
             if answer.late and record.time_ns is not None and time_ns is not None:
                 latency_ns = time_ns - record.time_ns
+        elif answer.urc is not None and answer.urc.spec.answered is not None:
+            number = next(context.numbers)
         context.out.append(
             Message(
                 kind, "module", first_ns, time_ns, raw, text, answer.name, params, labels,
-                owner=record, latency_ns=latency_ns, data=data,
+                owner=record, latency_ns=latency_ns, data=data, dialect=answer.dialect, readings=(arguments,),
+                owner_number=owner.number if owner is not None else 0, number=number,
             )
         )  # fmt: skip
         if owner is None:
             context.out.append(urc_record(answer, text, time_ns))
             if answer.name is not None:
                 context.pairing.ranking.saw(answer.name, answer.dialect, shared=answer.shared)
-                if answer.urc is not None and answer.urc.spec.answered is not None:
-                    context.pairing.requested(answer.name, params, labels, text, time_ns)
+                if number:
+                    context.pairing.requested(answer.name, params, labels, text, time_ns, number)
         else:
             command = owner.command
             if command is not None and command.sets and owner.record.form != "test":
@@ -249,10 +254,12 @@ class ModuleReader:
         if entry is None:
             self._unexpected(result, text, span)
             return
-        record = entry.opens[-1].record
+        last = entry.opens[-1]
+        record = last.record
         context.message(
-            "result", "module", span, text=to_text(text), owner=record, result=result, latency_ns=record.latency_ns
-        )
+            "result", "module", span, text=to_text(text), owner=record, owner_number=last.number, result=result,
+            latency_ns=record.latency_ns,
+        )  # fmt: skip
         context.out.extend(records)
         if good:
             self.raw.begin()
@@ -325,7 +332,7 @@ class ModuleReader:
                 self._context.awaits_stream = waiting
 
     def _enter_stream(self, waiting: Open, span: Span) -> None:
-        self._context.message("prompt", "module", span, text=">", owner=waiting.record)
+        self._context.message("prompt", "module", span, text=">", owner=waiting.record, owner_number=waiting.number)
         self._context.awaits_stream = None
         self._transparent.enter(waiting)
 
