@@ -21,8 +21,8 @@ from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
 from decoder.catalog import Catalog
 from decoder.catalog import load as load_catalog
+from decoder.decode import run
 from decoder.events import INNER, Data, Event, Finding, Frame, Message, Record, Socket, Transaction, Urc
-from decoder.findings import InspectedSession
 from decoder.session import Session
 
 __version__ = "0.1.0"
@@ -38,11 +38,6 @@ def decode(chunks: Iterable[Chunk], dialects: Iterable[str] = ()) -> Iterator[Re
     ``dialects`` are names or file paths; without any, the dialects that come with atshark are used. Raises
     :class:`AtsharkError` if a dialect cannot be loaded, or as the source of the chunks does.
     """
-    session = InspectedSession(load_catalog(dialects))
-    for chunk in chunks:
-        for event in session.feed(chunk):
-            if not isinstance(event, INNER):
-                yield event
-    for event in session.close():
+    for event in run(chunks, load_catalog(dialects)):
         if not isinstance(event, INNER):
             yield event

@@ -6,11 +6,11 @@ from collections import Counter
 
 import msgspec
 
-from atshark.sources import open_source
+from atshark.sources import Source
 from capture.errors import AtsharkError
 from decoder.catalog import Catalog
+from decoder.decode import run
 from decoder.events import Finding, Summary, Transaction
-from decoder.findings import InspectedSession
 from decoder.findings.story import Story
 
 MAX_FINDINGS = 10_000
@@ -39,28 +39,23 @@ class Checked(msgspec.Struct):
     problem: str | None = None
 
 
-def check(file: str, known: Catalog) -> Checked:
-    """Decode ``file`` and gather what is wrong. Does not raise: what cannot be read is the result's ``problem``."""
-    result = Checked(file)
+def check(source: Source, known: Catalog, file: str) -> Checked:
+    """Decode ``source`` and gather what is wrong; ``file`` is its name in the result.
+
+    Does not raise: where the source breaks off is the result's ``problem``.
+    """
+    result = Checked(file, source.format)
     try:
-        _check(file, known, result)
-    except AtsharkError as error:
-        result.problem = str(error)
-    return result
-
-
-def _check(file: str, known: Catalog, result: Checked) -> None:
-    session = InspectedSession(known)
-    with open_source(file) as source:
-        result.format = source.format
-        for chunk in source:
-            for event in session.feed(chunk):
-                result.story.hear(event)
-                _note(event, source.line, result)
-        for event in session.close():
+        for event in run(source, known):
             result.story.hear(event)
             _note(event, source.line, result)
+    except AtsharkError as error:
+        result.problem = str(error)
+    except OSError as error:
+        result.problem = f"{file}: cannot be read: {error.strerror or error}"
+    else:
         result.notes, result.warnings = source.notes, source.warnings
+    return result
 
 
 def _note(event: object, line: int | None, result: Checked) -> None:

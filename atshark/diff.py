@@ -7,16 +7,17 @@ step that is only longer in one session is one difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
+from itertools import islice
 from typing import Literal
 
 import msgspec
 
-from atshark.sources import open_source
+from capture.chunk import Chunk
 from decoder.catalog import Catalog
+from decoder.decode import NO_STAGES, run
 from decoder.events import Event, Information, Params, Socket, Transaction, Urc
-from decoder.session import Session
 
 MAX_STEPS = 50_000
 """Steps of a session that are compared."""
@@ -63,21 +64,12 @@ class Comparison(msgspec.Struct):
     differences: list[Difference]
 
 
-def steps(path: str, known: Catalog) -> list[Step]:
-    """Read what was done in a file. Raises :class:`AtsharkError` if it cannot be read."""
-    session = Session(known)
-    found: list[Step] = []
-    with open_source(path) as source:
-        for chunk in source:
-            found.extend(_steps(session.feed(chunk)))
-            if len(found) > MAX_STEPS:
-                break
-        else:
-            found.extend(_steps(session.close()))
-    return found[:MAX_STEPS]
+def steps(source: Iterable[Chunk], known: Catalog) -> list[Step]:
+    """Tell what was done in a session, as far as :data:`MAX_STEPS`. Raises what the source raises."""
+    return list(islice(_steps(run(source, known, NO_STAGES)), MAX_STEPS))
 
 
-def _steps(events: Sequence[Event]) -> Iterator[Step]:
+def _steps(events: Iterable[Event]) -> Iterator[Step]:
     for event in events:
         if isinstance(event, Transaction):
             result = event.result

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,11 +152,10 @@ class Extractor:
         self._done.append(one.entry)
 
 
-def extract(events: Iterator[list[Event]], folder: Path) -> list[Extracted]:
+def extract(events: Iterable[Event], folder: Path) -> list[Extracted]:
     """Write what ``events`` carry into ``folder``; return what was written. Raises :class:`AtsharkError`."""
     extractor = Extractor(folder)
-    for some in events:
-        extractor.write(some)
+    extractor.write(events)
     return extractor.finish()
 
 

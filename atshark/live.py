@@ -17,8 +17,8 @@ from capture.errors import AtsharkError
 from capture.recording import Recorder
 from capture.tap import Tap
 from decoder.catalog import Catalog
+from decoder.decode import Decoder
 from decoder.events import Event
-from decoder.findings import InspectedSession
 
 QUEUE_SIZE = 10_000
 TICK_S = 0.05
@@ -87,19 +87,19 @@ class Live:
             return
 
     def _decode(self, finished: Callable[[], bool]) -> None:
-        session = InspectedSession(self._catalog)
+        decoder = Decoder(self._catalog)
         while True:
             try:
                 chunk = self._queue.get(timeout=TICK_S)
             except queue.Empty:
-                self._hand_on(session.tick(self._tap.now()))
+                self._hand_on(decoder.tick(self._tap.now()))
             else:
                 if chunk is None:
                     break
-                self._hand_on(session.feed(chunk))
+                self._hand_on(decoder.feed(chunk))
             if finished():
                 self._tap.stop()
-        self._hand_on(session.close())
+        self._hand_on(decoder.close())
 
     def _hand_on(self, events: list[Event]) -> None:
         if events:

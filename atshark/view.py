@@ -30,8 +30,8 @@ from capture.chunk import Chunk, MarkChunk, Side
 from capture.errors import AtsharkError
 from capture.grammar import GOOD_CODES
 from decoder import catalog
+from decoder.decode import Decoder
 from decoder.events import Event, Finding, Frame, Group, Message, Socket
-from decoder.findings import InspectedSession
 from decoder.values import printable
 from wireshark.export import describe
 
@@ -180,7 +180,7 @@ def _taken(waiting: queue.Queue[Chunk | None]) -> Iterator[Chunk | None]:
 def show(console: Console, title: str, keyboard: Keyboard | None) -> None:
     """Show what comes on standard input until it ends."""
     counts = Counts()
-    session = InspectedSession(catalog.load())
+    decoder = Decoder(catalog.load())
     waiting: queue.Queue[Chunk | None] = queue.Queue(_QUEUE)
     threading.Thread(target=_chunks, args=(waiting,), daemon=True).start()
     ended = False
@@ -201,15 +201,15 @@ def show(console: Console, title: str, keyboard: Keyboard | None) -> None:
                     ended = True
                     break
                 counts.chunk(chunk)
-                events += session.feed(chunk)
+                events += decoder.feed(chunk)
             if not events and not ended:
-                events = session.tick(time.monotonic_ns() + offset)
+                events = decoder.tick(time.monotonic_ns() + offset)
             tell(events)
             if keyboard is not None:
                 keyboard.poll()
             if live is not None:
                 live.update(counts.line(title, keyboard.typed if keyboard is not None else None), refresh=True)
-        tell([event for event in session.close() if isinstance(event, Message | Finding)])
+        tell([event for event in decoder.close() if isinstance(event, Message | Finding)])
 
 
 @click.command()

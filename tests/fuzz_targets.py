@@ -16,8 +16,8 @@ from capture.lineerrors import Unmark
 from capture.order import Order
 from decoder import catalog
 from decoder.catalog import Catalog
+from decoder.decode import Decoder
 from decoder.events import Message
-from decoder.findings import InspectedSession
 from decoder.protocols.conversation import Conversation
 from decoder.protocols.frames import coap, config, content, dns, dp, http, mqtt, nmea, ppp, tls, tlv
 from decoder.protocols.frames.errors import NotThisFormatError
@@ -48,7 +48,7 @@ def pieces(data: bytes) -> list[tuple[int, bytes]]:
 
 def session(data: bytes) -> None:
     """Both wires, in any cuts, with any pauses; what comes out is exported, and decodes to the same messages."""
-    one, now = InspectedSession(known()), START
+    one, now = Decoder(known()), START
     exporter = Exporter(cast(BinaryIO, io.BytesIO()))
     total = {"mcu": b"", "module": b""}
     spans = {"mcu": b"", "module": b""}

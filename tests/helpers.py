@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
+from atshark.sources import open_source
 from capture.chunk import Chunk, Side
-from decoder import catalog
+from decoder import catalog, decode
 from decoder.catalog import Catalog
 from decoder.events import INNER, Event, Finding, Message, Record, Transaction, Urc
-from decoder.session import Session
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
@@ -32,16 +32,17 @@ def standard() -> Catalog:
     return catalog.load()
 
 
-def events(chunks: Iterable[Chunk]) -> list[Event]:
-    session = Session(standard())
-    out: list[Event] = []
-    for chunk in chunks:
-        out.extend(session.feed(chunk))
-    return out + session.close()
+def chunks_of(path: Path) -> list[Chunk]:
+    with open_source(str(path)) as source:
+        return list(source)
 
 
-def records(chunks: Iterable[Chunk]) -> list[Record]:
-    return [event for event in events(chunks) if not isinstance(event, INNER)]
+def events(chunks: Iterable[Chunk], known: Catalog | None = None) -> list[Event]:
+    return list(decode.run(chunks, known or standard(), decode.NO_STAGES))
+
+
+def records(chunks: Iterable[Chunk], known: Catalog | None = None) -> list[Record]:
+    return [event for event in events(chunks, known) if not isinstance(event, INNER)]
 
 
 def messages(found: Iterable[Event]) -> list[Message]:

@@ -643,7 +643,7 @@ def test_overruns_that_the_driver_counts_are_marked(monkeypatch: pytest.MonkeyPa
 def test_times_and_marks_survive_a_recording_and_an_export(tmp_path: Path) -> None:
     from capture.recording import record
     from decoder import catalog
-    from decoder.findings import InspectedSession
+    from decoder.decode import Decoder
     from wireshark.export import export
 
     chunks: list[Chunk] = [
@@ -659,7 +659,7 @@ def test_times_and_marks_survive_a_recording_and_an_export(tmp_path: Path) -> No
     assert got == chunks
     assert [first_ns(chunk) for chunk in got] == [first_ns(chunk) for chunk in chunks]
     assert [c.mark for c in got if isinstance(c, MarkChunk)] == [c.mark for c in chunks if isinstance(c, MarkChunk)]
-    export(got, InspectedSession(catalog.load()), exported)
+    export(got, Decoder(catalog.load()), exported)
     texts = [run("decode", str(path), "--format", "jsonl").stdout.decode() for path in (out, exported)]
     assert texts[0] == texts[1]
     assert '"rule":"tap.gap"' in texts[0]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from decoder import catalog
-from decoder.events import INNER, Frame, Record, Summary
-from decoder.session import Session
+from decoder.events import Frame, Record, Summary
 from tests.helpers import answer, command, records, rules, talk, transactions, urcs
 
 M5310A = 'AT+MQTTPUB="t",1,0,0,5,"hello"'
@@ -91,9 +90,7 @@ def test_certainty_grows_with_evidence() -> None:
 
 
 def test_a_dialect_that_was_asked_for_is_the_only_one() -> None:
-    session = Session(catalog.load(["ica"]))
-    events = [event for chunk in talk(command('AT+MQTTPUB="t",1,"x"'), answer("OK")) for event in session.feed(chunk)]
-    found = [event for event in events + session.close() if not isinstance(event, INNER)]
+    found = records(talk(command('AT+MQTTPUB="t",1,"x"'), answer("OK")), catalog.load(["ica"]))
     assert transactions(found)[0].name == "IMQTTPUB"
     assert summary(found).dialects[0].because == "given"
 

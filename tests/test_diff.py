@@ -9,7 +9,7 @@ import pytest
 
 from atshark.diff import compare, steps
 from capture.recording import record
-from tests.helpers import SAMPLES, run, sample_files, standard
+from tests.helpers import SAMPLES, chunks_of, run, sample_files, standard
 from tests.make_logs import FOLDER, WRITERS
 from tests.test_findings import talked
 
@@ -31,17 +31,15 @@ GOOD = """
 """
 
 
-def kinds(good: str, bad: str, tmp_path: Path) -> tuple[int, list[tuple[str, int]]]:
-    for name, text in (("good", good), ("bad", bad)):
-        record(talked(text), tmp_path / name)
-    found = compare(steps(str(tmp_path / "good"), standard()), steps(str(tmp_path / "bad"), standard()))
+def kinds(good: str, bad: str) -> tuple[int, list[tuple[str, int]]]:
+    found = compare(steps(talked(good), standard()), steps(talked(bad), standard()))
     return found.alike, [(one.kind, one.count) for one in found.differences]
 
 
-def test_no_difference(tmp_path: Path) -> None:
-    assert kinds(GOOD, GOOD, tmp_path) == (6, [])
+def test_no_difference() -> None:
+    assert kinds(GOOD, GOOD) == (6, [])
     later = "\n".join(f"{float(line.split()[0]) * 1.5} {line.split(' ', 1)[1]}" for line in GOOD.strip().splitlines())
-    assert kinds(GOOD, later, tmp_path)[1] == []
+    assert kinds(GOOD, later)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -55,26 +53,26 @@ def test_no_difference(tmp_path: Path) -> None:
         ("2.3 < +MIPOPEN: 0,0", "2.3 < +MIPOPEN: 0,558", 2, [("answer", 1), ("missing", 1), ("added", 1)]),
     ],
 )
-def test_differences(old: str, new: str, alike: int, expected: list[tuple[str, int]], tmp_path: Path) -> None:
+def test_differences(old: str, new: str, alike: int, expected: list[tuple[str, int]]) -> None:
     assert old in GOOD
-    found = kinds(GOOD, GOOD.replace(old, new), tmp_path)
+    found = kinds(GOOD, GOOD.replace(old, new))
     assert [kind for kind, _ in found[1]][: len(expected)] == [kind for kind, _ in expected] or set(found[1]) >= set(
         expected
     )
     assert found[0] == alike
 
 
-def test_signal_and_time_are_no_difference(tmp_path: Path) -> None:
+def test_signal_and_time_are_no_difference() -> None:
     text = "0 > AT+CSQ\n0.1 < +CSQ: 20,99\n0.1 < OK"
-    assert kinds(text, text.replace("20,99", "25,99"), tmp_path)[1] == []
+    assert kinds(text, text.replace("20,99", "25,99"))[1] == []
 
 
 def test_the_same_session_in_two_formats() -> None:
     """A log of one program and that of another, of the same conversation, say the same."""
     names = [name for name in WRITERS if name != "saleae-one-wire"]
-    first = steps(str(FOLDER / f"{names[0]}.txt"), standard())
+    first = steps(chunks_of(FOLDER / f"{names[0]}.txt"), standard())
     for name in names[1:]:
-        other = steps(str(FOLDER / f"{name}.txt"), standard())
+        other = steps(chunks_of(FOLDER / f"{name}.txt"), standard())
         assert [one.kind for one in compare(first, other).differences if one.kind not in ("slower", "faster")] == [], (
             name
         )
@@ -82,7 +80,7 @@ def test_the_same_session_in_two_formats() -> None:
 
 @pytest.mark.parametrize("path", sample_files(), ids=lambda path: path.name)
 def test_a_sample_does_not_differ_from_itself(path: Path) -> None:
-    found = steps(str(path), standard())
+    found = steps(chunks_of(path), standard())
     assert compare(found, found).differences == []
 
 

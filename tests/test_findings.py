@@ -12,8 +12,10 @@ import pytest
 
 from atshark.sources import open_source
 from capture.chunk import MARK_KINDS, Chunk, Mark, MarkChunk, MarkKind
+from decoder import decode
+from decoder.decode import Decoder
 from decoder.events import Event, Finding
-from decoder.findings import InspectedSession, advice, message
+from decoder.findings import advice, message
 from decoder.findings import rules as all_rules
 from decoder.findings.story import Story
 from tests.helpers import ROOT, SAMPLES, START, run, sample_files, standard
@@ -38,8 +40,7 @@ def talked(text: str) -> list[Chunk]:
 
 
 def inspected(chunks: list[Chunk]) -> list[Event]:
-    session = InspectedSession(standard())
-    return [event for chunk in chunks for event in session.feed(chunk)] + session.close()
+    return list(decode.run(chunks, standard()))
 
 
 def found(text: str) -> list[Finding]:
@@ -149,7 +150,7 @@ MARKS = [
 @pytest.mark.parametrize("rule", MARKS)
 def test_a_mark_of_the_recording_is_a_finding(rule: str) -> None:
     kind = cast(MarkKind, rule.removeprefix("tap."))
-    events = InspectedSession(standard()).feed(MarkChunk.at(START, "module", Mark(kind, "what \x1b happened")))
+    events = Decoder(standard()).feed(MarkChunk.at(START, "module", Mark(kind, "what \x1b happened")))
     assert [(one.rule, one.side, one.time_ns) for one in events if isinstance(one, Finding)] == [
         (rule, "module", START)
     ]

@@ -11,9 +11,8 @@ import pytest
 
 from capture.chunk import Chunk
 from decoder import catalog
-from decoder.events import INNER, Data, Event
-from decoder.session import Session
-from tests.helpers import MS, START, compact, rules, transactions, urcs
+from decoder.events import Data, Event
+from tests.helpers import MS, START, compact, records, rules, transactions, urcs
 from tests.test_manual_tcpip import t
 
 CATALOG = catalog.load(["ica"])
@@ -23,19 +22,17 @@ BLOCK = bytes.fromhex("112233AABA")
 
 def decode(*lines: str | tuple[str, bytes]) -> list[Event]:
     """Decode lines ("> " from the MCU, "< " from the module) and raw bytes (side, bytes)."""
-    session = Session(CATALOG)
     now = START
-    found: list[Event] = []
+    chunks: list[Chunk] = []
     for line in lines:
         now += 200 * MS
         if isinstance(line, tuple):
-            chunk = Chunk(now, "mcu" if line[0] == "mcu" else "module", line[1])
+            chunks.append(Chunk(now, "mcu" if line[0] == "mcu" else "module", line[1]))
         elif line[0] == ">":
-            chunk = Chunk(now, "mcu", line[2:].encode() + b"\r")
+            chunks.append(Chunk(now, "mcu", line[2:].encode() + b"\r"))
         else:
-            chunk = Chunk(now, "module", b"\r\n" + line[2:].encode() + b"\r\n")
-        found += session.feed(chunk)
-    return [event for event in found + session.close() if not isinstance(event, INNER)]
+            chunks.append(Chunk(now, "module", b"\r\n" + line[2:].encode() + b"\r\n"))
+    return list(records(chunks, CATALOG))
 
 
 def data(found: list[Event]) -> list[tuple[str, str, bytes]]:

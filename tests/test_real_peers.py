@@ -18,9 +18,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from atshark.virtual.line import VirtualLine
-from decoder.events import INNER, Finding, Frame, Record
+from decoder.events import Finding, Frame, Record
 from decoder.session import Session
-from tests.helpers import run, standard, tool
+from tests.helpers import records, run, standard, tool
 from tests.modem import Bridge, Line, Lsip, Mip, Mode, Nasty
 from tests.network import assert_same, broker, capture, dissect, free_port, program
 from tests.test_export_ip import stream
@@ -65,9 +65,7 @@ def exported(line: Line, path: Path) -> None:
 
 
 def decoded(line: Line) -> list[Record]:
-    session = Session(standard())
-    events = [event for chunk in line.chunks for event in session.feed(chunk)] + session.close()
-    return [event for event in events if not isinstance(event, INNER)]
+    return records(line.chunks)
 
 
 def troubles(found: list[Record]) -> list[str]:

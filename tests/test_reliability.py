@@ -33,7 +33,7 @@ from capture.pcapng import Reader
 from capture.recording import Recorder
 from capture.tap import Tap
 from capture.writing import Background
-from decoder.findings import InspectedSession
+from decoder.decode import Decoder
 from tests.fuzz_targets import TARGETS
 from tests.helpers import ROOT, START, run, standard, tool
 
@@ -368,7 +368,7 @@ LINES: dict[str, Callable[[int], bytes]] = {
 def test_no_pattern_backtracks(name: str, side: Side) -> None:
     took = []
     for size in (15_000, 60_000):
-        session = InspectedSession(standard())
+        session = Decoder(standard())
         begin = time.process_time()
         session.feed(Chunk(START, side, LINES[name](size)))
         session.feed(Chunk(START + 10**9, "module", b"\r\nOK\r\n"))

@@ -17,7 +17,7 @@ from decoder.events import Event, Message, Transaction, Urc
 from decoder.session import Session
 from tests import from_catalog
 from tests.from_catalog import prefix, same, written
-from tests.helpers import START, as_json, records
+from tests.helpers import START, as_json, events, records
 from tests.test_two_engines import compare
 from wireshark.export import export
 
@@ -41,11 +41,8 @@ def dialect(name: str) -> Dialect:
 
 
 def decode(name: str, *said: tuple[Side, str]) -> list[Event]:
-    session = Session(alone(name))
-    out: list[Event] = []
-    for number, (side, text) in enumerate(said):
-        out.extend(session.feed(Chunk(START + number * SECOND // 50, side, text.encode())))
-    return out + session.close()
+    chunks = [Chunk(START + number * SECOND // 50, side, text.encode()) for number, (side, text) in enumerate(said)]
+    return events(chunks, alone(name))
 
 
 @pytest.mark.parametrize("name", catalog.names())
@@ -115,9 +112,8 @@ def broken(draw: st.DrawFn, text: str) -> bytes:
 @relaxed
 @given(data=st.data())
 def test_damaged_lines_never_raise_and_lose_no_byte(name: str, data: st.DataObject) -> None:
-    session = Session(alone(name))
+    chunks: list[Chunk] = []
     spoken: dict[Side, bytes] = {"mcu": b"", "module": b""}
-    found: list[Event] = []
     lines: list[tuple[Side, str]] = [
         ("mcu", f"AT{prefix(command.name)}={data.draw(written(syntax)).text}\r")
         for command, syntax in from_catalog.commands(dialect(name))
@@ -130,8 +126,8 @@ def test_damaged_lines_never_raise_and_lose_no_byte(name: str, data: st.DataObje
         raw = data.draw(broken(text))
         if raw:
             spoken[side] += raw
-            found.extend(session.feed(Chunk(START + number * SECOND // 10, side, raw)))
-    found.extend(session.close())
+            chunks.append(Chunk(START + number * SECOND // 10, side, raw))
+    found = events(chunks, alone(name))
     for side, raw in spoken.items():
         assert b"".join(one.raw for one in found if isinstance(one, Message) and one.side == side) == raw
 

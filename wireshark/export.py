@@ -22,6 +22,7 @@ from capture import pcapng, upper_pdu
 from capture.chunk import Chunk, Mark, MarkKind, Side
 from capture.errors import AtsharkError
 from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR, NOTE_DISSECTOR, mark_packet
+from decoder.decode import Pushed, drive
 from decoder.events import (
     Data,
     Event,
@@ -37,7 +38,6 @@ from decoder.events import (
     Segment,
     Socket,
 )
-from decoder.session import Session
 from decoder.values import printable, to_text
 from wireshark.decode_tag import TagWriter
 from wireshark.synthetic_ip import IpPacket, SyntheticIp
@@ -206,15 +206,14 @@ class Exporter:
             self.packets += 1
 
 
-def export(chunks: Iterable[Chunk], session: Session, path: Path) -> int:
+def export(chunks: Iterable[Chunk], session: Pushed, path: Path) -> int:
     """Decode ``chunks`` with ``session`` and write the export to ``path``. Return the number of packets."""
     try:
         stream: BinaryIO
         with open(path, "wb", buffering=1 << 18) as stream:
             exporter = Exporter(stream)
-            for chunk in chunks:
-                exporter.write(session.feed(chunk))
-            exporter.write(session.close())
+            for events in drive(chunks, session):
+                exporter.write(events)
     except OSError as error:
         raise AtsharkError(f"{path}: cannot write the export: {error.strerror}") from error
     return exporter.packets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, BinaryIO, cast
 
@@ -12,11 +13,12 @@ from atshark.batch.plan import Input, Part
 from atshark.batch.store import Store
 from atshark.batch.tables import ROWS, SCHEMAS, Table
 from atshark.sources import Source, open_source, open_stream
+from capture.chunk import Chunk
 from capture.errors import AtsharkError
 from decoder import catalog
 from decoder.catalog import Catalog
+from decoder.decode import run
 from decoder.events import Event, Finding, Summary, Transaction
-from decoder.findings import InspectedSession
 
 _IDENTITY = {
     "CGMI": "manufacturer", "GMI": "manufacturer", "CGMM": "model", "GMM": "model", "CGMR": "firmware",
@@ -84,7 +86,9 @@ def _decode(one: Input, tables: dict[str, Table], known: Catalog) -> Row:
     row.update(errors=0, warnings=0)
     try:
         with _opened(one.path) as source:
-            _feed(source, InspectedSession(known), row, tables)
+            number = 0
+            for event in run(_counted(source, row), known):
+                number = _take(event, number, row, tables)
             row["format"] = source.format
             if source.warnings:
                 row.update(status="partial", problem="; ".join(source.warnings))
@@ -95,18 +99,14 @@ def _decode(one: Input, tables: dict[str, Table], known: Catalog) -> Row:
     return row
 
 
-def _feed(source: Source, session: InspectedSession, row: Row, tables: dict[str, Table]) -> None:
-    number = 0
+def _counted(source: Source, row: Row) -> Iterator[Chunk]:
     for chunk in source:
         row[f"{chunk.side}_bytes"] += len(chunk.data)
         if chunk.time_ns is not None:
             if row.get("first_ns") is None:
                 row["first_ns"] = chunk.time_ns
             row["last_ns"] = chunk.time_ns
-        for event in session.feed(chunk):
-            number = _take(event, number, row, tables)
-    for event in session.close():
-        number = _take(event, number, row, tables)
+        yield chunk
 
 
 def _take(event: Event, number: int, row: Row, tables: dict[str, Table]) -> int:

@@ -12,7 +12,10 @@ from atshark.check import Checked, check
 from atshark.cli import DONE, FINDINGS, UNUSABLE
 from atshark.render import utf8_output
 from atshark.render.findings import WRITERS
+from atshark.sources import open_source
+from capture.errors import AtsharkError
 from decoder import catalog
+from decoder.catalog import Catalog
 from decoder.findings import Lang
 
 
@@ -44,7 +47,7 @@ def command(files: tuple[str, ...], output: str, fail_on: str, lang: Lang, diale
         shown = len(paths) > 1 and sys.stderr.isatty()
         with click.progressbar(paths, file=sys.stderr if shown else None, hidden=not shown) as bar:
             for path in bar:
-                done.append(check(path, known))
+                done.append(_checked(path, known))
                 yield done[-1]
 
     WRITERS[output](results(), utf8_output(), lang)
@@ -56,6 +59,14 @@ def command(files: tuple[str, ...], output: str, fail_on: str, lang: Lang, diale
         return UNUSABLE
     bad = sum(one.counts["error"] + (one.counts["warning"] if fail_on == "warning" else 0) for one in done)
     return FINDINGS if bad else DONE
+
+
+def _checked(path: str, known: Catalog) -> Checked:
+    try:
+        with open_source(path) as source:
+            return check(source, known, path)
+    except AtsharkError as error:
+        return Checked(path, problem=str(error))
 
 
 def _expanded(files: tuple[str, ...]) -> Iterator[str]:

@@ -13,8 +13,8 @@ from atshark.render import utf8_output
 from atshark.sources import open_source
 from capture.errors import AtsharkError
 from decoder import catalog
+from decoder.decode import Decoder, drive
 from decoder.events import INNER, Finding, Record
-from decoder.findings import InspectedSession
 
 Write = Callable[[list[Record]], None]
 _INNER = frozenset(INNER)
@@ -37,15 +37,15 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
 
     The exit status is 0 if all went well on the line, 1 if there are errors or warnings, or the input was cut.
     """
-    session = InspectedSession(catalog.load(dialects))
+    decoder = Decoder(catalog.load(dialects))
     with open_source(file) as source:
         write = _writer(output)
         at_once = 1 if file == "-" else _BATCH
         troubles = 0
         records: list[Record] = []
         try:
-            for chunk in source:
-                for event in session.feed(chunk):
+            for events in drive(source, decoder):
+                for event in events:
                     if type(event) not in _INNER:
                         records.append(event)  # type: ignore[arg-type]  # what is left is a record
                 if len(records) >= at_once:
@@ -54,7 +54,6 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
         except (AtsharkError, KeyboardInterrupt):
             write(records)
             raise
-        records += [event for event in session.close() if type(event) not in _INNER]  # type: ignore[misc]
         troubles += _emit(records, write)
         say(file, source)
         return FINDINGS if troubles or source.warnings else DONE

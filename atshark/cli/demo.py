@@ -17,7 +17,7 @@ from atshark.virtual.line import VirtualLine
 from atshark.virtual.module import tour_chunks
 from capture.tap import Tap
 from decoder import catalog
-from decoder.session import Session
+from decoder.decode import NO_STAGES, Decoder
 from wireshark.export import export
 from wireshark.lua_catalog import OUTPUT as DISSECTOR
 
@@ -44,7 +44,7 @@ def command(out: Path) -> int:
     click.echo("a virtual MCU and module talk at 115200 bit/s; atshark listens on both wires\n", err=True)
     sent = _talk(recording)
     with open_source(str(recording)) as source:
-        packets = export(source, Session(catalog.load()), exported)
+        packets = export(source, Decoder(catalog.load(), NO_STAGES), exported)
     got = recording_size(recording)
     click.echo(f"\nrecorded {got} of {sent} bytes to {recording}; {packets} packets exported to {exported}\n", err=True)
     click.echo(f"decode it again:    atshark decode {recording}", err=True)

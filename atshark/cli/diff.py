@@ -13,6 +13,7 @@ from atshark.diff import Comparison, Difference, compare, steps
 from atshark.render import utf8_output
 from atshark.render.console import console_on
 from atshark.render.text import clock, shorten
+from atshark.sources import open_source
 from decoder import catalog
 from decoder.values import printable
 
@@ -43,7 +44,11 @@ def command(good: str, bad: str, output: str, limit: int, dialects: tuple[str, .
     difference, 1 if there is.
     """
     known = catalog.load(dialects)
-    found = compare(steps(good, known), steps(bad, known))
+    with open_source(good) as source:
+        first = steps(source, known)
+    with open_source(bad) as source:
+        second = steps(source, known)
+    found = compare(first, second)
     stream = utf8_output()
     if output == "jsonl":
         stream.write(msgspec.json.encode({"kind": "comparison", "steps": found.steps, "alike": found.alike,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from atshark.cli import DONE, FINDINGS, say
 from atshark.extract import Extracted, extract
-from atshark.sources import Source, open_source
+from atshark.sources import open_source
 from decoder import catalog
-from decoder.events import Event
-from decoder.session import Session
+from decoder.decode import NO_STAGES, run
 from decoder.values import printable
 
 
@@ -30,18 +28,12 @@ def command(file: str, folder: Path, dialects: tuple[str, ...]) -> int:
     index.jsonl in the folder lists them with size, MD5 and where they came from. The exit status is 1 if a body or
     image is not complete, or the input was cut.
     """
-    session = Session(catalog.load(dialects))
+    known = catalog.load(dialects)
     with open_source(file) as source:
-        written = extract(_events(source, session), folder)
+        written = extract(run(source, known, NO_STAGES), folder)
         say(file, source)
         wrong = _report(written, folder)
         return FINDINGS if wrong or source.warnings else DONE
-
-
-def _events(source: Source, session: Session) -> Iterator[list[Event]]:
-    for chunk in source:
-        yield session.feed(chunk)
-    yield session.close()
 
 
 def _report(written: list[Extracted], folder: Path) -> int:

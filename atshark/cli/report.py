@@ -8,6 +8,7 @@ import click
 
 from atshark.cli import DONE
 from atshark.report import report
+from atshark.sources import open_source
 from capture.errors import AtsharkError
 from decoder import catalog
 from decoder.findings import Lang
@@ -28,7 +29,9 @@ def command(file: str, out: Path, lang: Lang, dialects: tuple[str, ...]) -> int:
     """
     if out.exists() and file != "-" and out.samefile(file):
         raise click.UsageError(f"{out}: the page would overwrite its input; give another file to -o")
-    page = report(file, catalog.load(dialects), lang)
+    known = catalog.load(dialects)
+    with open_source(file) as source:
+        page = report(source, known, file, lang)
     try:
         out.write_text(page, "utf-8")
     except OSError as error:

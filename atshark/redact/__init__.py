@@ -25,9 +25,8 @@ from capture import chunkfile, recording
 from capture.chunk import Chunk, Side, WholeChunk, with_data
 from capture.errors import AtsharkError
 from decoder.catalog import Catalog
+from decoder.decode import NO_STAGES, Decoder, run
 from decoder.events import Event, Message, Transaction, Urc
-from decoder.findings import InspectedSession
-from decoder.session import Session
 from wireshark.export import export
 
 MAX_SIZE = 256 << 20
@@ -83,8 +82,7 @@ def _binary(chunks: list[Chunk], known: Catalog, options: Options, form: str, no
 
 
 def _decoded(chunks: list[Chunk], known: Catalog) -> list[Event]:
-    session = Session(known)
-    return [event for chunk in chunks for event in session.feed(chunk)] + session.close()
+    return list(run(chunks, known, NO_STAGES))
 
 
 def _chunks(chunks: list[Chunk], substitutes: Substitutes) -> list[Chunk] | None:
@@ -113,7 +111,7 @@ def _file(chunks: list[Chunk], form: str, known: Catalog) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "redacted.pcapng")
         if any(isinstance(chunk, WholeChunk) for chunk in chunks):
-            export(chunks, InspectedSession(known), path)
+            export(chunks, Decoder(known), path)
         else:
             recording.record(chunks, path)
         return path.read_bytes()

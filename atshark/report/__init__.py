@@ -19,11 +19,12 @@ import msgspec
 from atshark import __version__
 from atshark.render.text import render
 from atshark.report.states import States
-from atshark.sources import open_source
+from atshark.sources import Source
 from capture.grammar import GOOD_CODES
 from decoder.catalog import Catalog
+from decoder.decode import run
 from decoder.events import INNER, Data, Event, Finding, Frame, Group, Message, Socket, Summary, Transaction, Urc
-from decoder.findings import InspectedSession, Lang, advice, message
+from decoder.findings import Lang, advice, message
 from decoder.findings.story import Story
 from decoder.values import printable
 
@@ -32,9 +33,15 @@ MAX_ROWS = 300_000
 _MAX_BYTES = 2048
 _MAX_TEXT = 4000
 _KINDS: dict[type, str] = {
-    Transaction: "command", Urc: "urc", Data: "data", Socket: "connection", Frame: "frame", Group: "group",
-    Finding: "finding", Summary: "summary",
-}  # fmt: skip
+    Transaction: "command",
+    Urc: "urc",
+    Data: "data",
+    Socket: "connection",
+    Frame: "frame",
+    Group: "group",
+    Finding: "finding",
+    Summary: "summary",
+}
 
 
 class _Bytes:
@@ -124,35 +131,37 @@ class _Rows:
         ]
 
 
-def report(path: str, known: Catalog, lang: Lang = "en") -> str:
-    """Return the page for a file. Raises :class:`AtsharkError` if it cannot be read."""
-    session, rows, story, states = InspectedSession(known), _Rows(lang), Story(), States()
+def report(source: Source, known: Catalog, file: str, lang: Lang = "en") -> str:
+    """Return the page for ``source``; ``file`` is its name there. Raises what the source raises."""
+    rows, story, states = _Rows(lang), Story(), States()
     summary: Summary | None = None
-    with open_source(path) as source:
-        for chunk in source:
-            for event in session.feed(chunk):
-                states.hear(event, len(rows.rows))
-                rows.hear(event)
-                story.hear(event)
-        for event in session.close():
-            states.hear(event, len(rows.rows))
-            rows.hear(event)
-            story.hear(event)
-            summary = event if isinstance(event, Summary) else summary
-        notes, form = [*source.notes, *source.warnings], source.format
+    for event in run(source, known):
+        states.hear(event, len(rows.rows))
+        rows.hear(event)
+        story.hear(event)
+        summary = event if isinstance(event, Summary) else summary
+    notes = [*source.notes, *source.warnings]
     told = story.tell(lang)
     steps = [[step.kind, text, step.first_ns] for step, text in zip(story.steps, told, strict=True)]
     data = {
-        "file": printable(path), "format": form, "version": __version__, "notes": [printable(note) for note in notes],
+        "file": printable(file),
+        "format": source.format,
+        "version": __version__,
+        "notes": [printable(note) for note in notes],
         "dialects": [[use.dialect, use.certainty, use.because] for use in summary.dialects] if summary else [],
-        "story": steps, "findings": rows.findings, "rows": rows.rows, "missing": rows.missing,
-        "states": [list(span) for span in states.close()], "lang": lang, "first": rows.first_ns,
-    }  # fmt: skip
+        "story": steps,
+        "findings": rows.findings,
+        "rows": rows.rows,
+        "missing": rows.missing,
+        "states": [list(span) for span in states.close()],
+        "lang": lang,
+        "first": rows.first_ns,
+    }
     packed = base64.b64encode(gzip.compress(msgspec.json.encode(data), mtime=0)).decode()
     page = resources.files("atshark.report")
     return Template(page.joinpath("page.html").read_text("utf-8")).substitute(
         lang="zh-CN" if lang == "zh" else "en",
-        title=html.escape(printable(path)),
+        title=html.escape(printable(file)),
         style=page.joinpath("page.css").read_text("utf-8"),
         script=page.joinpath("page.js").read_text("utf-8"),
         data=packed,

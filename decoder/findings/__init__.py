@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from capture.chunk import Chunk, MarkChunk
+from capture.chunk import MarkChunk
 from decoder.catalog import Catalog
 from decoder.events import Data, Event, Finding, Frame, Group, Message, Socket
 from decoder.findings.declared import Declared
@@ -24,7 +24,6 @@ from decoder.findings.network import Network
 from decoder.findings.ranges import Ranges
 from decoder.findings.rules import Lang, Rule, advice, message, rules
 from decoder.findings.say import Say
-from decoder.session import Session
 
 
 class Inspector:
@@ -112,26 +111,4 @@ class Inspector:
         self._line.socket(one)
 
 
-class InspectedSession(Session):
-    """A session whose events include what an :class:`Inspector` finds."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        super().__init__(catalog)
-        self._inspector = Inspector(catalog)
-
-    def feed(self, chunk: Chunk) -> list[Event]:
-        """Take a chunk and return the events that it completes."""
-        events = self._inspector.look(super().feed(chunk))
-        return [*events, *self._inspector.mark(chunk)] if isinstance(chunk, MarkChunk) else events
-
-    def tick(self, now_ns: int) -> list[Event]:
-        """Let time pass without bytes. ``now_ns`` must not be before the last chunk."""
-        return self._inspector.look(super().tick(now_ns))
-
-    def close(self) -> list[Event]:
-        """End the input: everything that waits is decided now."""
-        events = self._inspector.look(super().close())
-        return [*events[:-1], *self._inspector.close(), *events[-1:]]
-
-
-__all__ = ["InspectedSession", "Inspector", "Lang", "Rule", "advice", "message", "rules"]
+__all__ = ["Inspector", "Lang", "Rule", "advice", "message", "rules"]

@@ -1,0 +1,103 @@
+"""The door of the decoder: chunks in, events out, by way of whatever stages look at them.
+
+A stage sees the events of a session in order, and may add some: it takes a list and returns one. :data:`FINDINGS`
+is what all programs use but those that only want to know what was said. :func:`run` decodes what has an end;
+:class:`Decoder` takes chunks as they come, for what is live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Protocol
+
+from capture.chunk import Chunk, MarkChunk
+from decoder.catalog import Catalog
+from decoder.events import Event
+from decoder.findings import Inspector
+from decoder.session import Session
+
+
+class Stage(Protocol):
+    """What looks at the events of one session."""
+
+    def look(self, events: list[Event]) -> list[Event]:
+        """Take the next events; return them, with what there is to add behind each."""
+
+    def mark(self, chunk: MarkChunk) -> list[Event]:
+        """Take a mark of the recording; return what there is to say about it."""
+
+    def close(self) -> list[Event]:
+        """The session has ended; return what only its end shows."""
+
+
+Stages = Sequence[Callable[[Catalog], Stage]]
+"""How to make the stages of a session from the catalog it is decoded with, in the order in which they look."""
+FINDINGS: Stages = (Inspector,)
+"""What went wrong, among what was said."""
+NO_STAGES: Stages = ()
+"""Only what was said."""
+
+
+class Pushed(Protocol):
+    """What takes chunks and returns events: a :class:`Decoder`, or a :class:`Session` alone."""
+
+    def feed(self, chunk: Chunk) -> list[Event]:
+        """Take a chunk and return the events that it completes."""
+
+    def close(self) -> list[Event]:
+        """End the input: everything that waits is decided now."""
+
+
+class Decoder:
+    """A session with its stages, for chunks as they come."""
+
+    def __init__(self, catalog: Catalog, stages: Stages = FINDINGS) -> None:
+        self._session = Session(catalog)
+        self._stages = [make(catalog) for make in stages]
+
+    def feed(self, chunk: Chunk) -> list[Event]:
+        """Take a chunk and return the events that it completes."""
+        events = self._session.feed(chunk)
+        for stage in self._stages:
+            if events:
+                events = stage.look(events)
+            if isinstance(chunk, MarkChunk):
+                events = [*events, *stage.mark(chunk)]
+        return events
+
+    def tick(self, now_ns: int) -> list[Event]:
+        """Let time pass without bytes. ``now_ns`` must not be before the last chunk."""
+        events = self._session.tick(now_ns)
+        for stage in self._stages:
+            if events:
+                events = stage.look(events)
+        return events
+
+    def close(self) -> list[Event]:
+        """End the input: everything that waits is decided now. The summary is the last event."""
+        events = self._session.close()
+        for stage in self._stages:
+            events = stage.look(events)
+            events = [*events[:-1], *stage.close(), *events[-1:]]
+        return events
+
+
+def drive(chunks: Iterable[Chunk], decoder: Pushed) -> Iterator[list[Event]]:
+    """Yield what each chunk completes, then what the end does; nothing of that if the caller stops before."""
+    for chunk in chunks:
+        events = decoder.feed(chunk)
+        if events:
+            yield events
+    yield decoder.close()
+
+
+def run(source: Iterable[Chunk], catalog: Catalog, stages: Stages = FINDINGS) -> Iterator[Event]:
+    """Decode ``source`` and yield its events, those of a chunk before the next one is taken.
+
+    Raises what the source raises: :class:`AtsharkError` if it turns out to be unusable.
+    """
+    return chain.from_iterable(drive(source, Decoder(catalog, stages)))
+
+
+__all__ = ["FINDINGS", "NO_STAGES", "Decoder", "Pushed", "Stage", "Stages", "drive", "run"]
