@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from capture import pcapng, upper_pdu
 from capture.recording import NOTE_DISSECTOR
+from decoder.decode import Decoder
 from decoder.events import Data, Event, Finding, Group, Transaction, Urc
-from decoder.findings import InspectedSession
 from tests.helpers import SAMPLES, standard
 from wireshark import decode_layout as layout
 from wireshark.export import Exporter
@@ -89,7 +89,7 @@ def error_of(result: Any) -> dict[str, Any] | None:
 def decoded(source: Path) -> tuple[list[Event], list[Packet]]:
     import atshark
 
-    session = InspectedSession(standard())
+    session = Decoder(standard())
     stream = io.BytesIO()
     exporter = Exporter(stream)
     events: list[Event] = []
