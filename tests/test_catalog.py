@@ -9,7 +9,7 @@ import pytest
 
 from capture.errors import AtsharkError
 from decoder import catalog
-from decoder.catalog import spec as schema
+from decoder.catalog import lint
 from tests.helpers import run
 
 HEAD = '[dialect]\nid = "mine"\ntitle = "t"\nsource = "s"\nbase = "3gpp"\n'
@@ -50,7 +50,7 @@ HEAD = '[dialect]\nid = "mine"\ntitle = "t"\nsource = "s"\nbase = "3gpp"\n'
 )
 def test_mistakes_are_told_with_file_and_line(text: str, line: int, says: str) -> None:
     with pytest.raises(AtsharkError) as caught:
-        schema.load(text, "mine.toml")
+        lint.load(text, "mine.toml")
     message = str(caught.value)
     assert message.startswith(f"mine.toml:{line}: ")
     assert says in message

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoder.catalog.spec import InferredFrame
+from decoder.catalog.effects import InferredFrame
 from decoder.events import Frame
 from decoder.followers.inferred import BUILDERS
 from decoder.followers.inferred.lwm2m import value_bytes

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from decoder import catalog
-from decoder.catalog import DEFAULT_TIMEOUT_S, Catalog, Command, Dialect, Inline, Known, Syntax, UrcType
+from decoder.catalog import DEFAULT_TIMEOUT_S, Catalog, Command, Dialect, Inline, Known, Syntax, UrcType, effects
 from decoder.catalog import spec as schema
+from decoder.catalog.conditions import parse_match
 
 PLUGIN = Path(__file__).parent / "plugin"
 OUTPUT = PLUGIN / "atshark.lua"
@@ -86,7 +87,7 @@ def _syntaxes(syntaxes: list[Syntax]) -> str:
 
 
 def _match(rules: list[str]) -> list[list[Any]] | None:
-    return [list(schema.parse_match(rule)) for rule in rules] or None
+    return [list(parse_match(rule)) for rule in rules] or None
 
 
 def _given(late: schema.LateSpec) -> dict[str, Any] | None:
@@ -200,8 +201,8 @@ def _line_pattern(urc: UrcType) -> str:
     return "^" + "".join(text + place for text, place in zip(texts, places, strict=True)) + "$"
 
 
-def _group(dialect: str, group: schema.GroupSpec) -> dict[str, Any]:
-    def patterns(lines: list[schema.LineSpec]) -> list[dict[str, Any]]:
+def _group(dialect: str, group: effects.GroupSpec) -> dict[str, Any]:
+    def patterns(lines: list[effects.LineSpec]) -> list[dict[str, Any]]:
         return [
             {"line": line.line, "where": {key: str(value) for key, value in line.where.items()} or None}
             for line in lines

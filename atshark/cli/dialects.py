@@ -11,7 +11,7 @@ from atshark.cli import DONE
 from atshark.render import utf8_output
 from capture.errors import AtsharkError
 from decoder import catalog
-from decoder.catalog import Dialect, Syntax
+from decoder.catalog import Dialect, Syntax, lint
 from decoder.catalog import spec as schema
 
 
@@ -49,7 +49,7 @@ def _lint(file: str | None) -> Iterator[str]:
         text = Path(file).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise AtsharkError(f"{file}: cannot be read: {error}") from error
-    dialect = Dialect(schema.load(text, file))
+    dialect = Dialect(lint.load(text, file))
     for command in dialect.file.command:
         if not command.set and not command.read and not command.exec:
             yield f"note: {command.name} has neither set, read nor exec"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 
-from decoder.catalog.spec import BlockSpec, ImageSpec, applies
+from decoder.catalog.conditions import applies
+from decoder.catalog.effects import BlockSpec, ImageSpec
 from decoder.events import Event, Finding, Image, Params
 
 MAX_IMAGE = 64 << 20

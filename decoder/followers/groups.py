@@ -14,7 +14,8 @@ import msgspec
 
 from capture.chunk import Side
 from decoder.catalog import Catalog
-from decoder.catalog.spec import GroupSpec, LineSpec, fixed
+from decoder.catalog.conditions import fixed
+from decoder.catalog.effects import GroupSpec, LineSpec
 from decoder.events import Event, Group, GroupEnded, Information, Joined, Params
 from decoder.protocols import frames
 from decoder.times import NEVER, SECOND

@@ -13,18 +13,9 @@ import ipaddress
 import msgspec
 
 from capture.chunk import Side
-from decoder.catalog.spec import (
-    AddressSpec,
-    ArrivesSpec,
-    ClosesSpec,
-    CommandSpec,
-    LineSpec,
-    OpensSpec,
-    SendsSpec,
-    UrcSpec,
-    applies,
-    fixed,
-)  # fmt: skip
+from decoder.catalog.conditions import applies, fixed
+from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, LineSpec, OpensSpec, SendsSpec
+from decoder.catalog.spec import CommandSpec, UrcSpec
 from decoder.events import Data, Event, Finding, Flow, Params, Transaction
 from decoder.followers.carrier import Carrier, Change
 

@@ -15,7 +15,8 @@ from collections.abc import Callable
 import msgspec
 
 from decoder.catalog import Catalog
-from decoder.catalog.spec import AnsweredSpec, matches
+from decoder.catalog.conditions import matches
+from decoder.catalog.spec import AnsweredSpec
 from decoder.events import Information, Params
 from decoder.times import NEVER, SECOND
 

@@ -21,7 +21,8 @@ import msgspec
 from capture import grammar
 from decoder.catalog import DEFAULT_TIMEOUT_S, Arguments, Catalog, Command, Syntax, UrcType, best, generic
 from decoder.catalog.choice import Ranking
-from decoder.catalog.spec import AnsweredSpec, LateSpec, applies, fixed, matches
+from decoder.catalog.conditions import applies, fixed, matches
+from decoder.catalog.spec import AnsweredSpec, LateSpec
 from decoder.events import Event, Finding, GivenUp, Information, Params, Result, Severity, Transaction, Urc
 from decoder.pairing.commands import CommandReader, Parsed, announced, shown_name
 from decoder.pairing.requests import Requests

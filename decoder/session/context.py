@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from capture.chunk import Side
 from decoder.catalog import Catalog, UrcType
-from decoder.catalog.spec import FrameSpec, SendsSpec, applies
+from decoder.catalog.conditions import applies
+from decoder.catalog.effects import SendsSpec
+from decoder.catalog.spec import FrameSpec
 from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
 from decoder.followers.firmware import Firmware
 from decoder.followers.groups import Groups

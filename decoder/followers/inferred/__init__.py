@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from construct import ConstructError
 
 from capture.chunk import Side
-from decoder.catalog.spec import CommandSpec, InferSpec, KeepsSpec, UrcSpec, applies
+from decoder.catalog.conditions import applies
+from decoder.catalog.effects import InferSpec, KeepsSpec
+from decoder.catalog.spec import CommandSpec, UrcSpec
 from decoder.events import Data, Event, Frame, Params, Transaction
 from decoder.followers.inferred import coap, http, lwm2m, mqtt
 from decoder.followers.inferred.made import Builder, Fields, Made

@@ -1,0 +1,164 @@
+"""Dialects, compiled to look-up tables."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from decoder.catalog.arguments import Arguments, Param, Syntax
+from decoder.catalog.spec import (
+    BasicSpec,
+    CommandSpec,
+    DialectFile,
+    LateSpec,
+    Meaning,
+    ParamSpec,
+    ParamType,
+    PayloadSpec,
+    SetsSpec,
+    StreamSpec,
+    UrcSpec,
+)
+from decoder.catalog.words import Word, parse_line, parse_syntax
+
+DEFAULT_TIMEOUT_S = 10
+_ERROR_KINDS = {"CME ERROR": "cme", "CMS ERROR": "cms", "CIS ERROR": "cis"}
+
+
+class Command:
+    """A command of a dialect, compiled."""
+
+    __slots__ = (
+        "answer",
+        "answer_encoding",
+        "answer_names",
+        "answers",
+        "bare",
+        "block",
+        "dialect",
+        "encoding",
+        "forms",
+        "frame",
+        "image",
+        "infer",
+        "late",
+        "name",
+        "payload",
+        "raw_after_ok",
+        "sends",
+        "sets",
+        "socket",
+        "spec",
+        "stream",
+        "syntaxes",
+        "test_answer",
+        "timeout_s",
+    )  # fmt: skip
+
+    def __init__(self, dialect: Dialect, spec: CommandSpec) -> None:
+        self.name = spec.name
+        self.dialect = dialect.id
+        self.spec: CommandSpec | BasicSpec = spec
+        self.syntaxes = dialect.syntaxes(spec.set, spec.param)
+        self.answer = dialect.syntaxes(spec.answer, spec.param)
+        self.test_answer = dialect.test_syntaxes(spec.test_answer or spec.set, spec.param)
+        self.bare = spec.bare
+        self.frame = spec.frame
+        self.socket = spec if spec.opens or spec.closes or spec.sends or spec.payload or spec.tells else None
+        """What the command does to connections, if anything."""
+        self.sends = spec.sends
+        self.infer = spec if spec.infer or spec.keeps else None
+        """What frames it stands for, if any."""
+        self.image, self.block = spec.image, spec.block
+        self.answer_names = frozenset([spec.name, *spec.answer_names])
+        self.forms = frozenset(["test"] + ["set"] * bool(spec.set) + ["read"] * spec.read + ["exec"] * spec.exec)
+        self.answers = frozenset(
+            form
+            for form, yes in (("test", True), ("read", True), ("exec", bool(spec.answer)), ("set", spec.set_answer))
+            if yes and (form in ("test", "read") or spec.answer)
+        )
+        self.late: list[LateSpec] = spec.late
+        self.payload: PayloadSpec | None = spec.payload
+        self.raw_after_ok = spec.raw_after_ok
+        self.stream: StreamSpec | None = spec.stream
+        self.sets: list[SetsSpec] = spec.sets
+        self.encoding = spec.encoding
+        self.answer_encoding = spec.answer_encoding
+        self.timeout_s = spec.timeout_s or DEFAULT_TIMEOUT_S
+
+
+class Basic(Command):
+    """A basic command: its digits are one parameter."""
+
+    def __init__(self, dialect: Dialect, spec: BasicSpec) -> None:
+        super().__init__(dialect, CommandSpec(spec.name, spec.section, spec.en, timeout_s=spec.timeout_s))
+        self.spec = spec
+        self.stream = spec.stream
+        self.answers = frozenset(["basic", "s-register"])
+        self.forms = frozenset(["test", "basic", "s-register", "dial"])
+        word = Word(spec.param, mark="?")
+        kind: ParamType = "string" if spec.name == "D" else "int"
+        self.syntaxes = [Syntax([Param(word, ParamSpec(kind, values=spec.values), {})])]
+
+
+class UrcType:
+    """A URC of a dialect, compiled."""
+
+    __slots__ = (
+        "dialect", "encoding", "infer", "line", "line_parts", "line_syntax", "name", "ok", "socket", "spec", "syntaxes",
+    )  # fmt: skip
+
+    def __init__(self, dialect: Dialect, spec: UrcSpec) -> None:
+        self.name = spec.name
+        self.dialect = dialect.id
+        self.spec = spec
+        self.socket = spec if spec.closes or spec.arrives or spec.tells else None
+        self.infer = spec if spec.infer else None
+        self.ok = spec.ok
+        self.encoding = spec.encoding
+        self.syntaxes = dialect.syntaxes(spec.syntax, spec.param)
+        self.line_parts, words = parse_line(spec.line)
+        self.line_syntax = dialect.compile(words, spec.param)
+        places = [f"({'.*' if word.mark else '[^,]*'})" for word in words] + [""]
+        pattern = "".join(re.escape(text) + place for text, place in zip(self.line_parts, places, strict=True))
+        self.line = re.compile(pattern + r"\Z", re.DOTALL)
+
+    def read_line(self, text: str) -> Arguments | None:
+        """Read a line that has the shape ``line`` of this URC, or return None."""
+        match = self.line.match(text)
+        return None if match is None else self.line_syntax.read(list(match.groups()))
+
+
+class Dialect:
+    """A dialect file, compiled."""
+
+    def __init__(self, file: DialectFile) -> None:
+        self.file = file
+        self.id = file.dialect.id
+        self._all_errors = {code: text for table in file.errors.values() for code, text in table.items()}
+        self.commands: dict[str, Command] = {spec.name: Command(self, spec) for spec in file.command}
+        self.commands.update({spec.name: Basic(self, spec) for spec in file.basic})
+        self.urcs: dict[str, UrcType] = {spec.name: UrcType(self, spec) for spec in file.urc}
+
+    def syntaxes(self, texts: list[str], own: dict[str, ParamSpec]) -> list[Syntax]:
+        """Compile syntaxes with the parameters of this file; ``own``, those of one command, come first."""
+        return [self.compile(words, own) for words in map(parse_syntax, texts)]
+
+    def compile(self, words: list[Word], own: dict[str, ParamSpec]) -> Syntax:
+        """Compile a parsed syntax."""
+        known = {**self.file.param, **own}
+        return Syntax([Param(word, known.get(word.name, ParamSpec()), self._all_errors) for word in words])
+
+    def test_syntaxes(self, texts: list[str], own: dict[str, ParamSpec]) -> list[Syntax]:
+        """Compile syntaxes for the answer to a test command: every value is a text that tells what is supported."""
+        spec = ParamSpec("ranges")
+        return [
+            Syntax([Param(msgspec.structs.replace(word, length="", mark="?"), spec, {}) for word in words])
+            for words in map(parse_syntax, texts)
+        ]
+
+    def error(self, kind: str, code: str) -> Meaning | None:
+        """Look an error code up: in the table for its kind, then in any table of this dialect."""
+        found = self.file.errors.get(_ERROR_KINDS.get(kind, kind), {}).get(code)
+        return found or self._all_errors.get(code)
