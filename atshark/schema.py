@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ def json_schema() -> dict[str, Any]:
         component = components[name]
         component["required"] = [key for key in component["properties"] if key not in _OPTIONAL.get(name, ())]
         component["additionalProperties"] = False
+    for component in components.values():
+        if "description" in component:  # a docstring; Python 3.13 has taken its indentation already
+            component["description"] = inspect.cleandoc(component["description"])
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "atshark records, one a line"}
     return {**schema, **reference, "$defs": components}
 
