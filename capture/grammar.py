@@ -3,6 +3,11 @@
 Strategy: one regular expression per question (where does a line end, what does it start with, where do its
 arguments part), no state, nothing that depends on a dialect. Lines come in as bytes without their line end.
 
+Whoever asks what a line is, asks here. There are two questions. *What is this line of the MCU?* knows the side, and is
+generous: :func:`command_start`, :func:`parse_command_line`. *Who can have said this?* (a log without marks, ports that
+may be swapped, a speed that may be wrong) does not, and is strict: :func:`is_command`, :func:`is_answer`, and
+:data:`COMMAND_LINE`, :data:`FINAL_LINE`, :data:`INFORMATION_LINE` in what a wire said. Both know the same results.
+
 Sources: ITU-T V.250 5.2.4 (concatenation), 5.3 (basic syntax, S-parameters), 5.4 (extended syntax), 5.7 (results,
 numeric codes); 3GPP TS 27.007 9 (CME ERROR), TS 27.005 3.2.5 (CMS ERROR).
 """
@@ -38,7 +43,6 @@ _ARGUMENT = re.compile(
 _INFORMATION = re.compile(
     r"(?:([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*[:=]|(\+[A-Za-z][\w\-./]*)[ \t]*,)[ \t]*(.*)", re.ASCII | re.DOTALL
 )
-_ERROR = re.compile(r"\+(CM[ES]|CIS) ?ERROR[ \t]*[:=]?[ \t]*(.*)", re.DOTALL)
 
 BLANK = " \t"
 """The white space that may stand around names and arguments."""
@@ -57,8 +61,13 @@ FINAL_CODES = {
     b"SEND OK": "SEND OK",
     b"SEND FAIL": "SEND FAIL",
 }
+"""Final result codes that are a whole line. ``SEND OK`` and ``SEND FAIL`` are of makers."""
+ERROR_CODES = ("CME ERROR", "CMS ERROR", "CIS ERROR")
+"""Final result codes that a number or a text follows. ``CIS ERROR`` is of makers."""
 GOOD_CODES = ("OK", "CONNECT", "SEND OK")
 """Final result codes that say that the command was done."""
+LATE_CODES = ("CONNECT", "NO CARRIER", "SEND OK", "SEND FAIL")
+"""Final result codes that may also come alone: when a command has its OK already, or when no command waits."""
 NUMERIC_CODES = {
     b"0": "OK",
     b"1": "CONNECT",
@@ -69,6 +78,53 @@ NUMERIC_CODES = {
     b"7": "BUSY",
     b"8": "NO ANSWER",
 }
+
+_NAME = r"[A-Z][A-Z0-9_./-]*+"
+_SPELT = "|".join(sorted((word.decode() for word in FINAL_CODES), key=len, reverse=True))
+_WORDS = "|".join(word for word in _SPELT.split("|") if word.isupper())
+"""As the standards spell them: "ok" may be anything where people write."""
+_ERRORS = r"\+(?:" + "|".join(code.removesuffix(" ERROR") for code in ERROR_CODES) + r") ?ERROR"
+_CONNECT = r"CONNECT(?: \d[^\r\n]*+)?"
+"""With a speed, or without. What else stands behind it (``CONNECT FAIL``) is of makers, and no CONNECT."""
+_LONG = rf"{_CONNECT}|{_ERRORS}[^\r\n]*+"
+_IS_CONNECT = re.compile(_CONNECT.encode())
+_COMMANDS = r"AT(?:[+^$%*#!&\\] ?[A-Za-z]|[A-Z]\d?(?![a-z])|[SD]\d|\?)|at(?:[+^$%*#!&\\][A-Za-z]|[a-z]\d?(?![a-z]))"
+"""Upper case or lower case, never both: "Attached" and "At home" are no commands where people write."""
+_ERROR = re.compile(rf"({_ERRORS})[ \t]*[:=]?[ \t]*(.*)", re.DOTALL)
+_IS_COMMAND = re.compile(rf"{_COMMANDS}|(?:AT|at|A/|\+\+\+)\s*$")
+_IS_FINAL = re.compile(rf"(?:{_WORDS}|{_LONG})\s*$")
+_IS_ANSWER = re.compile(rf"[+^$%*#!]{_NAME}\s*[:=,]|[+^][A-Z][A-Z0-9_]{{3,}}+\s*$|>\s*$|> ")
+_IS_PROMPT = re.compile(r">\s*")
+_LONE_COMMAND = re.compile(_COMMAND_START.pattern + rb"[^\r\n]*+\r\n?\Z")
+_RESULT_AT_END = re.compile(rf"\r\n(?:{_SPELT}|{_LONG}) *\r\n\Z".encode())
+_LONGEST_RESULT = 256
+
+COMMAND_LINE = re.compile(rf"(?:(?:{_COMMANDS})[\x20-\x7e]*+|AT *|at *)(?=\r)".encode())
+"""A whole command line of printable characters in what a wire said, wherever it begins."""
+FINAL_LINE = re.compile(rf"(?:^|(?<=[\r\n]))({_SPELT}|{_LONG}) *+(?=\r)".encode())
+"""A whole final result, as group 1."""
+ANSWER_LINE = re.compile(rf"(?:^|(?<=[\r\n]))(?!{'|'.join(LATE_CODES)})({_SPELT}|{_LONG}) *+(?=\r)".encode())
+"""The same, but none of the :data:`LATE_CODES`: what is only ever said to a command that waits."""
+INFORMATION_LINE = re.compile(rf"(?<=\r\n)[+^$%*#!]{_NAME}[ \t]*[:=][\x20-\x7e]*+(?=\r)".encode())
+"""A whole line that only a module says, of printable characters: an information response or a URC."""
+PLAUSIBLE_LINE = re.compile(
+    rf"\r\n(?:\r\n)?(?:[+^$%*#!][A-Z]{_NAME}[:=]|\^[A-Z]+|(?:{_SPELT}|{_LONG}) *\r|AT[+^$%*#!&\\])".encode()
+)
+"""A line end, and behind it what can only be another line: where to go on if a length was wrong."""
+NO_CARRIER = rb"(?:\r\n)?NO CARRIER\r\n"
+"""The pattern of the line that ends a connection."""
+FIXED = (
+    rf"[Aa][Tt][+^$%*#!&][A-Za-z][A-Za-z0-9_]*|[+^$%*#!][A-Z][A-Z0-9_]{{2,}}(?=[ \t]*[:=])"
+    rf"|{_ERRORS}|(?<=\n)(?:{_SPELT})(?=\r)"
+).encode()
+"""The pattern of names and results: what of a line is grammar, and never a value."""
+RESULT_BEHIND = rf"(?:OK|ERROR|{_ERRORS}\s*[:=].*)"
+"""The pattern of a result behind an answer on one line of text. Of words, only those that no answer ends with."""
+_FIRST_WORDS = "|".join(dict.fromkeys(word.split()[0] for word in _WORDS.split("|")))
+TRAFFIC_START = rf"[Aa][Tt]|{_FIRST_WORDS}|CONNECT|[+^$%*#!>][A-Z]?"
+"""The pattern of how a command or an answer begins."""
+TWO_COMMANDS = re.compile(r'AT[^"]*(?:"[^"]*"[^"]*)*[^";,=\s]AT[+^$%*#][A-Z]', re.IGNORECASE)
+"""A command line with another one inside: two writers on one line."""
 
 
 class CommandText(NamedTuple):
@@ -160,4 +216,39 @@ def parse_information(line: str) -> tuple[str, str] | None:
 def parse_error(line: str) -> tuple[str, str] | None:
     """Take ``+CME ERROR: 3`` apart into ("CME ERROR", "3"), or return None."""
     match = _ERROR.match(line)
-    return (match[1] + " ERROR", match[2].rstrip(BLANK)) if match else None
+    return (match[1][1:].removesuffix("ERROR").rstrip() + " ERROR", match[2].rstrip(BLANK)) if match else None
+
+
+def is_connect(text: bytes) -> bool:
+    """Tell whether a line is CONNECT: the result of a call, or what data mode begins with."""
+    return _IS_CONNECT.fullmatch(text) is not None
+
+
+def is_lone_command(run: bytes) -> bool:
+    """Tell whether bytes of the MCU are one whole command line, with its line end, and nothing else."""
+    return _LONE_COMMAND.match(run) is not None
+
+
+def ends_with_result(run: bytes) -> bool:
+    """Tell whether bytes of the module end with a final result."""
+    return _RESULT_AT_END.search(run, max(0, len(run) - _LONGEST_RESULT)) is not None
+
+
+def is_command(text: str) -> bool:
+    """Tell whether only an MCU says a line that begins like this, whoever wrote it down."""
+    return _IS_COMMAND.match(text) is not None
+
+
+def is_final(text: str) -> bool:
+    """Tell whether a line is a final result."""
+    return _IS_FINAL.match(text) is not None
+
+
+def is_answer(text: str) -> bool:
+    """Tell whether only a module says a line that begins like this: a result, an information response, a prompt."""
+    return _IS_FINAL.match(text) is not None or _IS_ANSWER.match(text) is not None
+
+
+def is_prompt(text: str) -> bool:
+    """Tell whether a line is the prompt for payload."""
+    return _IS_PROMPT.fullmatch(text) is not None

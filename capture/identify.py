@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from capture import grammar
 
-_FINAL = re.compile(rb"\r\n(?:OK|ERROR|\+CM[ES] ERROR:[^\r\n]*)\r\n")
-_COMMAND = re.compile(rb"(?i)(?:^|[\r\n])AT(?:[+^$%*#&][^\r\n]*|[EIZV]\d?)?\r")
 _TAIL = 512
 
 
@@ -20,12 +18,12 @@ class Identify:
     def feed(self, port: int, data: bytes) -> int | None:
         """Take bytes of ``port`` (0 or 1). Return the number of the MCU's port once it is known, else None."""
         tail = (self._tails[port] + data)[-_TAIL:]
-        for pattern, counts in ((_FINAL, self._finals), (_COMMAND, self._commands)):
+        for pattern, counts in ((grammar.FINAL_LINE, self._finals), (grammar.COMMAND_LINE, self._commands)):
             end = 0
             for match in pattern.finditer(tail):
                 counts[port] += 1
                 end = match.end()
-            tail = tail[max(0, end - 2) :] if end else tail
+            tail = tail[end:]
         self._tails[port] = tail
         for number in (0, 1):
             other = 1 - number

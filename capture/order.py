@@ -2,22 +2,20 @@
 
 An adapter keeps bytes back for some milliseconds; when that of the MCU's wire does so longer than the other, an answer
 is read before its command. What the module says while no command waits, with no byte of the MCU since the last result,
-is held for a moment if it can only be an answer (it has OK or ERROR in it, or echoes a command). A command that comes
-in that time is put before it, and a mark says so, with the time as read. Everything else passes at once. Results that
-may also come late and alone (SEND OK, CONNECT OK) are not held: what the MCU sends next is its reaction to them.
+is held for a moment if it can only be an answer (it has a result in it, or echoes a command). A command that comes in
+that time is put before it, and a mark says so, with the time as read. Everything else passes at once. Results that may
+also come late and alone (SEND OK, NO CARRIER) are not held: what the MCU sends next is its reaction to them.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from statistics import median
 
+from capture import grammar
 from capture.chunk import Chunk, Mark, MarkChunk, ReadChunk, first_ns
 
 HOLD_NS = 20_000_000
-_FINAL = re.compile(rb"(?:^|[\r\n])(?:OK|ERROR|\+CM[ES] ERROR:[^\r\n]*)\r")
-_COMMAND = re.compile(rb"(?i)AT(?:[+^$%*#&A-Z][^\r\n]*|$)")
 _TAIL = 256
 _KEPT = 1000
 _ENOUGH = 5
@@ -94,7 +92,8 @@ class Order:
         head, found, rest = self._line.rpartition(b"\r")
         if not found:
             return False
-        commands = _COMMAND.findall(head)
+        lines = head.replace(b"\n", b"\r").split(b"\r")
+        commands = [line[at:] for line in lines if (at := grammar.command_start(line)) >= 0]
         self._line = rest
         if not commands:
             return False
@@ -110,7 +109,7 @@ class Order:
         return True
 
     def _answers(self, data: bytes) -> bool:
-        return _FINAL.search(data) is not None or (_COMMAND.match(data) is not None)
+        return grammar.ANSWER_LINE.search(data) is not None or grammar.command_start(data) == 0
 
     def _answered(self, chunk: Chunk) -> None:
         self._answer = (self._answer + chunk.data)[-_TAIL:]
@@ -118,7 +117,7 @@ class Order:
             self._echoes.append((first_ns(chunk) or 0) - self._command_ns)
         self._command_ns = None
         self._active_ns = chunk.time_ns or 0
-        finals = list(_FINAL.finditer(self._answer))
+        finals = list(grammar.ANSWER_LINE.finditer(self._answer))
         if finals:
             self._open = max(0, self._open - len(finals))
             self._heard = False

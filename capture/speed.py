@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from capture import grammar
 from capture.chunk import Side
 
 CANDIDATES = (115200, 9600, 57600, 460800, 921600, 38400, 19200, 230400, 4800, 2400, 1200, 3000000)
 """What modules speak, the usual ones first."""
-_SURE = re.compile(
-    rb"(?i)AT(?:[+^$%*#&][A-Z0-9]+(?:[=?][\x20-\x7e]*)?|[EIZV]\d?|)\r|\r\n(?:OK|ERROR|RDY)\r|\r\n[+^*%][A-Z][A-Z0-9]+:[\x20-\x7e]*\r"
-)
+_SURE = (grammar.COMMAND_LINE, re.compile(rb"\r\n" + grammar.FINAL_LINE.pattern), grammar.INFORMATION_LINE)
+_READY = b"\r\nRDY\r"
+"""What many modules say first."""
 _TEXT = re.compile(rb"[\x20-\x7e\r\n]")
 _SAMPLE, _MUCH_TEXT = 24, 192
 _ERRORS = 4
@@ -20,8 +21,6 @@ _PATIENCE_NS = 3_000_000_000
 
 _CHANGE = re.compile(rb"(?i)AT\+(?:IPR=|UART(?:_CUR|_DEF)?=|NATSPEED=)(\d{3,8})[^\r\n]*\r")
 """V.250 6.2.10 (+IPR); ESP-AT (+UART, +UART_CUR, +UART_DEF); BC95 and its kin (+NATSPEED)."""
-_OK = re.compile(rb"(?:^|[\r\n])OK\r\n")
-_FAILED = re.compile(rb"(?:^|[\r\n])(?:ERROR|\+CM[ES] ERROR:[^\r\n]*)\r")
 _TAIL = 128
 
 
@@ -53,7 +52,7 @@ class Finder:
             self._since_ns = now_ns
         self._seen = (self._seen + data)[-_KEPT:]
         self._errors += errors
-        if _SURE.search(self._seen) and self._errors < _ERRORS:
+        if self._errors < _ERRORS and self._makes_sense():
             self.found = True
             self._errors = 0
             return False
@@ -69,6 +68,9 @@ class Finder:
         if not self.found and self._seen and now_ns - self._since_ns > _PATIENCE_NS:
             return self._next(now_ns)
         return False
+
+    def _makes_sense(self) -> bool:
+        return _READY in self._seen or any(pattern.search(self._seen) for pattern in _SURE)
 
     def _next(self, now_ns: int) -> bool:
         self._index = (self._index + 1) % len(self._candidates)
@@ -95,15 +97,18 @@ class Follower:
             pass
         if found is not None:
             self._asked = int(found[1])
-            self._tails[side] = tail = tail[found.end() :]
+            self._tails = {"mcu": tail[found.end() :], "module": b""}
+            tail = self._tails[side]
             if not self._module_heard:
                 return self._done()
         if self._asked is None or side == "mcu":
             return None
-        if _OK.search(tail):
-            return self._done()
-        if _FAILED.search(tail):
-            self._asked = None
+        result = grammar.ANSWER_LINE.search(tail)
+        if result is None:
+            return None
+        if grammar.FINAL_CODES.get(result[1]) == "OK":
+            return self._done() if tail[result.end() :].startswith(b"\r\n") else None
+        self._asked = None
         return None
 
     def _done(self) -> int | None:

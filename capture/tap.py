@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from capture import grammar
 from capture.arrival import Arrival, character_ns
 from capture.chunk import Chunk, Mark, MarkChunk, MarkKind, ReadChunk, Side, first_ns
 from capture.errors import AtsharkError
@@ -278,7 +279,7 @@ class Tap:
         if wire.side == "mcu":
             self._answers = 0
         else:
-            self._answers += data.count(b"OK\r") + data.count(b"ERROR")
+            self._answers += len(grammar.FINAL_LINE.findall(data))
         errors = 0
         if wire.unmark is None:
             yield ReadChunk.at(read_ns, wire.side, data, first)

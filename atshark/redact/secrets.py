@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from atshark.sources.logs import shape
+from capture import grammar
 from decoder.catalog import Catalog
 from decoder.events import Event, Frame, Information, Message, Params, Socket, Transaction, Urc
 
@@ -132,7 +132,7 @@ def _payload(text: str) -> Iterator[tuple[str, str]]:
     if len(text) >= 8 and re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", text):
         text = bytes.fromhex(text).decode("utf-8", "replace")
     for piece in re.findall(r"[^\x00-\x1f\x7f\ufffd]{6,}", text):
-        if re.search(r"\w{3}", piece) and not shape.is_command(piece) and not shape.is_answer(piece):
+        if re.search(r"\w{3}", piece) and not grammar.is_command(piece) and not grammar.is_answer(piece):
             yield "payload", piece
 
 

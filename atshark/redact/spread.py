@@ -16,12 +16,12 @@ from collections.abc import Iterable
 from functools import cached_property
 from urllib.parse import quote
 
+from capture import grammar
+
 _CLASSES = (string.digits, "abcdef", "ABCDEF", string.ascii_lowercase, string.ascii_uppercase)
 _HEX_TEXT = re.compile(r"[0-9A-Fa-f]+")
 _HEX_RUN = re.compile(rb"[0-9A-Fa-f]{8,}")
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
-_GRAMMAR = rb"[Aa][Tt][+^$%*#&][A-Za-z][A-Za-z0-9_]*|[+^$%][A-Z][A-Z0-9_]{2,}(?=[ \t]*[:=])|(?<=\n)(?:OK|ERROR)(?=\r)"
-"""Names and results: they stay, even if a secret is spelt like a part of them."""
 _MAX_DEPTH = 3
 _SHORT = 4
 """A secret that is shorter is replaced only where it stands alone in quotes."""
@@ -60,7 +60,7 @@ class Substitutes:
     @cached_property
     def _pattern(self) -> re.Pattern[bytes] | None:
         forms = sorted(self.forms, key=len, reverse=True)
-        return re.compile(b"|".join([_GRAMMAR, *map(re.escape, forms)])) if forms else None
+        return re.compile(b"|".join([grammar.FIXED, *map(re.escape, forms)])) if forms else None
 
     def replace(self, data: bytes, depth: int = 0) -> bytes:
         """Replace every secret in ``data``, whatever it is written in. The length stays."""

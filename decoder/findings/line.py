@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from capture import grammar
 from decoder.events import Data, Finding, Message, Socket
 from decoder.findings.say import Say
 
-_SECOND_COMMAND = re.compile(r'^AT[^"]*(?:"[^"]*"[^"]*)*[^";,=\s]AT\+[A-Z]', re.IGNORECASE)
 _HEX_TEXT = re.compile(rb"(?:[0-9A-Fa-f]{2}){4,}")
 _WINDOW, _NOISY = 20, 6
 _SILENT = 3
 _TEXT = ("urc", "text", "information")
-_LIKE_COMMAND = re.compile(r"AT[+^$%*#]?[A-Z]")
 _ENDS = {"failed": "建立失败", "closed": "关闭", "closed by peer": "被服务器关闭", "reset": "复位", "lost": "断开"}
 _SENDS = ("MIPSEND", "QISEND", "QISENDEX", "CIPSEND", "LSIPSEND")
 
@@ -39,11 +38,11 @@ class Line:
         if one.side == "module" and one.kind not in ("noise", "blank"):
             self._unanswered = 0
         if one.kind == "command":
-            if _SECOND_COMMAND.match(one.text):
+            if grammar.TWO_COMMANDS.match(one.text):
                 self._say("line.interleaved", one, line=one.text)
             for command in one.commands:
                 self._sends(one, command.name, command.form, command.params.get("connect_id"))
-        elif one.side == "module" and one.name is None and one.kind in _TEXT and _LIKE_COMMAND.match(one.text):
+        elif one.side == "module" and one.name is None and one.kind in _TEXT and _is_like_command(one.text):
             self._say("line.echo-damaged", one, line=one.text)
 
     def _noise(self, one: Message) -> None:
@@ -98,3 +97,7 @@ class Line:
         """The session ends."""
         for key, message in self._pushing.items():
             self._say("send.not-pushed", message, connect_id=key)
+
+
+def _is_like_command(text: str) -> bool:
+    return len(text) > 2 and text[:2].upper() == "AT" and grammar.is_command(text)

@@ -22,7 +22,6 @@ from decoder.values import to_text
 
 GAP_NS = 1 * SECOND
 """Silence after which the rest of an announced payload is not expected any more."""
-_PLAUSIBLE_LINE = re.compile(rb"\r\n(?:\r\n)?(?:\+[A-Z]+[:=]|OK\r|ERROR\r|\^[A-Z]+|AT[+^])")
 _REST_OF_LINE = re.compile(rb"[ \t]*\d+[ \t]*(?=[\r\n]|\Z)")
 _LEADS = tuple(
     (blank + opening, closing)
@@ -185,7 +184,7 @@ class InlineReader:
     def _resume(self, inline: Inline, match: re.Match[bytes], limit: int, settled: bool) -> bool | None:
         """The length leads to no line end: bytes were lost, or it is wrong. Go on with the next line before limit."""
         buffer, start = self._wire.buffer, match.end()
-        stop = _PLAUSIBLE_LINE.search(buffer, start, limit) or grammar.LINE_BREAK.search(buffer, start, limit)
+        stop = grammar.PLAUSIBLE_LINE.search(buffer, start, limit) or grammar.LINE_BREAK.search(buffer, start, limit)
         if stop is None:
             return None
         return self._line(inline, match, (start, stop.start()), stop.start(), "raw", settled)

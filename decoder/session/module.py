@@ -129,7 +129,7 @@ class ModuleReader:
             self._context.message(
                 "echo", "module", span, text=to_text(text), owner=first.record, owner_number=first.number
             )
-        elif text[:7] == b"CONNECT" and self._connect(text, span):
+        elif text[:7] == b"CONNECT" and grammar.is_connect(text) and self._connect(text, span):
             return
         elif bare_cr and text in grammar.NUMERIC_CODES and self._takes_numbers():
             self._numeric(grammar.NUMERIC_CODES[text], text, span)

@@ -30,13 +30,11 @@ MAX_RUN = 4096
 _LOST_AFTER = 2
 _ESCAPE = re.compile(rb"\+\+\+(?:\r\n?)?\Z")
 _ESCAPE_OK = re.compile(rb"(.*?)((?:\r\n)?OK\r\n)\Z", re.DOTALL)
-_NO_CARRIER = re.compile(rb"(?:\r\n)?NO CARRIER\r\n\Z")
-_AFTER_FRAME = re.compile(rb"(?:\A|\x7e)((?:\r\n)?NO CARRIER\r\n)")
+_NO_CARRIER = re.compile(grammar.NO_CARRIER + rb"\Z")
+_AFTER_FRAME = re.compile(rb"(?:\A|\x7e)(%b)" % grammar.NO_CARRIER)
 """NO CARRIER where a frame of PPP could begin: no frame begins like this."""
 _NUMBER_AFTER_FRAME = re.compile(rb"\x7e3\r\Z")
 """NO CARRIER as a digit (ATV0), right behind a frame."""
-_WHOLE_COMMAND = re.compile(rb"[Aa][Tt][^\r\n]*\r\n?\Z")
-_ANSWER_END = re.compile(rb"\r\n(?:OK|ERROR|\+CM[ES] ERROR: ?[^\r\n]*)\r\n\Z")
 
 
 class _Stream:
@@ -126,7 +124,7 @@ class Transparent:
                 if wire.last_ns is not None:
                     self._context.wake(wire.last_ns + ESCAPE_ANSWER_NS)
                 return
-            stream.suspect = _WHOLE_COMMAND.match(wire.waiting()) is not None
+            stream.suspect = grammar.is_lone_command(wire.waiting())
             if not stream.suspect:
                 stream.exchanges = 0
         elif stream.link is not None and _NUMBER_AFTER_FRAME.search(wire.waiting()):
@@ -230,4 +228,4 @@ class Transparent:
 
 
 def _is_answer(run: bytes) -> bool:
-    return run.startswith(b"\r\n") and _ANSWER_END.search(run[-80:]) is not None
+    return run.startswith(b"\r\n") and grammar.ends_with_result(run)

@@ -19,6 +19,7 @@ from atshark.sources.logs.formats import LogFormat, Numbered, Reader, coverage, 
 from atshark.sources.logs.learned import learn
 from atshark.sources.logs.record import Entry
 from atshark.sources.logs.speakers import Speakers
+from capture import grammar
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
 
@@ -28,10 +29,8 @@ _HEAD_ENTRIES = 400
 _GOOD = 0.6
 _PLAIN = LogFormat(title="lines without marks", line=r"(?P<text>.*)$", content="either", id="plain")
 _COMMENT = re.compile(r"(?<![:/])//")
-_JOINED = re.compile(
-    r"(?<=[^\s:=,])[ \t]+(?=(?:OK|ERROR|\+CM[ES] ERROR:.*)\s*$)|(?<=^OK)[ \t]*(?=[+^][A-Z]{3,}\w*\s*[:=])"
-)
-_JOINED_COMMAND = re.compile(r"^(AT[^\s\"]*(?:\"[^\"]*\"[^\s\"]*)*)\s+(?=[+^][A-Z]|OK\s*$|ERROR\s*$)")
+_JOINED = re.compile(rf"(?<=[^\s:=,])[ \t]+(?={grammar.RESULT_BEHIND}\s*$)|(?<=^OK)[ \t]*(?=[+^][A-Z]{{3,}}\w*\s*[:=])")
+_JOINED_COMMAND = re.compile(r"^(AT[^\s\"]*(?:\"[^\"]*\"[^\s\"]*)*)\s+(?=[+^][A-Z]|(?:OK|ERROR)\s*$)")
 
 
 class Log:
@@ -197,9 +196,9 @@ def _sides(entries: list[Entry]) -> dict[str, Side] | None:
             first = from_hex(first).decode("utf-8", "replace").strip()
         if entry.side is not None:
             sides[mark] = entry.side
-        if shape.is_command(first):
+        if grammar.is_command(first):
             commands[mark] = commands.get(mark, 0) + 1
-        elif shape.is_answer(first):
+        elif grammar.is_answer(first):
             answers[mark] = answers.get(mark, 0) + 1
     if not sides:
         if all(entry.data for entry in entries):
@@ -225,7 +224,7 @@ def _sides(entries: list[Entry]) -> dict[str, Side] | None:
 def _echoes(entries: list[Entry]) -> bool:
     """Whether commands stand there twice, once as the module repeats them."""
     lines = [line.strip() for entry in entries for line in entry.lines if line.strip()]
-    return any(one == two and shape.is_command(one) and len(one) > 2 for one, two in pairwise(lines))
+    return any(one == two and grammar.is_command(one) and len(one) > 2 for one, two in pairwise(lines))
 
 
 def _wires(entries: list[Entry]) -> dict[str, Side] | None:
@@ -260,13 +259,13 @@ def _parted(line: str) -> Iterator[str]:
         yield ">"
         yield line[match.end() :]
         return
-    if shape.FINAL.fullmatch(line.strip()):
+    if grammar.is_final(line.strip()):
         yield line
         return
     if match := _JOINED_COMMAND.match(line.strip()):
         yield match[1]
         line = line.strip()[match.end() :]
-    elif shape.is_command(line.strip()):
+    elif grammar.is_command(line.strip()):
         yield line
         return
     at = 0
@@ -299,7 +298,7 @@ def _mended(entries: Iterable[Entry], style: Style) -> Iterator[Entry]:
 
 def _goes_on(text: str) -> bool:
     """Whether a record may be the rest of the one before."""
-    return not shape.is_answer(text) and not shape.is_command(text)
+    return not grammar.is_answer(text) and not grammar.is_command(text)
 
 
 def _cut(entry: Entry) -> bool:
@@ -308,7 +307,7 @@ def _cut(entry: Entry) -> bool:
         return False
     last = entry.lines[-1]
     bare = last.strip()
-    if not bare or shape.is_command(bare):
+    if not bare or grammar.is_command(bare):
         return False
     if bare[0] in "+^" and bare.count('"') % 2 == 1:
         return True

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
-from atshark.sources.logs import shape
 from atshark.sources.logs.record import Entry
+from capture import grammar
 from capture.chunk import Side
 
 _HEX = re.compile(r"\s*(?:0[xX])?[0-9A-Fa-f]{2}(?:[\s,:;-]*(?:0[xX])?[0-9A-Fa-f]{2})*[\s,;]*")
@@ -29,8 +29,6 @@ _FAMILIES: dict[str, re.Pattern[str]] = {
     "symbol": re.compile(r"([␀-␟␡])"),
 }
 _AT_END = {name: re.compile(f"(?:{pattern.pattern})['\"]?\\s*$", pattern.flags) for name, pattern in _FAMILIES.items()}
-_NUMERIC = re.compile(r"[0-8]")
-"""A result code in digits, after ATV0: it ends with CR alone (V.250 6.2.6)."""
 _CTRL_Z = re.compile(r"(?:<?CTRL[-+ ]?Z>?|\^Z|\\x1[aA]|␚|<SUB>)\s*$", re.IGNORECASE)
 
 
@@ -139,9 +137,9 @@ def written(entry: Entry, side: Side, style: Style, *, payload: bool) -> bytes:
             ended = _CTRL_Z.sub("", text)
             return to_bytes(ended) + (b"\x1a" if ended != text else b"")
         return to_bytes(text.rstrip()) + (b"" if text.strip() == "+++" else b"\r")
-    if shape.PROMPT.fullmatch(text.strip()):
+    if grammar.is_prompt(text.strip()):
         return b"\r\n> "
-    if _NUMERIC.fullmatch(text.strip()):
+    if to_bytes(text.strip()) in grammar.NUMERIC_CODES:  # after ATV0; it ends with CR alone (V.250 6.2.6)
         return to_bytes(text.strip()) + b"\r"
     return b"\r\n" + to_bytes(text.rstrip()) + b"\r\n" if text.strip() else b""
 

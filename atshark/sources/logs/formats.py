@@ -19,6 +19,7 @@ import msgspec
 from atshark.sources.logs import shape
 from atshark.sources.logs.record import Content, Entry
 from atshark.sources.logs.times import SECOND, STAMP, Clock
+from capture import grammar
 from capture.chunk import Side
 
 Numbered = tuple[int, str]
@@ -174,7 +175,7 @@ def coverage(form: LogFormat, lines: list[Numbered]) -> float:
         at = shape.start(_LEADING.sub("", content))
         if at is not None:
             traffic += 1
-            unmarked = match is None and shape.is_command(content.lstrip())
+            unmarked = match is None and grammar.is_command(content.lstrip())
             explained += good and not unmarked and at == 0
         elif good and form.content == "hex":
             traffic, explained = traffic + 1, explained + 1

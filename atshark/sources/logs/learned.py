@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from atshark.sources.logs import shape
 from atshark.sources.logs.formats import DIGIT_SIGN, STAMP_SIGN, LogFormat, Numbered, normal
 from atshark.sources.logs.times import STAMP
+from capture import grammar
 from capture.chunk import Side
 
 _ESCAPES = re.compile(r"(?:\\[rn]|\\x0[adAD]|<CR>|<LF>|\^[MJ])+$")
@@ -42,7 +43,7 @@ def learn(lines: list[Numbered]) -> LogFormat | None:
             prefix, at = shorter, -1
         if prefix[-1] in _QUOTES:
             tails[prefix][line.rstrip()[-1:]] += 1
-        (commands if at >= 0 and shape.is_command(line[at:]) else answers)[prefix] += 1
+        (commands if at >= 0 and grammar.is_command(line[at:]) else answers)[prefix] += 1
     marked = sum(commands.values()) + sum(answers.values())
     if marked < 3 or plain > marked:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from atshark.sources.logs import shape
+from capture import grammar
 from capture.chunk import Side
 
 _NUMBER = re.compile(r"(?<=[=,])\s*\"?(\d{1,5})\"?\s*(?=,|$)")
@@ -45,7 +45,7 @@ class Speakers:
         if self._prompted and not self._ends_payload(bare, known=False):
             self._take(text)
             return "mcu", True
-        if shape.is_command(bare):
+        if grammar.is_command(bare):
             if self._echo and bare == self._command and not self._answered:
                 self._answered = True
                 return "module", False
@@ -57,9 +57,9 @@ class Speakers:
     def _ends_payload(self, text: str, *, known: bool) -> bool:
         if self._taken + _length(text) in self._sizes:
             return False
-        if shape.is_command(text) and text.strip() != "+++":
+        if grammar.is_command(text) and text.strip() != "+++":
             return True
-        return not known and (shape.is_answer(text.strip()) or not text.strip())
+        return not known and (grammar.is_answer(text.strip()) or not text.strip())
 
     def _take(self, text: str) -> None:
         self._lines += 1
@@ -73,7 +73,7 @@ class Speakers:
         self._sizes = {int(number) for number in _NUMBER.findall(command)} - {0}
 
     def _module(self, text: str) -> None:
-        if shape.PROMPT.fullmatch(text):
+        if grammar.is_prompt(text):
             self._prompted, self._lines, self._taken = True, 0, 0
         else:
             self._prompted = False
