@@ -44,6 +44,10 @@ _INFORMATION = re.compile(
     r"(?:([+^$%*#!][A-Za-z][\w\-./]*)[ \t]*[:=]|(\+[A-Za-z][\w\-./]*)[ \t]*,)[ \t]*(.*)", re.ASCII | re.DOTALL
 )
 
+MAX_COMMANDS = 64
+"""Commands of a command line that are told apart."""
+MAX_ARGUMENTS = 512
+"""Arguments of a line that are told apart."""
 BLANK = " \t"
 """The white space that may stand around names and arguments."""
 PADDING = b"\r\n \0"
@@ -128,12 +132,16 @@ TWO_COMMANDS = re.compile(r'AT[^"]*(?:"[^"]*"[^"]*)*[^";,=\s]AT[+^$%*#][A-Z]', r
 
 
 class CommandText(NamedTuple):
-    """One command of a command line: its name without "+", its form, its argument text, its place in the line."""
+    """One command of a command line: its name without "+", its form, its argument text.
+
+    ``own``: how it stands in the line, where the line holds several; else empty.
+    """
 
     name: str
     form: Form
     arguments: str
     prefix: str = "+"
+    own: str = ""
 
 
 def command_start(line: bytes) -> int:
@@ -149,16 +157,28 @@ def command_start(line: bytes) -> int:
 
 
 def parse_command_line(body: str) -> list[CommandText]:
-    """Split what follows ``AT`` into commands. Anything that fits no syntax becomes one command as it stands."""
+    """Split what follows ``AT`` into commands: at most ``MAX_COMMANDS``.
+
+    Anything that fits no syntax becomes one command as it stands, and so does what follows that many commands.
+    """
     commands: list[CommandText] = []
+    places: list[tuple[int, int]] = []
     position, end = 0, len(body.rstrip(BLANK))
     while position < end:
-        character = body[position]
-        if character in "; \t":
+        start = position
+        if body[start] in "; \t":
             position += 1
             continue
-        command, position = _one_command(body, position, end)
+        if len(commands) == MAX_COMMANDS - 1:
+            command, position = _one_command(body, start, end)
+            if body[position:end].strip("; \t"):
+                command, position = CommandText(body[start:end], "exec", "", ""), end
+        else:
+            command, position = _one_command(body, start, end)
         commands.append(command)
+        places.append((start, position))
+    if len(commands) > 1:
+        return [one._replace(own=body[start:stop]) for one, (start, stop) in zip(commands, places, strict=True)]
     return commands or [CommandText("AT", "exec", "", "")]
 
 
@@ -182,12 +202,17 @@ def _one_command(body: str, position: int, end: int) -> tuple[CommandText, int]:
 
 
 def split_arguments(text: str) -> list[str]:
-    """Split at commas outside quotes and brackets. Quotes stay; blanks around an argument go."""
+    """Split at commas outside quotes and brackets. Quotes stay; blanks around an argument go.
+
+    The last of ``MAX_ARGUMENTS`` takes all that follows.
+    """
     if '"' not in text and "(" not in text and "“" not in text and "”" not in text:
-        return [part.strip(BLANK) for part in text.split(",")] if text else []
-    result = []
+        return [part.strip(BLANK) for part in text.split(",", MAX_ARGUMENTS - 1)] if text else []
+    result: list[str] = []
     position, end = 0, len(text)
     while True:
+        if len(result) == MAX_ARGUMENTS - 1:
+            return [*result, text[position:].strip(BLANK)]
         match = _ARGUMENT.match(text, position)
         assert match is not None
         result.append(match[1].strip(BLANK))
@@ -247,6 +272,11 @@ def is_final(text: str) -> bool:
 def is_answer(text: str) -> bool:
     """Tell whether only a module says a line that begins like this: a result, an information response, a prompt."""
     return _IS_FINAL.match(text) is not None or _IS_ANSWER.match(text) is not None
+
+
+def is_traffic(text: str, start: int, end: int) -> bool:
+    """Tell whether ``text`` from ``start`` up to ``end`` is a line of either side."""
+    return any(pattern.match(text, start, end) for pattern in (_IS_COMMAND, _IS_FINAL, _IS_ANSWER))
 
 
 def is_prompt(text: str) -> bool:

@@ -40,14 +40,14 @@ def inline(name: str, syntax: Syntax, encoding: str, spec: CommandSpec | BasicSp
         elif param.type == "ip":
             parts.append(rb'(?P<%b>"?[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*"?),' % param.name.encode())
         else:
-            parts.append(rb'(?P<%b>"[^"\r\n]*"|[^,"\r\n]*),' % param.name.encode())
+            parts.append(rb'(?P<%b>"[^"\r\n]*+"|[^,"\r\n]*+),' % param.name.encode())
     if comma:
         parts[-1] = parts[-1].removesuffix(b",").replace(b'[^,"', b'[^:,"') + b":"
     elif line != "same":
         behind = rb"\r\n" if line == "next" else rb"(?:,|\r\n(?:\r\n)?)"
         parts[-1] = parts[-1].removesuffix(b",").replace(b"[^,", b"[^\\r\\n,") + rb"[ \t]*" + behind
-    title = b"" if bare else rb"\+%b%b" % (re.escape(name.encode()), b"," if comma else rb"[ \t]*[:=][ \t]*")
-    pattern = rb"[\r\n \0]*+(?P<line>" + title + rb"[ \t]*".join(parts) + rb")"
+    title = b"" if bare else rb"\+%b%b" % (re.escape(name.encode()), b"," if comma else rb"[ \t]*+[:=][ \t]*+")
+    pattern = rb"[\r\n \0]*+(?P<line>" + title + rb"[ \t]*+".join(parts) + rb")"
     counter = next(i for i, param in enumerate(syntax.params) if param.name == syntax.params[syntax.payload].length)
     cached = spec.cached if isinstance(spec, UrcSpec) else {}
     carried = spec.carried if isinstance(spec, UrcSpec) else {}

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from capture.chunk import Side
 
+MAX_LINE = 65536
+"""A line, or payload without a length, that grows beyond this many bytes is given up."""
+
 
 class Span(NamedTuple):
     """Bytes taken from a wire with the times (ns, None if unknown) of the first and the last of them."""
@@ -72,8 +75,12 @@ class Wire:
         return self.buffer[self.position :] if self.position else self.buffer
 
     def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """Match ``pattern`` at the first byte not taken."""
-        return pattern.match(self.buffer, self.position)
+        """Match ``pattern`` at the first byte not taken, in what a line with its ends may hold."""
+        return pattern.match(self.buffer, self.position, self.position + MAX_LINE + 1)
+
+    def take_line_without_end(self) -> Span:
+        """Take ``MAX_LINE`` bytes in which no line ends: however the bytes came, they are the same."""
+        return self.take(min(len(self.buffer), self.position + MAX_LINE))
 
     def take(self, end: int) -> Span:
         """Take everything up to offset ``end`` of :attr:`buffer`."""

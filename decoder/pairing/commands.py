@@ -18,6 +18,8 @@ from decoder.catalog.choice import Ranking
 from decoder.values import to_text
 
 _CACHE_SIZE = 4096
+_CACHE_LINE = 1024
+"""Bytes of a line that is remembered: the memory of the cache is bounded whatever lines there are."""
 _WRONG_TYPE = 2
 """From here on the ``fit`` of a line says that a value is not of its type; a wrong length alone weighs less."""
 _SET_LINE = re.compile(rb"[Aa][Tt]\+([A-Za-z][A-Za-z0-9]*) ?=(?!\?)(.*)", re.DOTALL)
@@ -46,7 +48,7 @@ class CommandReader:
         parsed = self._lines.get(line)
         if parsed is None:
             parsed = self._parse(line)
-            if any(one.shared for one in parsed):
+            if len(line) > _CACHE_LINE or any(one.shared for one in parsed):
                 return parsed
             if len(self._lines) >= _CACHE_SIZE:
                 self._lines.clear()

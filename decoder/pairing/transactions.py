@@ -34,7 +34,15 @@ PIPELINE_NS = 300_000_000
 _MAX_PENDING = 64
 _MAX_LATE = 1024
 _CACHE_SIZE = 4096
+_CACHE_TEXT = 1024
+"""Characters of a line whose reading is remembered."""
 _MAX_INFORMATION = 10_000
+_MAX_ANSWER = 1 << 20
+"""Characters of the lines that one command is answered with; further lines are told as messages only."""
+_MAX_LATE_TEXT = 1 << 21
+"""Characters of the commands that wait for a late URC."""
+_WHOLE_LINE = 1024
+"""Up to so many characters each command of a line tells the whole line; of a longer one, what it is of it."""
 _DAMAGED = re.compile(r"[+^]|[Aa][Tt][+^&]")
 """A line without arguments that begins like this is the rest of a damaged line, not free text."""
 
@@ -56,6 +64,7 @@ class Open:
         "record",
         "request_number",
         "satisfied",
+        "size",
     )
 
     def __init__(self, record: Transaction, parsed: Parsed, states: States, number: int, request_number: int) -> None:
@@ -68,6 +77,7 @@ class Open:
         self.announced = announced(parsed.arguments) if parsed.payload else 0
         self.late: list[LateSpec] = []
         self.satisfied = False
+        self.size = 0
         self.bound: Params = {}
         self.deadline_ns: int | None = None
         if command is not None and command.late:
@@ -188,7 +198,8 @@ class Pairing:
                 one = one._replace(arguments=arguments)  # noqa: PLW2901
             record = Transaction(
                 time_ns, "mcu", _record_name(text, command), text.form, command.dialect if command else None,
-                arguments.params, raw, [], [], labels=arguments.labels or msgspec.UNSET,
+                arguments.params, raw if len(raw) <= _WHOLE_LINE or not text.own else "AT" + text.own, [], [],
+                labels=arguments.labels or msgspec.UNSET,
                 request=request if request is not None else msgspec.UNSET,
             )  # fmt: skip
             self.ranking.saw(record.name, record.dialect, shared=one.shared)
@@ -365,7 +376,8 @@ class Pairing:
                 found = best(syntaxes, text)
             if len(self._informations) >= _CACHE_SIZE:
                 self._informations.clear()
-            self._informations[key] = found
+            if len(text) <= _CACHE_TEXT:
+                self._informations[key] = found
         return found
 
     @staticmethod
@@ -379,16 +391,17 @@ class Pairing:
         record = owner.record
         labels = answer.arguments.labels or msgspec.UNSET
         owner.bind(answer.arguments.params)
+        owner.size += len(text)
         if not answer.late:
             self.ranking.identify(record.name, text)
-            if len(record.information) < _MAX_INFORMATION:
+            if len(record.information) < _MAX_INFORMATION and owner.size <= _MAX_ANSWER:
                 record.information.append(Information(answer.name, answer.arguments.params, text, labels))
             return
         latency = None if time_ns is None or record.time_ns is None else time_ns - record.time_ns
         information = Information(
             answer.name, answer.arguments.params, text, labels, time_ns=time_ns, latency_ns=latency
         )
-        if len(record.urcs) < _MAX_INFORMATION:
+        if len(record.urcs) < _MAX_INFORMATION and owner.size <= _MAX_ANSWER:
             record.urcs.append(information)
         if self._is_last(owner, answer):
             owner.late = []
@@ -451,6 +464,9 @@ class Pairing:
         self.late.append(waiting)
         if len(self.late) > _MAX_LATE:
             self._expire_late(self.late.pop(0))
+        if len(waiting.record.raw) > _WHOLE_LINE:
+            while sum(len(one.record.raw) for one in self.late) > _MAX_LATE_TEXT:
+                self._expire_late(self.late.pop(0))
 
     # ends
 

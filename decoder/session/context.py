@@ -25,8 +25,6 @@ from decoder.values import decode_payload, to_text
 
 SETTLE_NS = 50_000_000
 """Silence after which a CR at the end needs no LF, a run of transparent data is complete, "> " is a prompt."""
-MAX_LINE = 65536
-"""A line, or payload without a length, that grows beyond this many bytes is given up."""
 
 Via = Literal["command", "prompt", "urc", "answer", "transparent"]
 ConnectId = int | str | None

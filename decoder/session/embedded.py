@@ -14,7 +14,7 @@ from collections.abc import Callable
 from capture import grammar
 from decoder.catalog import Inline, best
 from decoder.events import Data, Params
-from decoder.link.wire import Span
+from decoder.link.wire import MAX_LINE, Span
 from decoder.pairing.transactions import Answer
 from decoder.session.context import ConnectId, Context, connection
 from decoder.times import SECOND
@@ -239,7 +239,7 @@ def _counter(inline: Inline) -> str:
 
 
 def _is_length(text: bytes) -> bool:
-    return text.strip().isdigit() and len(text) <= 8
+    return len(text) <= 8 and text.strip().isdigit() and int(text) <= MAX_LINE
 
 
 def _number(text: bytes | None) -> int | None:

@@ -13,9 +13,9 @@ from typing import Literal
 from capture import grammar
 from decoder.events import Data
 from decoder.followers.groups import Line
-from decoder.link.wire import Span
+from decoder.link.wire import MAX_LINE, Span
 from decoder.pairing.transactions import CommandLine, Open
-from decoder.session.context import MAX_LINE, Context, connection, is_text, short
+from decoder.session.context import Context, connection, is_text, short
 from decoder.times import NEVER, SECOND
 from decoder.values import to_text
 
@@ -178,11 +178,13 @@ class McuReader:
         wire = self._wire
         repeat = wire.match(grammar.REPEAT)
         if repeat:
-            self.command(b"A/", wire.take(repeat.end()))
+            while repeat and self._payload is None:
+                self.command(b"A/", wire.take(repeat.end()))
+                repeat = wire.match(grammar.REPEAT)
             return True
         if len(wire) > MAX_LINE:
-            self._context.noise("mcu", wire.take_all(), "a line without end")
-            return False
+            self._context.noise("mcu", wire.take_line_without_end(), "a line without end")
+            return True
         self._context.set_loose(wire, True)
         return False
 

@@ -11,10 +11,10 @@ from capture import grammar
 from decoder.catalog import UNFIT, UrcType
 from decoder.events import Data, Error, Finding, Message, MessageKind, Result
 from decoder.followers.groups import Line
-from decoder.link.wire import Span
+from decoder.link.wire import MAX_LINE, Span
 from decoder.pairing.transactions import Answer, CommandLine, Open, goes_transparent, urc_record
 from decoder.session.blocks import RawReader
-from decoder.session.context import MAX_LINE, Context, is_text, short
+from decoder.session.context import Context, is_text, short
 from decoder.session.embedded import InlineReader
 from decoder.session.mcu import McuReader
 from decoder.session.transparent import Transparent
@@ -72,8 +72,8 @@ class ModuleReader:
     def _no_line(self, settled: bool) -> bool:
         wire = self._wire
         if len(wire) > MAX_LINE:
-            self._context.noise("module", wire.take_all(), "a line without end")
-            return False
+            self._context.noise("module", wire.take_line_without_end(), "a line without end")
+            return True
         pending = self._context.pairing.pending
         if pending and (match := wire.match(grammar.LONE_PROMPT)):
             if settled:

@@ -314,7 +314,7 @@ def _cut(entry: Entry) -> bool:
     return bare in ("O", "E", "ER", "ERR", "ERRO", "+") or re.fullmatch(r"\+[A-Z]{2,4}", bare) is not None
 
 
-_PROSE = re.compile(r"[\u3400-\u9fff]{4,}|[.!?;,](?:\s|$)|^\s*(?:#|\*|-|>\s\w)|(?:[A-Za-z]{2,}\s+){4,}")
+_PROSE = re.compile(r"[\u3400-\u9fff]{4,}|[.!?;,](?:\s|$)|^\s*(?:#|\*|-|>\s\w)|(?<![A-Za-z])(?:[A-Za-z]{2,}\s+){4,}")
 
 
 def _without_prose(entries: Iterator[Entry]) -> Iterator[Entry]:

@@ -19,6 +19,8 @@ from capture.chunk import Side
 
 _ESCAPES = re.compile(r"(?:\\[rn]|\\x0[adAD]|<CR>|<LF>|\^[MJ])+$")
 _MAX_PREFIX = 160
+_MAX_RAW_PREFIX = 1000
+"""The same before times and numbers are made equal."""
 _QUOTES = "'\"`“”‘’([{<"
 
 
@@ -31,6 +33,8 @@ def learn(lines: list[Numbered]) -> LogFormat | None:
     for _, line in lines:
         at = shape.start(line)
         if at is None:
+            continue
+        if at > _MAX_RAW_PREFIX:
             continue
         prefix = normal(_ESCAPES.sub("", line[:at]))
         if len(prefix) > _MAX_PREFIX:
