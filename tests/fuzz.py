@@ -27,6 +27,7 @@ def seeds() -> dict[str, list[bytes]]:
     from decoder import catalog
     from decoder.events import Frame, Packet, Segment
     from decoder.session import Session
+    from tests.line_shapes import UNITS
 
     noise = random.Random(1)
     out: dict[str, list[bytes]] = {}
@@ -72,6 +73,8 @@ def seeds() -> dict[str, list[bytes]]:
         for target in ("content", "tlv", "links", "dp", "config"):
             add(target, text)
     add("dns", bytes.fromhex("123481800001000100000000036f6e6503636f6d0000010001c00c00010001000000ff0004c0000201"))
+    for number, unit in enumerate(UNITS[::9]):
+        add("line-shapes", bytes([number, 15, len(unit.encode()) - 1]) + unit.encode() + b"AT+X=")
     add("nmea", b"$GNRMC,083559.00,A,3016.0,N,12010.0,E,0.0,,091202,,,A*4C")
     return {target: found[:12] for target, found in out.items()}
 

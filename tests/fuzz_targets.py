@@ -21,6 +21,7 @@ from decoder.events import Message
 from decoder.protocols.conversation import Conversation
 from decoder.protocols.frames import coap, config, content, dns, dp, http, mqtt, nmea, ppp, tls, tlv
 from decoder.protocols.frames.errors import NotThisFormatError
+from tests.line_shapes import WAYS, allowed, cost
 from wireshark.export import Exporter
 
 START = 1_763_690_400_000_000_000
@@ -211,10 +212,27 @@ def order(data: bytes) -> None:
     assert sorted(sent) == sorted(got)
 
 
+def line_shapes(data: bytes) -> None:
+    """A line that repeats a unit inside a frame, up to 60,000 bytes, by any way; what it may cost is bounded.
+
+    The input: which way, which power of two, how long the unit is, the unit, and the frame.
+    """
+    if len(data) < 4:
+        return
+    way = tuple(WAYS)[data[0] % len(WAYS)]
+    size, end = 1 << data[1] % 16, 3 + data[2] % 24
+    unit, frame = data[3:end] or b"x", data[end : end + 40]
+    line = (frame[: len(frame) // 2] + unit * (size // len(unit) + 1) + frame[len(frame) // 2 :])[:60_000]
+    took = cost(WAYS[way], line)
+    if took > allowed(len(line)):
+        took = cost(WAYS[way], line)  # a busy machine is no fault: nothing that is slow is slow by chance
+    assert took <= allowed(len(line)), (way, len(line), took)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "session": session, "lines": lines, "coap": refusing(coap.decode), "coap-tcp": refusing(coap.take_tcp),
     "mqtt": mqtt_stream, "http": http_stream, "tlv": refusing(tlv.decode), "content": contents, "links": refusing(links),
     "dns": refusing(dns.decode), "ppp": refusing(ppp_frame), "tls": refusing(tls_records), "dp": refusing(dp.decode),
     "config": refusing(config.decode), "nmea": refusing(nmea.decode), "conversation": conversation, "source": source,
-    "log": log, "pcapng": blocks, "marked": marked, "order": order,
+    "log": log, "pcapng": blocks, "marked": marked, "order": order, "line-shapes": line_shapes,
 }  # fmt: skip

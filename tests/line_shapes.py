@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 from atshark.sources import open_stream
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
-from decoder.findings import InspectedSession
+from decoder.decode import Decoder
 from tests.helpers import START, standard
 
 RATIO = 40
@@ -61,7 +61,7 @@ def _heard(side: Side, end: bytes, piece: int) -> Way:
     """Hear a line on a wire, in pieces of ``piece`` bytes (0: in one), and then an OK."""
 
     def way(line: bytes) -> None:
-        session = InspectedSession(standard())
+        session = Decoder(standard())
         data = (b"\r\n" if side == "module" else b"") + line + end
         for number in range(0, len(data), piece or len(data)):
             session.feed(Chunk(START + number, side, data[number : number + (piece or len(data))]))
@@ -73,7 +73,7 @@ def _heard(side: Side, end: bytes, piece: int) -> Way:
 
 def _transparent(line: bytes) -> None:
     """Hear it in transparent mode, which +++ ends."""
-    session = InspectedSession(standard())
+    session = Decoder(standard())
     session.feed(Chunk(START, "mcu", b"ATD*99#\r"))
     session.feed(Chunk(START + 10**8, "module", b"\r\nCONNECT\r\n"))
     for number, side in enumerate(cast("tuple[Side, ...]", ("mcu", "module"))):
@@ -84,7 +84,7 @@ def _transparent(line: bytes) -> None:
 
 def _prompted(line: bytes) -> None:
     """Hear it as payload without a length, behind a prompt."""
-    session = InspectedSession(standard())
+    session = Decoder(standard())
     session.feed(Chunk(START, "mcu", b"AT+QISEND=0\r"))
     session.feed(Chunk(START + 10**8, "module", b"\r\n> "))
     for at in range(0, len(line), 200):
@@ -99,7 +99,7 @@ def _written(head: bytes, end: bytes) -> Way:
 
     def way(line: bytes) -> None:
         first = head.split(b"\n")[0]
-        session = InspectedSession(standard())
+        session = Decoder(standard())
         with (
             contextlib.suppress(AtsharkError),
             open_stream(cast(BinaryIO, io.BytesIO(head + line + end + first + b"\n")), "shape") as source,
