@@ -6,10 +6,15 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: demo test lint bench fuzz soak samples golden plugin clean
+.PHONY: demo quick test lint bench fuzz soak samples golden plugin clean
 
 demo: $(VENV)/.run
 	$(BIN)/atshark demo --out out
+
+# What to run while you work: all that needs no other program, port or clock, with fewer examples; under a minute.
+quick: $(VENV)/.dev
+	$(BIN)/ruff check .
+	ATSHARK_EXAMPLES=0.3 $(BIN)/pytest -n 2 -m "not outside and not slow"
 
 test: $(VENV)/.dev tshark peers
 	$(BIN)/ruff check .

@@ -1,8 +1,46 @@
-"""What holds for all tests: nobody's own configuration and no plugin that somebody installed take part."""
+"""What holds for all tests: nobody's own configuration and no plugin that somebody installed take part.
+
+A test that needs another program, a port or a real clock is marked ``outside``; ``make quick`` leaves these and the ``slow``
+ones out. That the marks are true is seen to here: without it, no test can start a process, open a terminal or sleep. No
+test fails because the machine is busy: Hypothesis has no deadline.
+"""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
+import time
+from typing import Any, NoReturn
 
+import pytest
+from hypothesis import settings
+
+from tests.helpers import examples
+
+settings.register_profile("atshark", deadline=None, max_examples=examples(100))
+settings.load_profile("atshark")
 os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="atshark-tests-")
+
+
+def _refuse(*arguments: Any, **_options: Any) -> NoReturn:
+    raise AssertionError(f"a test that needs a process, a port or a clock is marked `outside`: {arguments}")
+
+
+@pytest.fixture(autouse=True)
+def _inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("outside") is None:
+        monkeypatch.setattr(subprocess, "Popen", _refuse)
+        monkeypatch.setattr(os, "openpty", _refuse)
+        monkeypatch.setattr(time, "sleep", _refuse)
+
+
+_TSHARK = frozenset(["test_fields", "test_two_engines", "test_wireshark"])
+"""Modules whose every test runs Wireshark's programs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is outside by its module."""
+    for item in items:
+        if item.path.stem in _TSHARK:
+            item.add_marker(pytest.mark.outside)

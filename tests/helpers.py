@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import json
 import os
 import shutil
@@ -10,10 +12,12 @@ import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
+from click.testing import CliRunner
 
+from atshark.cli import main
 from atshark.sources import open_source
 from capture.chunk import Chunk, Side
 from decoder import catalog, decode
@@ -25,6 +29,12 @@ SAMPLES = ROOT / "samples"
 LUA = ROOT / "wireshark" / "plugin" / "atshark.lua"
 MS = 1_000_000
 START = 1_763_690_400_000_000_000
+_EXAMPLES = float(os.environ.get("ATSHARK_EXAMPLES", "1"))
+
+
+def examples(count: int) -> int:
+    """How many examples a property is tried with: ``count``, times what ``ATSHARK_EXAMPLES`` says."""
+    return max(3, round(count * _EXAMPLES))
 
 
 @cache
@@ -100,12 +110,37 @@ def answer(*texts: str) -> tuple[str, bytes]:
     return ("module", b"".join(b"\r\n" + text.encode() + b"\r\n" for text in texts))
 
 
-def run(*arguments: object, stdin: bytes = b"", timeout: float = 60) -> subprocess.CompletedProcess[bytes]:
-    """Run the command as a user would."""
+def run(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a user would, but in this process: what it prints, says and returns."""
+    words = [str(one) for one in arguments]
+    thresholds = gc.get_threshold()
+    status: object = None
+    entered = io.BufferedReader(io.BytesIO(stdin))
+    with CliRunner().isolation(input=cast(Any, entered)) as (out, err, *_):
+        before, sys.argv = sys.argv, ["atshark", *words]
+        try:
+            main()
+        except SystemExit as ended:
+            status = ended.code
+        finally:
+            sys.argv = before
+            gc.set_threshold(*thresholds)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        assert isinstance(status, int)
+        return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def process(*arguments: object, stdin: bytes = b"", timeout: float = 60) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a user does."""
     return subprocess.run(
         [sys.executable, "-m", "atshark", *map(str, arguments)],
-        input=stdin, capture_output=True, timeout=timeout, check=False, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+        input=stdin,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
 
 
 def tool(name: str) -> str:

@@ -85,6 +85,7 @@ def test_bytes_and_errors_are_told_apart_in_any_cuts(pieces: list[tuple[str | No
     assert joined(got) == joined(list(pieces))
 
 
+@pytest.mark.outside
 def test_a_terminal_doubles_0xff_and_the_tap_undoes_it() -> None:
     block = bytes(range(256)) + b"\xff\0\xff\xff\0\0"
     with VirtualLine() as line:
@@ -108,6 +109,7 @@ def collect(tap: Tap, size: int, seconds: float = 5.0) -> dict[Side, bytes]:
     return out
 
 
+@pytest.mark.outside
 def test_line_errors_of_a_live_tap_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal has no line errors: what a driver would hand on is put in where the tap reads."""
     with VirtualLine() as line:
@@ -246,6 +248,7 @@ def test_skew_is_measured_from_echoes() -> None:
     assert "echoes began 4.0 ms after their commands (median of 10" in skew.text
 
 
+@pytest.mark.outside
 def test_a_late_adapter_is_repaired_on_a_live_tap(tmp_path: Path) -> None:
     """The command's bytes reach the terminal some ms after those of its answer."""
     out = tmp_path / "r.pcapng"
@@ -365,6 +368,7 @@ def test_a_change_of_speed_is_followed_after_its_ok(steps: list[tuple[Side, byte
     assert found[-1] == speed
 
 
+@pytest.mark.outside
 def test_the_tap_listens_at_the_new_speed() -> None:
     import termios
 
@@ -385,6 +389,7 @@ def test_the_tap_listens_at_the_new_speed() -> None:
     assert all("listening at 9600 bit/s from here on: the host changed the speed" in text for text in marks)
 
 
+@pytest.mark.outside
 def test_the_tap_finds_the_speed() -> None:
     """A terminal garbles nothing: what stands for a wrong speed is text that is none."""
     with VirtualLine() as line:
@@ -417,6 +422,7 @@ def test_the_mcu_is_identified(echo: bool) -> None:
     assert decider.feed(0, b"K\r\n") == 1
 
 
+@pytest.mark.outside
 def test_identify_swaps_ports_given_the_wrong_way_round(tmp_path: Path) -> None:
     out = tmp_path / "r.pcapng"
     with VirtualLine() as line:
@@ -447,6 +453,7 @@ def line_name(errors: bytes) -> str:
 # one wire, URLs ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.outside
 def test_one_wire_alone(tmp_path: Path) -> None:
     out = tmp_path / "r.pcapng"
     with VirtualLine() as line:
@@ -464,6 +471,7 @@ def server() -> Iterator[socket.socket]:
         yield listening
 
 
+@pytest.mark.outside
 def test_a_socket_is_a_wire_that_is_never_written_to(server: socket.socket) -> None:
     with VirtualLine() as line:
         tap = Tap(f"socket://127.0.0.1:{server.getsockname()[1]}", line.ports["module"], idle_s=0.01)
@@ -525,6 +533,7 @@ class Rfc2217Server(threading.Thread):
                 peer.sendall(b"".join(manager.escape(data)))
 
 
+@pytest.mark.outside
 def test_rfc2217_is_a_wire_that_is_never_written_to(server: socket.socket) -> None:
     with VirtualLine() as line:
         remote = Rfc2217Server(server)
@@ -555,6 +564,7 @@ def test_auto_needs_a_port_of_which_the_speed_can_be_set() -> None:
 # unplugging ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.outside
 def test_an_adapter_that_comes_back_is_taken_up_again_and_the_gap_is_marked(tmp_path: Path) -> None:
     name = tmp_path / "adapter"
     first, second, other = VirtualLine(), VirtualLine(), VirtualLine()
@@ -581,6 +591,7 @@ def test_an_adapter_that_comes_back_is_taken_up_again_and_the_gap_is_marked(tmp_
     assert "went away" in tap.lost["mcu"]
 
 
+@pytest.mark.outside
 def test_an_adapter_is_found_by_its_serial_number_under_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, other = VirtualLine(), VirtualLine(), VirtualLine()
     there = [first.ports["mcu"]]
@@ -609,6 +620,7 @@ def test_an_adapter_is_found_by_its_serial_number_under_another_name(monkeypatch
     other.close()
 
 
+@pytest.mark.outside
 def test_a_wire_that_is_dead_while_the_other_one_answers_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     from capture import tap as tap_module
 
@@ -626,6 +638,7 @@ def test_a_wire_that_is_dead_while_the_other_one_answers_is_marked(monkeypatch: 
     assert "is it connected?" in marks[0].text
 
 
+@pytest.mark.outside
 def test_overruns_that_the_driver_counts_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     with VirtualLine() as line:
         tap = Tap(line.ports["mcu"], line.ports["module"], idle_s=0.01)
@@ -640,6 +653,7 @@ def test_overruns_that_the_driver_counts_are_marked(monkeypatch: pytest.MonkeyPa
 # marks, in files -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.outside
 def test_times_and_marks_survive_a_recording_and_an_export(tmp_path: Path) -> None:
     from capture.recording import record
     from decoder import catalog
@@ -678,6 +692,7 @@ def test_times_and_marks_survive_a_recording_and_an_export(tmp_path: Path) -> No
         assert rows[3][4] == "8.4"
 
 
+@pytest.mark.outside
 def test_notes_are_typed_in_the_live_view(tmp_path: Path) -> None:
     import fcntl
     import pty
@@ -724,6 +739,7 @@ def test_notes_are_typed_in_the_live_view(tmp_path: Path) -> None:
     assert marks == [Mark("note", "天线已换")]
 
 
+@pytest.mark.outside
 def test_a_view_that_is_killed_does_not_stop_the_recording(tmp_path: Path) -> None:
     out = tmp_path / "r.pcapng"
     with VirtualLine() as line:
@@ -764,6 +780,7 @@ def test_a_pipe_that_a_thread_waits_for() -> None:
     assert pipe.waiting == 0
 
 
+@pytest.mark.outside
 def test_a_view_that_is_stuck_sheds_display_and_no_data(tmp_path: Path) -> None:
     out = tmp_path / "r.pcapng"
     with VirtualLine() as line:

@@ -16,6 +16,8 @@ from tests.test_export_ip import exported, opened, received, sent
 from tests.test_frames_tls import client_hello
 from tests.test_sockets import CONNACK, CONNECT, publish
 
+pytestmark = pytest.mark.outside
+
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 ASK = coap.build(Message(0, 1, 9, b"\x01", (Option(11, b"t"),)))

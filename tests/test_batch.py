@@ -24,7 +24,9 @@ from atshark.batch.work import work
 from benchmarks.tickets import write
 from capture.errors import AtsharkError
 
-from tests.helpers import ROOT, run as atshark  # isort: skip
+from tests.helpers import ROOT, process as atshark  # isort: skip
+
+pytestmark = pytest.mark.outside
 
 TICKETS = int(os.environ.get("ATSHARK_TICKETS", "1000"))
 SMALL = 300

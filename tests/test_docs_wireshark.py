@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers import ROOT, run, sample_files, tshark
 
+pytestmark = pytest.mark.outside
+
 GUIDE = (ROOT / "docs" / "wireshark.md").read_text("utf-8")
 ROW = re.compile(r"^\| ([\w-]+) \| `([^`]+)` \| (\d+) \|$", re.MULTILINE)
 BY_SAMPLE: dict[str, list[tuple[str, int]]] = {}

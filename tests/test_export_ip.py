@@ -13,6 +13,8 @@ from decoder.session import Session
 from tests.helpers import answer, command, records, sample_files, standard, talk, tool, tshark
 from wireshark.export import export
 
+pytestmark = pytest.mark.outside
+
 Said = tuple[str, bytes]
 CHECKED = [
     option

@@ -17,6 +17,8 @@ from capture.errors import AtsharkError
 from decoder.session import Session
 from tests.helpers import LUA, run, sample_files, standard, tool
 
+pytestmark = pytest.mark.outside
+
 SEEDS = int(os.environ.get("ATSHARK_FUZZ_SEEDS", "1"))
 FIRST_SEED = int(os.environ.get("ATSHARK_FUZZ_FIRST_SEED", "1"))
 RATES = (0.01, 0.02, 0.05, 0.1)

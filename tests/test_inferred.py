@@ -148,6 +148,7 @@ def test_a_refused_command_is_no_frame() -> None:
     assert inferred('> AT+MQTTPUB="t",1,0,0,0,"x"\n< +CME ERROR: 602\n') == []
 
 
+@pytest.mark.outside
 def test_each_opens_in_plain_tshark(tmp_path: Path) -> None:
     """The frames of every sample, without the plugin: right protocol, fields, and a comment that says what they are."""
     sent = "\n".join(text for text, _ in EXAMPLES.values())

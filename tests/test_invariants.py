@@ -16,12 +16,10 @@ from capture.chunk import Chunk, Side
 from decoder.events import Data, Event
 from decoder.session import Session
 from tests.generated import Built, damaged, disordered, recut, sessions
-from tests.helpers import as_json, events, messages, records, standard, talk
+from tests.helpers import as_json, events, examples, messages, records, standard, talk
 from wireshark.export import export
 
-common = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+common = settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def sent(chunks: Iterable[Chunk], side: Side) -> bytes:
@@ -98,6 +96,7 @@ def test_3_decoding_recovers(chunks: list[Chunk]) -> None:
     assert [one["information"][0]["params"] for one in last] == [{"rssi": 20, "rssi_dbm": -73, "ber": 99}] * 2
 
 
+@pytest.mark.slow
 @common
 @given(st.one_of(sessions().map(lambda built: built.chunks), damaged()))
 def test_4_recording_and_export_decode_to_the_same(chunks: list[Chunk]) -> None:

@@ -18,7 +18,7 @@ from atshark.sources.logs import HEAD, open_log
 from atshark.sources.logs.times import Clock
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
-from tests.helpers import SAMPLES, compact, events, messages, records, rules, run, sample_files
+from tests.helpers import SAMPLES, compact, events, examples, messages, records, rules, run, sample_files
 from tests.make_logs import FOLDER, WRITERS, at, conversation, lines_of, written
 from tests.make_samples import GOLDEN, golden_lines
 
@@ -72,6 +72,7 @@ def lines(chunks: list[Chunk]) -> list[tuple[Side, bytes]]:
     ]
 
 
+@pytest.mark.slow
 def test_directions_of_logs_without_marks() -> None:
     """The marks of every sample are removed: the lines must still be given to who said them."""
     total = right = 0
@@ -200,7 +201,7 @@ def test_a_line_without_end_is_read_in_bounded_pieces() -> None:
     assert max(len(chunk.data) for chunk in chunks) < 200_000
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.one_of(
         st.binary(max_size=400),

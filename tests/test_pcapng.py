@@ -52,6 +52,7 @@ def test_scapy_reads_a_recording(tmp_path: Path) -> None:
     assert stamps == [chunk.time_ns for chunk in expected]
 
 
+@pytest.mark.outside
 def test_capinfos_and_tshark_read_a_recording(tmp_path: Path) -> None:
     path = tmp_path / "r.pcapng"
     expected = sample(path)
@@ -71,6 +72,7 @@ def test_capinfos_and_tshark_read_a_recording(tmp_path: Path) -> None:
         assert direction == ("0" if chunk.side == "mcu" else "1")
 
 
+@pytest.mark.slow
 def test_every_truncation_gives_all_whole_packets_and_a_warning(tmp_path: Path) -> None:
     whole = tmp_path / "whole.pcapng"
     expected = sample(whole)

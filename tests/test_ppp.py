@@ -49,6 +49,7 @@ def test_a_whole_session() -> None:
     ]
 
 
+@pytest.mark.outside
 def test_it_opens_in_tshark(tmp_path: Path) -> None:
     path = exported(tmp_path, session())
     found = tshark(

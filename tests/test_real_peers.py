@@ -27,6 +27,8 @@ from tests.test_export_ip import stream
 from tests.test_tap import start_capture
 from wireshark.export import export
 
+pytestmark = pytest.mark.outside
+
 STREAM_MODES: dict[str, Callable[[], Mode]] = {
     "prompt, raw": lambda: Mip("tcp", "prompt", "raw"),
     "hex, hex": lambda: Mip("tcp", "hex", "hex"),

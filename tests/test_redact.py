@@ -25,7 +25,7 @@ from capture.recording import record
 from decoder.protocols.frames import ppp
 from decoder.session import Session
 from tests.generated import damaged, sessions
-from tests.helpers import SAMPLES, START, as_json, records, run, sample_files, standard, tshark
+from tests.helpers import SAMPLES, START, as_json, examples, records, run, sample_files, standard, tshark
 from tests.make_logs import WRITERS, Turn
 from tests.test_findings import talked
 from wireshark.export import export
@@ -189,6 +189,7 @@ def test_files_of_atshark(kind: str, tmp_path: Path) -> None:
     assert len(str(frames)) > 50
 
 
+@pytest.mark.outside
 def test_the_export_is_clean_for_wireshark(tmp_path: Path) -> None:
     before, after = tmp_path / "before.pcapng", tmp_path / "after.pcapng"
     export(dialogue(), Session(standard()), before)
@@ -296,7 +297,7 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.text("abcXYZ019&=+/ -_中", min_size=4, max_size=24).filter(lambda one: re.search(r"[A-Za-z0-9]{4}", one)),
     st.integers(0, 7),
@@ -316,7 +317,7 @@ def test_encodings_keep_their_length(secret: str, way: int, around: bytes) -> No
     assert not substitutes.holds(made)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(sessions().map(lambda built: built.chunks), damaged()), st.booleans())
 def test_any_session_can_be_redacted(chunks: list[Chunk], everything: bool) -> None:
     """What is written must pass the search and the comparison: that nothing is raised says that it did."""

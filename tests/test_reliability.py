@@ -95,6 +95,7 @@ class Writer(threading.Thread):
             time.sleep(0.001)
 
 
+@pytest.mark.outside
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_kill_9_at_a_random_moment(seed: int, tmp_path: Path) -> None:
     noise = random.Random(seed)
@@ -133,6 +134,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([*sudo, tool("umount"), "-l", str(folder)], check=True, capture_output=True)
 
 
+@pytest.mark.outside
 def test_a_full_disk_ends_the_recording_whole(small_disk: Path) -> None:
     with VirtualLine() as line:
         process = capture(small_disk / "r.pcapng", line, "--quiet")
@@ -154,6 +156,7 @@ def test_a_full_disk_ends_the_recording_whole(small_disk: Path) -> None:
         assert bytes(writer.sent[side]).startswith(got[side])
 
 
+@pytest.mark.outside
 def test_a_full_disk_at_the_start_is_one_line(small_disk: Path) -> None:
     (small_disk / "fill").write_bytes(bytes(200 * 1024 - 4096 * 2))
     with contextlib.suppress(OSError):
@@ -179,6 +182,7 @@ class SlowRecorder(Recorder):
         super().write(chunk)
 
 
+@pytest.mark.outside
 def test_a_slow_disk_does_not_keep_the_tap_from_the_ports(tmp_path: Path) -> None:
     """The terminals hold 4 kB or so: without the writer's thread, 300 kB/s would be held up in them."""
     with VirtualLine() as line:
@@ -210,6 +214,7 @@ def test_a_slow_disk_does_not_keep_the_tap_from_the_ports(tmp_path: Path) -> Non
     assert sorted(late)[-3] < 0.2
 
 
+@pytest.mark.outside
 def test_the_clock_may_step(tmp_path: Path) -> None:
     """The system's clock jumps by hours while it is recorded: the times do not."""
     site = tmp_path / "site"
@@ -281,6 +286,7 @@ def write_zeros(path: Path, size: int) -> None:
             stream.write(bytes(1_000_000))
 
 
+@pytest.mark.outside
 @pytest.mark.parametrize("bomb", [write_line, write_recording, write_commands, write_packed, write_zeros])
 def test_bombs_stay_within_memory_and_linear_time(bomb: Callable[[Path, int], None], tmp_path: Path) -> None:
     results = []
@@ -316,6 +322,7 @@ NESTED: dict[str, Callable[[int], bytes]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NESTED)
 def test_nested_and_greedy_frames(name: str) -> None:
     """Every format takes every bomb: an answer or a refusal, in linear time, without an exception."""
@@ -363,6 +370,7 @@ LINES: dict[str, Callable[[int], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LINES)
 @pytest.mark.parametrize("side", SIDES)
 def test_no_pattern_backtracks(name: str, side: Side) -> None:

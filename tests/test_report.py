@@ -64,6 +64,7 @@ def data_of(text: str) -> Any:
     return json.loads(gzip.decompress(base64.b64decode(packed[1])))
 
 
+@pytest.mark.outside
 def test_what_a_page_shows(tmp_path: Path) -> None:
     shown = browse(
         page(SAMPLES / "m5310a.jsonl", tmp_path),
@@ -79,6 +80,7 @@ def test_what_a_page_shows(tmp_path: Path) -> None:
     assert re.fullmatch(r"(\d+) of \1", shown["rows"])
 
 
+@pytest.mark.outside
 def test_search_and_filters(tmp_path: Path) -> None:
     shown = browse(
         page(SAMPLES / "m5310a.jsonl", tmp_path),
@@ -108,6 +110,7 @@ def test_search_and_filters(tmp_path: Path) -> None:
     assert set(shown["clicked"]) == {"MQTTCFG"}
 
 
+@pytest.mark.outside
 def test_chinese(tmp_path: Path) -> None:
     shown = browse(
         page(SAMPLES / "lwm2m.jsonl", tmp_path, "--lang", "zh"),
@@ -118,6 +121,7 @@ def test_chinese(tmp_path: Path) -> None:
     assert "设备被平台删除" in shown[2]
 
 
+@pytest.mark.outside
 @pytest.mark.parametrize("size", ["1280,900", "390,800"])
 def test_the_page_fits_the_window(size: str, tmp_path: Path) -> None:
     wide = browse(
@@ -127,6 +131,7 @@ def test_the_page_fits_the_window(size: str, tmp_path: Path) -> None:
     assert wide[0] <= wide[1]
 
 
+@pytest.mark.outside
 def test_text_from_the_wire_stays_text(tmp_path: Path) -> None:
     evil = "</script><script>window.hit=1</script><img src=x onerror=window.hit=1>\x1b[2J\u202e{}${title}"
     source = tmp_path / "</title><script>window.hit=1</script>.log".replace("/", "_")
@@ -149,6 +154,7 @@ def test_the_page_needs_no_network(tmp_path: Path) -> None:
     assert re.search(r"https?://(?!www\.w3\.org/2000/svg)", text) is None
 
 
+@pytest.mark.outside
 def test_printing(tmp_path: Path) -> None:
     out = tmp_path / "out.pdf"
     (tmp_path / "report.html").write_text(page(SAMPLES / "m5310a.jsonl", tmp_path), "utf-8")
@@ -160,6 +166,7 @@ def test_printing(tmp_path: Path) -> None:
     assert out.stat().st_size > 20_000
 
 
+@pytest.mark.outside
 def test_many_records_scroll(tmp_path: Path) -> None:
     source = tmp_path / "long.pcapng"
     record(list(session(400_000)), source)
@@ -174,6 +181,7 @@ def test_many_records_scroll(tmp_path: Path) -> None:
     assert int(shown["total"].split()[0]) > 5000
 
 
+@pytest.mark.outside
 def test_logs_without_times_and_empty_sessions(tmp_path: Path) -> None:
     assert browse(
         page(SAMPLES / "logs" / "plain.txt", tmp_path), 'return $("#time .hint").textContent;', tmp_path

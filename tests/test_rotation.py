@@ -117,6 +117,7 @@ def test_what_is_neither(text: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.outside
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_live_capture_rotates_and_ends_whole(number: signal.Signals, tmp_path: Path) -> None:
     with VirtualLine() as line:

@@ -26,6 +26,8 @@ from capture.ports import open_port
 from capture.tap import Tap
 from tests.helpers import ROOT, run
 
+pytestmark = pytest.mark.outside
+
 FULL_SPEED_S = float(os.environ.get("ATSHARK_FULL_SPEED_SECONDS", "3"))
 SIDES: tuple[Side, Side] = ("mcu", "module")
 

@@ -17,14 +17,13 @@ from decoder.events import Event, Message, Transaction, Urc
 from decoder.session import Session
 from tests import from_catalog
 from tests.from_catalog import prefix, same, written
-from tests.helpers import START, as_json, events, records
+from tests.helpers import START, as_json, events, examples, records
 from tests.test_two_engines import compare
 from wireshark.export import export
 
 SECOND = 1_000_000_000
 relaxed = settings(
-    deadline=None,
-    max_examples=8,
+    max_examples=examples(8),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
@@ -132,7 +131,8 @@ def test_damaged_lines_never_raise_and_lose_no_byte(name: str, data: st.DataObje
         assert b"".join(one.raw for one in found if isinstance(one, Message) and one.side == side) == raw
 
 
-@settings(relaxed, max_examples=3)
+@pytest.mark.outside
+@settings(relaxed, max_examples=examples(3))
 @given(data=st.data())
 def test_both_engines_read_the_whole_catalog_alike(data: st.DataObject) -> None:
     said: list[tuple[Side, str]] = []
