@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from atshark.batch.plan import Part, part_of
+from atshark.batch.store import Store
 from atshark.batch.work import given_up, work
 from capture.errors import AtsharkError
 
@@ -42,6 +43,7 @@ def run(
     for found in results:
         counts.update(found)
         progress(sum(found.values()))
+    Store(dataset).leftovers()  # of workers that were killed while they wrote
     return counts
 
 

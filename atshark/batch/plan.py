@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
@@ -92,9 +93,14 @@ def plan(wanted: list[Input], store: Store, again: bool = False) -> tuple[list[P
 
 
 def _rows(store: Store, part: str) -> list[Input]:
+    """Read the inputs of a part.
+
+    Whole and in this thread: a thread of Arrow's pool that holds a Python stream when the interpreter ends aborts it.
+    """
     try:
         with store.open(f"files/{part}.parquet") as stream:
-            columns = pq.read_table(stream, columns=["file", "size", "version"]).to_pydict()
+            file = pq.ParquetFile(pa.BufferReader(stream.read()), pre_buffer=False)
+        columns = file.read(columns=["file", "size", "version"], use_threads=False).to_pydict()
     except (OSError, ValueError) as error:
         raise AtsharkError(f"{store.url}: its part {part} cannot be read: {error}") from error
     return [Input(*row) for row in zip(columns["file"], columns["size"], columns["version"], strict=True)]
