@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -23,10 +25,10 @@ from capture.chunk import Chunk, Side
 from decoder import catalog, decode
 from decoder.catalog import Catalog
 from decoder.events import INNER, Event, Finding, Message, Record, Transaction, Urc
+from wireshark import bundle
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
-LUA = ROOT / "wireshark" / "plugin" / "atshark.lua"
 MS = 1_000_000
 START = 1_763_690_400_000_000_000
 _EXAMPLES = float(os.environ.get("ATSHARK_EXAMPLES", "1"))
@@ -45,6 +47,18 @@ def standard() -> Catalog:
 def chunks_of(path: Path) -> list[Chunk]:
     with open_source(str(path)) as source:
         return list(source)
+
+
+@cache
+def lua() -> Path:
+    """The plugin for the built-in dialects, put together in the folder for temporary files."""
+    text = bundle.plugin(catalog.load(catalog.DEFAULT_DIALECTS)).encode()
+    path = Path(tempfile.gettempdir()) / f"atshark-{hashlib.sha256(text).hexdigest()[:16]}.lua"
+    if not path.exists():
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_bytes(text)
+        part.replace(path)
+    return path
 
 
 def events(chunks: Iterable[Chunk], known: Catalog | None = None) -> list[Event]:
@@ -151,8 +165,8 @@ def tool(name: str) -> str:
     return path
 
 
-def tshark(file: Path, *arguments: str, lua: bool = True) -> str:
-    script = ["-X", f"lua_script:{LUA}"] if lua else []
+def tshark(file: Path, *arguments: str, plugin: bool = True) -> str:
+    script = ["-X", f"lua_script:{lua()}"] if plugin else []
     done = subprocess.run(
         [tool("tshark"), "-r", str(file), *script, *arguments], capture_output=True, timeout=300, check=False
     )

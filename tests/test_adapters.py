@@ -682,7 +682,7 @@ def test_times_and_marks_survive_a_recording_and_an_export(tmp_path: Path) -> No
     fields = ["frame.time_epoch", "atshark.mark", "atshark.mark.text", "atshark.finding", "atshark.latency"]
     for path in (out, exported):
         done = subprocess.run(
-            ["tshark", "-2", "-r", str(path), "-X", f"lua_script:{ROOT}/wireshark/plugin/atshark.lua", "-T", "fields",
+            ["tshark", "-2", "-r", str(path), "-X", f"lua_script:{lua()}", "-T", "fields",
              *(part for name in fields for part in ("-e", name))],
             capture_output=True, timeout=60, check=False,
         )  # fmt: skip

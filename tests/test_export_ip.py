@@ -53,7 +53,7 @@ def exported(tmp_path: Path, chunks: list[Chunk]) -> Path:
 
 def fields(path: Path, display: str, *names: str) -> list[list[str]]:
     wanted = [option for name in names for option in ("-e", name)]
-    text = tshark(path, "-Y", display, "-T", "fields", *wanted, *CHECKED, lua=False)
+    text = tshark(path, "-Y", display, "-T", "fields", *wanted, *CHECKED, plugin=False)
     return [line.split("\t") for line in text.splitlines()]
 
 
@@ -154,7 +154,7 @@ def test_names_and_addresses(tmp_path: Path) -> None:
     assert rows[2][2] == "2001:db8::5"
     assert "invented: the address of unknown.example" in rows[1][3]
     assert "the own address" in rows[2][3]
-    named = tshark(path, "-N", "n", "-Y", "udp", "-T", "fields", "-e", "ip.dst_host", lua=False).split()
+    named = tshark(path, "-N", "n", "-Y", "udp", "-T", "fields", "-e", "ip.dst_host", plugin=False).split()
     assert named[:2] == ["known.example", "unknown.example"]
 
 

@@ -1,4 +1,4 @@
-"""Wireshark's own way of testing dissectors: damaged files, through both engines, which may find what they like but raise nothing.
+"""Wireshark's own way of testing dissectors: damaged files, through the decoder and the dissector, which may find what they like but raise nothing.
 
 ``ATSHARK_FUZZ_SEEDS=200 pytest tests/test_fuzz_wireshark.py`` runs as many seeds at each rate; the suite runs one.
 """
@@ -15,7 +15,7 @@ import pytest
 from atshark.sources import open_source
 from capture.errors import AtsharkError
 from decoder.session import Session
-from tests.helpers import LUA, run, sample_files, standard, tool
+from tests.helpers import lua, run, sample_files, standard, tool
 
 pytestmark = pytest.mark.outside
 
@@ -43,7 +43,7 @@ def damaged(path: Path, folder: Path) -> list[Path]:
 
 
 def hold(path: Path, folder: Path) -> None:
-    """Both engines read the damaged files; tshark reads them as one, one behind the other."""
+    """Read the damaged files with both; tshark reads them as one, one behind the other."""
     files = damaged(path, folder)
     for file in files:
         session = Session(standard())
@@ -55,7 +55,7 @@ def hold(path: Path, folder: Path) -> None:
     command = [tool("mergecap"), "-a", "-F", "pcapng", "-w", str(one), *map(str, files)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     done = subprocess.run(
-        [tool("tshark"), "-X", f"lua_script:{LUA}", "-o", "atshark.statistics:TRUE", "-r", str(one), "-2", "-V"],
+        [tool("tshark"), "-X", f"lua_script:{lua()}", "-o", "atshark.statistics:TRUE", "-r", str(one), "-2", "-V"],
         capture_output=True, timeout=60 + 10 * len(files), check=False,
     )  # fmt: skip
     said = done.stdout + done.stderr

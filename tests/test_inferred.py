@@ -165,7 +165,7 @@ def test_each_opens_in_plain_tshark(tmp_path: Path) -> None:
     ]
     options = [option for name in names for option in ("-e", name)]
     text = tshark(
-        path, "-Y", 'frame.interface_name == "inferred"', "-T", "fields", "-E", "separator=|", *options, lua=False
+        path, "-Y", 'frame.interface_name == "inferred"', "-T", "fields", "-E", "separator=|", *options, plugin=False
     )
     rows = [line.split("|") for line in text.splitlines()]
     assert len(rows) == len(frames)
@@ -180,8 +180,8 @@ def test_each_opens_in_plain_tshark(tmp_path: Path) -> None:
         if "method" in frame.fields:
             assert target.endswith(frame.fields["target"])
             assert body
-    assert tshark(path, "-Y", 'frame.interface_name == "inferred" && _ws.malformed', lua=False) == ""
-    assert "21.5" in tshark(path, "-Y", "coap", "-V", lua=False)
+    assert tshark(path, "-Y", 'frame.interface_name == "inferred" && _ws.malformed', plugin=False) == ""
+    assert "21.5" in tshark(path, "-Y", "coap", "-V", plugin=False)
 
 
 def test_the_schema_knows_every_builder() -> None:

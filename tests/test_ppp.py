@@ -65,14 +65,14 @@ def test_it_opens_in_tshark(tmp_path: Path) -> None:
         "fields",
         "-e",
         "mqtt.msgtype",
-        lua=False,
+        plugin=False,
     )
     assert found.split() == ["1", "2", "3", "4"]
     assert fields(path, "pap", "pap.code") == [["1"], ["2"]]
     assert [row for row in fields(path, "dns", "dns.a") if row[0]] == [[THERE]]
     directions = fields(path, "ppp", "ppp.direction", "frame.interface_name")
     assert directions[:3] == [["0", "ppp"], ["1", "ppp"], ["1", "ppp"]]  # Wireshark: 0 is sent, as by the MCU
-    assert "malformed" not in tshark(path, "-Y", "ppp", lua=False).lower()
+    assert "malformed" not in tshark(path, "-Y", "ppp", plugin=False).lower()
 
 
 @pytest.mark.parametrize("end", ["", "escape", "lost"])

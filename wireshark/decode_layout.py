@@ -59,7 +59,7 @@ _PLACE = Struct("start" / Int16ub, "size" / Int16ub)
 _REST = GreedyString("utf8")
 _ERROR = Struct("kind" / Byte, "code" / _SHORT, "text" / _LONG, "text_zh" / _LONG)
 RECORDS: dict[int, Any] = {
-    COMMAND: Struct("number" / Int32ub, "form" / Byte),
+    COMMAND: Struct("number" / Int32ub, "form" / Byte, "more" / Flag),
     NAME: _REST,
     DIALECT: _REST,
     PARAMETER: Struct("place" / _PLACE, "type" / Byte, "name" / _SHORT, "label" / _LONG, "value" / GreedyBytes),

@@ -44,7 +44,8 @@ from wireshark.decode_layout import (
 _HEAD = struct.Struct(">BH")
 _NUMBER = struct.Struct(">BHI")
 _LATENCY = struct.Struct(">BHq")
-_COMMAND = struct.Struct(">BHIB")
+_COMMAND = struct.Struct(">BHIBB")
+_ANSWERS = struct.Struct(">BHIB")
 _PLACE = struct.Struct(">HH")
 _CUT = _HEAD.pack(CUT, 0)
 _KIND = {kind: bytes([VERSION, number]) for number, kind in enumerate(KINDS)}
@@ -59,6 +60,8 @@ _ANSWER_HEAD = re.compile(
     rb"[\r\n \0]*(?:[+^$%*#!][A-Za-z][\w\-./]*[ \t]*[:=]|\+[A-Za-z][\w\-./]*[ \t]*,)?[ \t]*", re.ASCII
 )
 _CACHE_SIZE = 4096
+_LONG_RECORD = 4096
+"""Records of more bytes stand last, so that what does not fit is they."""
 
 
 class Place(NamedTuple):
@@ -100,51 +103,63 @@ class TagWriter:
 
     def message(self, message: Message, more: Iterable[Finding | GivenUp | Joined | Data]) -> bytes:
         """Write the decode of a message; ``more`` is what was found with it."""
-        kind = message.kind
-        parts = [_KIND[kind]]
-        if kind == "command":
-            self._commands(message, parts)
-        else:
-            self._answer(message, parts)
+        parts, ties = [_KIND[message.kind]], []
         for one in more:
-            parts.append(self._more(message, one))
-        return _whole(parts)
+            if isinstance(one, Finding):
+                parts.append(_finding(one, message.time_ns))
+            elif isinstance(one, GivenUp):
+                parts.append(_aside(one))
+            else:
+                ties.append(_group(one) if isinstance(one, Joined) else _payload(message, one))
+        if message.data is not None:
+            ties.append(_payload(message, message.data))
+        long = [one for one in ties if len(one) > _LONG_RECORD]
+        if long:
+            ties = [one for one in ties if len(one) <= _LONG_RECORD]
+        if message.kind == "command":
+            self._commands(message, parts, ties)
+        else:
+            self._answer(message, parts, ties)
+        return _whole(parts + long)
 
     def note(self, more: Iterable[Finding | GivenUp | GroupEnded]) -> bytes:
         """Write the decode of a note: what became known without a message."""
         return _whole([_KIND["note"], *map(_aside, more)])
 
-    def _commands(self, message: Message, parts: list[bytes]) -> None:
+    def _commands(self, message: Message, parts: list[bytes], ties: list[bytes]) -> None:
+        last = len(message.commands) - 1
         for index, (command, number, reading, request) in enumerate(
             zip(message.commands, message.numbers, message.readings, message.requests, strict=True)
         ):
-            parts.append(_COMMAND.pack(COMMAND, 5, number, _FORM[command.form]))
-            parts.append(self._name(command.name, command.dialect))
+            parts.append(_COMMAND.pack(COMMAND, 6, number, _FORM[command.form], index < last))
             if request:
                 parts.append(_NUMBER.pack(ANSWERS_REQUEST, 4, request))
+            if index == last:
+                parts += ties
+            parts.append(self._name(command.name, command.dialect))
+            if request:
                 latency = command.request.latency_ns if command.request else None
                 if isinstance(latency, int):
                     parts.append(_LATENCY.pack(LATENCY, 8, latency))
             if reading.params:
                 parts.append(self._arguments(reading, message, index))
 
-    def _answer(self, message: Message, parts: list[bytes]) -> None:
-        if message.name is not None or message.dialect is not None:
-            parts.append(self._name(message.name, message.dialect))
+    def _answer(self, message: Message, parts: list[bytes], ties: list[bytes]) -> None:
         if message.owner_number:
             role = _ROLE.get(message.kind, 1)
-            parts.append(_COMMAND.pack(ANSWERS_COMMAND, 5, message.owner_number, role))
+            parts.append(_ANSWERS.pack(ANSWERS_COMMAND, 5, message.owner_number, role))
+        if message.number:
+            parts.append(_NUMBER.pack(REQUEST, 4, message.number))
+        parts += ties
+        if message.name is not None or message.dialect is not None:
+            parts.append(self._name(message.name, message.dialect))
         if message.result is not None:
             parts.append(self._result(message.result))
         if message.latency_ns is not None:
             parts.append(_LATENCY.pack(LATENCY, 8, message.latency_ns))
-        if message.number:
-            parts.append(_NUMBER.pack(REQUEST, 4, message.number))
         for reading in message.readings:
             if reading.params:
                 parts.append(self._arguments(reading, message, 0))
-        if message.data is not None:
-            parts.append(_payload(message, message.data))
 
     def _name(self, name: str | None, dialect: str | None) -> bytes:
         found = self._names.get((name, dialect))
@@ -185,17 +200,11 @@ class TagWriter:
             self._parameters[key] = reading, written
         return written
 
-    @staticmethod
-    def _more(message: Message, one: Finding | GivenUp | Joined | Data) -> bytes:
-        if isinstance(one, GivenUp):
-            return _aside(one)
-        if isinstance(one, Finding):
-            return _finding(one, message.time_ns)
-        if isinstance(one, Joined):
-            flags = one.first + 2 * one.last
-            value = one.number.to_bytes(4, "big") + bytes([flags]) + _short(one.dialect) + _short(one.name)
-            return _record(GROUP, value)
-        return _payload(message, one)
+
+def _group(one: Joined) -> bytes:
+    flags = one.first + 2 * one.last
+    value = one.number.to_bytes(4, "big") + bytes([flags]) + _short(one.dialect) + _short(one.name)
+    return _record(GROUP, value)
 
 
 def _whole(parts: list[bytes]) -> bytes:

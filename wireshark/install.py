@@ -21,6 +21,8 @@ from importlib import resources
 from pathlib import Path
 
 from capture.errors import AtsharkError
+from decoder import catalog
+from wireshark import bundle
 
 MARK = "installed by atshark"
 PROFILE = "atshark"
@@ -123,10 +125,14 @@ def launcher(python: str | None = None) -> str:
     return f'#!/bin/sh\n# {MARK}\nexec {quoted} -m atshark extcap "$@"\n'
 
 
-def files(where: Folders) -> list[File]:
-    """List what belongs to an installation at ``where``."""
+def files(where: Folders, plugin: str | None = None) -> list[File]:
+    """List what belongs to an installation at ``where``; ``plugin`` is the text of the dissector if it is known already.
+
+    Raises :class:`AtsharkError` if a dialect in force cannot be read.
+    """
     here = resources.files("wireshark")
-    plugin = (here / "plugin" / "atshark.lua").read_text("utf-8")
+    if plugin is None:
+        plugin = bundle.plugin(catalog.load())
     name = "atshark.bat" if sys.platform == "win32" else "atshark"
     found = [
         File("dissector", where.plugins / "atshark.lua", f"-- {MARK}\n{plugin}"),
@@ -169,9 +175,19 @@ def _make_executable(file: File) -> None:
         file.path.chmod(0o755)
 
 
+def difference(file: File) -> str:
+    """Tell how an installed dissector differs from ``file``, "" if only in its text."""
+    try:
+        found = bundle.stamp_in(file.path.read_text("utf-8", "replace"))
+    except OSError:
+        return ""
+    own = bundle.stamp_in(file.text)
+    return "" if found == own else f"made as {found or 'an older plugin'}, now it would be {own}"
+
+
 def uninstall(where: Folders) -> Iterator[str]:
     """Remove the files that bear the mark, and the profile's folder if nothing else is in it; yield a line for each."""
-    for file in files(where):
+    for file in files(where, plugin=""):
         state = file.state
         if state == "missing":
             continue

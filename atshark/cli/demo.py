@@ -18,8 +18,8 @@ from atshark.virtual.module import tour_chunks
 from capture.tap import Tap
 from decoder import catalog
 from decoder.decode import NO_STAGES, Decoder
+from wireshark import bundle
 from wireshark.export import export
-from wireshark.lua_catalog import OUTPUT as DISSECTOR
 
 BAUD = 115200
 SETTLE_S = 0.3
@@ -28,29 +28,30 @@ SETTLE_S = 0.3
 @click.command("demo")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True,
-    help="Folder for the recording and the export.",
+    help="Folder for the recording, the export and the dissector.",
 )  # fmt: skip
 def command(out: Path) -> int:
     """Let a virtual MCU and a virtual module talk over two pseudo terminals, and tap them.
 
     The tap, the recorder and the decoder are the real ones; only the two ends of the line are not. Takes about
-    12 seconds and leaves a recording and an export in the folder given by --out.
+    12 seconds and leaves a recording, an export and Wireshark's dissector in the folder given by --out.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.UsageError(f"{out}: cannot make the folder: {error.strerror}") from error
-    recording, exported = out / "demo.pcapng", out / "demo-wireshark.pcapng"
+    recording, exported, dissector = out / "demo.pcapng", out / "demo-wireshark.pcapng", out / "atshark.lua"
     click.echo("a virtual MCU and module talk at 115200 bit/s; atshark listens on both wires\n", err=True)
     sent = _talk(recording)
     with open_source(str(recording)) as source:
         packets = export(source, Decoder(catalog.load(), NO_STAGES), exported)
+    dissector.write_text(bundle.plugin(catalog.load()), "utf-8")
     got = recording_size(recording)
     click.echo(f"\nrecorded {got} of {sent} bytes to {recording}; {packets} packets exported to {exported}\n", err=True)
     click.echo(f"decode it again:    atshark decode {recording}", err=True)
     click.echo(f"as JSON lines:      atshark decode {recording} --format jsonl", err=True)
-    click.echo(f"open in Wireshark:  wireshark -X lua_script:{DISSECTOR} {exported}", err=True)
-    click.echo(f"or on a terminal:   tshark -2 -X lua_script:{DISSECTOR} -r {exported}", err=True)
+    click.echo(f"open in Wireshark:  wireshark -X lua_script:{dissector} {exported}", err=True)
+    click.echo(f"or on a terminal:   tshark -2 -X lua_script:{dissector} -r {exported}", err=True)
     return DONE if got == sent else FINDINGS
 
 

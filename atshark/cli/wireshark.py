@@ -48,6 +48,8 @@ def status() -> int:
         state = file.state
         good &= state in ("current", "adapted")
         click.echo(f"{file.title}: {_STATES[state]} ({file.path})")
+        if state == "outdated" and (told := installation.difference(file)):
+            click.echo(f"  {told}")
     problems = permission_problems()
     for problem in problems:
         click.echo(f"ports: {problem}")

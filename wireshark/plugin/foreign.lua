@@ -1,4 +1,4 @@
--- Captures that others made -----------------------------------------------------------------------------------
+-- Captures that others made: lines are shown, no more (raw.lua).
 
 -- USB modems and adapters (usbmon, USBPcap): bulk transfers that look like AT traffic are taken; an endpoint that was
 -- taken once stays taken. RTAC Serial (link type 250) has a table for "Decode As".
@@ -6,7 +6,7 @@
 local usb_proto = Proto("atshark_usb", "AT over USB")
 local serial_proto = Proto("atshark_serial", "AT commands on a serial line")
 local endpoints = {}
-on_reset[#on_reset + 1] = function() endpoints = {} end
+packets.on_reset[#packets.on_reset + 1] = function() endpoints = {} end
 
 local function usb_ends(pinfo)
   -- Which side speaks, the device, and its endpoint.
@@ -31,7 +31,7 @@ usb_proto:register_heuristic("usb.bulk", function(tvb, pinfo, root)
     endpoints[endpoint] = true
   end
   local ends = { src = tostring(pinfo.cols.src), dst = tostring(pinfo.cols.dst) }
-  show_stream(tvb, pinfo, root, side, "usb " .. device)
+  raw.show(tvb, pinfo, root, side, "usb " .. device)
   pinfo.cols.src, pinfo.cols.dst = ends.src, ends.dst
   return true
 end)
@@ -39,24 +39,25 @@ end)
 function usb_proto.dissector(tvb, pinfo, root)
   if tvb:len() == 0 then return 0 end
   local side, device = usb_ends(pinfo)
-  return show_stream(tvb, pinfo, root, side, "usb " .. device)
+  return raw.show(tvb, pinfo, root, side, "usb " .. device)
 end
 
 -- Which device speaks stands in the header that Wireshark's own dissector reads: event 1 is data of the DTE.
 
 local DTE_SENDS = 1
 local dte_speaks = {}
-on_reset[#on_reset + 1] = function() dte_speaks = {} end
+packets.on_reset[#packets.on_reset + 1] = function() dte_speaks = {} end
 
 if wtap_encaps.RTAC_SERIAL then
-  hook(wtap_encaps.RTAC_SERIAL, "rtacser", "atshark_rtac", "RTAC Serial packet", function(tvb, pinfo)
+  packets.hook(wtap_encaps.RTAC_SERIAL, "rtacser", "atshark_rtac", "RTAC Serial packet", function(tvb, pinfo, root, owner)
     if tvb:len() > 12 then dte_speaks[pinfo.number] = tvb(8, 1):uint() == DTE_SENDS end
+    return payload.call(owner, tvb, pinfo, root)
   end)
 end
 
 function serial_proto.dissector(tvb, pinfo, root)
   if tvb:len() == 0 then return 0 end
-  return show_stream(tvb, pinfo, root, dte_speaks[pinfo.number] and "mcu" or "module", "serial")
+  return raw.show(tvb, pinfo, root, dte_speaks[pinfo.number] and "mcu" or "module", "serial")
 end
 
 do
