@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: demo quick test lint bench fuzz soak samples golden plugin clean
+.PHONY: demo quick test lint bench fuzz soak samples golden tables clean
 
 demo: $(VENV)/.run
 	$(BIN)/atshark demo --out out
@@ -44,9 +44,8 @@ samples golden: $(VENV)/.dev
 	$(BIN)/python -m tests.make_samples
 	$(BIN)/python -m tests.make_logs
 
-# Write what is generated: the Lua dissector from the dialect files, the JSON Schema from the record types, the coverage table.
-plugin: $(VENV)/.dev
-	$(BIN)/python -m wireshark.lua_catalog
+# Write what is generated: the JSON Schema from the record types, the coverage table.
+tables: $(VENV)/.dev
 	$(BIN)/python -m atshark.schema
 	$(BIN)/python -m tests.coverage_table
 

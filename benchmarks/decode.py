@@ -19,8 +19,6 @@ from benchmarks.generate import session
 from capture import recording
 
 ROOT = Path(__file__).parent.parent
-LUA = ROOT / "wireshark" / "plugin" / "atshark.lua"
-TSHARK_SIZE = 5_000_000
 LINE = re.compile(rb"[\r\n]*([^\r\n]+)\r?\n?")
 
 
@@ -95,7 +93,7 @@ class Row(NamedTuple):
 
 
 def contenders(size: int, folder: Path) -> list[Row]:
-    """Measure all contenders on a session of ``size`` bytes; tshark, which keeps every packet, on 5 MB at most."""
+    """Measure all contenders on a session of ``size`` bytes."""
     recorded, exported = folder / "r.pcapng", folder / "e.pcapng"
     recording.record(session(size), recorded)
     data = b"".join(chunk.data for chunk in session(size))
@@ -107,18 +105,6 @@ def contenders(size: int, folder: Path) -> list[Row]:
     rows.append(Row("atshark decode --format jsonl", atshark(ROOT, *decode), lines))
     made = atshark(ROOT, "export", str(recorded), "-w", str(exported))
     rows.append(Row("atshark export (packets)", made, count_packets(exported)))
-    small = min(size, TSHARK_SIZE)
-    recording.record(session(small), recorded)
-    atshark(ROOT, "export", str(recorded), "-w", str(exported))
-    lines = floor(b"".join(chunk.data for chunk in session(small)))
-    lua = ("-X", f"lua_script:{LUA}")
-    typed = ("-2", "-T", "fields", "-e", "atshark.name", "-e", "atshark.param", "-e", "atshark.latency")
-    for name, more in (
-        ("no Lua", ()),
-        ("with atshark.lua, list", lua),
-        ("with atshark.lua, typed and paired", lua + typed),
-    ):
-        rows.append(Row(f"tshark {name}", run(["tshark", "-r", str(exported), *more]), lines))
     return rows
 
 

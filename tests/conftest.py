@@ -35,7 +35,7 @@ def _inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(time, "sleep", _refuse)
 
 
-_TSHARK = frozenset(["test_fields", "test_two_engines", "test_wireshark"])
+_TSHARK = frozenset(["test_shown", "test_wireshark"])
 """Modules whose every test runs Wireshark's programs."""
 
 

@@ -29,7 +29,7 @@ def shown(path: Path, display: str) -> list[str]:
     return text.split()
 
 
-@pytest.mark.parametrize("port", [6002, 6000, 2000, 443, 80, 102, 5060, 50000])
+@pytest.mark.parametrize("port", [6002, 6000, 2000, 443, 80, 102, 5060, 50000, 49153, 60002, 65535])
 def test_streams(tmp_path: Path, port: int) -> None:
     big = publish(bytes(5000))
     lines = [
@@ -54,7 +54,7 @@ def test_streams(tmp_path: Path, port: int) -> None:
     assert shown(path, "ip && x11") == []
 
 
-@pytest.mark.parametrize("port", [5683, 6002, 161, 49999])
+@pytest.mark.parametrize("port", [5683, 6002, 161, 49999, 60001])
 def test_datagrams(tmp_path: Path, port: int) -> None:
     path = exported(tmp_path, talk(*opened(0, "UDP", port=port), *sent(ASK), *received(ASK, kind="rudp")))
     assert shown(path, "ip && coap") == ["CoAP", "CoAP"]

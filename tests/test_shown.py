@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from capture.chunk import Chunk
+from decoder import decode
+from decoder.decode import Decoder
 from decoder.events import INNER
-from decoder.findings import InspectedSession
 from tests import tshark_json as shown
 from tests.generated import damaged, sessions
 from tests.helpers import as_json, run, sample_files, standard
@@ -32,7 +33,7 @@ def same(mine: list[Any], theirs: list[Any]) -> None:
 def compare(exported: Path, records: list[Any]) -> None:
     for options in ((), ("-2",)):
         found = shown.packets(exported, *options)
-        same(shown.transactions(found), [one for one in shown.wanted_transactions(records)])
+        same(shown.transactions(found), shown.wanted_transactions(records))
         same(shown.urcs(found), shown.wanted_urcs(records))
         same(shown.payload(found), shown.wanted_payload(records))
         same(shown.findings(found), shown.wanted_findings(records))
@@ -63,11 +64,6 @@ def test_sample(path: Path, tmp_path: Path) -> None:
 def test_generated(chunks: list[Chunk]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "export.pcapng"
-        export(chunks, InspectedSession(standard()), exported)
-        compare(exported, decoded(chunks))
-
-
-def decoded(chunks: list[Chunk]) -> list[Any]:
-    session = InspectedSession(standard())
-    events = [event for chunk in chunks for event in session.feed(chunk)] + session.close()
-    return as_json(event for event in events if not isinstance(event, INNER))
+        export(chunks, Decoder(standard()), exported)
+        found = decode.run(chunks, standard())
+        compare(exported, as_json(event for event in found if not isinstance(event, INNER)))

@@ -1,8 +1,8 @@
 """The Lua plugin as one file: its parts, and the names and types of parameters of the dialects in force.
 
-The decoder decodes, and the export carries what it found; the plugin shows it. So it needs no catalog: only which fields
-to register, because Wireshark takes them when it starts. A parameter of a dialect that came later is shown all the same,
-by generic fields.
+The decoder decodes, and the export carries what it found; the plugin shows it. So it needs no catalog: only which
+fields to register, because Wireshark takes them when it starts. A parameter of a dialect that came later is shown all
+the same, by generic fields.
 """
 
 from __future__ import annotations

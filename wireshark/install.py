@@ -126,7 +126,7 @@ def launcher(python: str | None = None) -> str:
 
 
 def files(where: Folders, plugin: str | None = None) -> list[File]:
-    """List what belongs to an installation at ``where``; ``plugin`` is the text of the dissector if it is known already.
+    """List what belongs to an installation at ``where``; ``plugin`` is the text of the dissector where that is known.
 
     Raises :class:`AtsharkError` if a dialect in force cannot be read.
     """

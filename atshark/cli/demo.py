@@ -17,7 +17,7 @@ from atshark.virtual.line import VirtualLine
 from atshark.virtual.module import tour_chunks
 from capture.tap import Tap
 from decoder import catalog
-from decoder.decode import NO_STAGES, Decoder
+from decoder.decode import Decoder
 from wireshark import bundle
 from wireshark.export import export
 
@@ -44,7 +44,7 @@ def command(out: Path) -> int:
     click.echo("a virtual MCU and module talk at 115200 bit/s; atshark listens on both wires\n", err=True)
     sent = _talk(recording)
     with open_source(str(recording)) as source:
-        packets = export(source, Decoder(catalog.load(), NO_STAGES), exported)
+        packets = export(source, Decoder(catalog.load()), exported)
     dissector.write_text(bundle.plugin(catalog.load()), "utf-8")
     got = recording_size(recording)
     click.echo(f"\nrecorded {got} of {sent} bytes to {recording}; {packets} packets exported to {exported}\n", err=True)

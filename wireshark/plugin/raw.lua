@@ -60,7 +60,8 @@ function raw.show(tvb, pinfo, root, side, key)
     infos[#infos + 1] = text.shown(said:sub(1, SHOWN))
     local from = math.max(line[1], #rest + 1) - #rest
     local to = math.max(line[2] + 1 - #rest, from)
-    hinted = hinted or add_line(root, tvb(from - 1, to - from + 1), side, "line", said)
+    local item = add_line(root, tvb(from - 1, to - from + 1), side, "line", said)
+    hinted = hinted or item
   end
   if open <= #whole then
     local said = whole:sub(open)

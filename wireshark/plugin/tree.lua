@@ -8,8 +8,8 @@ local IPV4 = "^%d%d?%d?%.%d%d?%d?%.%d%d?%d?%.%d%d?%d?$"
 local everything -- whether the tree is shown, so that all fields are wanted
 
 local function put(item, field, range, value)
-  -- Add a field if somebody wants to see it or asks for it; returns its item, or nil.
-  if everything or referenced(item, field) then return add(item, field, range, value) end
+  -- Add a field if it has a value and somebody wants to see it or asks for it; returns its item, or nil.
+  if value ~= nil and (everything or referenced(item, field)) then return add(item, field, range, value) end
 end
 
 local function made(item, field, range, value)
@@ -17,6 +17,11 @@ local function made(item, field, range, value)
   local new = put(item, field, range, value)
   if new then new:set_generated() end
   return new
+end
+
+local function marked(item, field, range)
+  -- The same for bytes as they stand there.
+  if everything or referenced(item, field) then return add(item, field, range) end
 end
 
 local function hidden(item, field, range, value)
@@ -78,9 +83,10 @@ local function add_param(item, view, command, param)
     right = typed[kind](value)
     if right == nil then right, kind = shown, "string" end
   end
-  if known and known.kind == kind then new = put(item, known.field, range, right)
-  else
-    new = put(item, own[kind], range, right)
+  local field = known and (known.kind == kind or known.kind == "float" and kind == "int") and known.field or own[kind]
+  if known and known.kind == "float" and kind == "int" then kind, right = "float", tonumber(value) end
+  new = kind == "bytes" and marked(item, field, range) or put(item, field, range, right)
+  if not known or field ~= known.field then
     if new then new:set_text(text.shown(name) .. ": " .. shown) end
     local other = known and as_kind(known, value, shown)
     if other ~= nil then hidden(item, known.field, range, other) end
@@ -92,7 +98,9 @@ local function add_param(item, view, command, param)
   end
   hidden(item, own.param, range, text.shown(name) .. "=" .. shown)
   local other = special and (special.kind == kind and right or as_kind(special, value, shown))
-  if special and special.kind == "bytes" and kind == "bytes" then hidden(item, special.field, range)
+  if special and special.kind == "bytes" and kind == "bytes" then
+    local bytes = marked(item, special.field, range)
+    if bytes then bytes:set_hidden(true) end
   elseif other ~= nil and special then hidden(item, special.field, range, other) end
   if param.kind == "ip" and value:match(IPV4) then hidden(item, own.ipv4, range, Address.ip(value)) end
 end
@@ -271,7 +279,7 @@ function tree.show(tvb, pinfo, root, packet, place, wanted)
   hidden(item, own.info, view.all, (info:gsub("^\226\134[\144\146] ", "")))
   if found.version and found.version ~= decode.VERSION then
     made(item, own.version, view.all, found.version)
-    put(item, own.decode, tvb(place.decode - 1, place.decode_end - place.decode + 1))
+    marked(item, own.decode, tvb(place.decode - 1, place.decode_end - place.decode + 1))
     item:add_proto_expert_info(experts.newer)
     return
   end
