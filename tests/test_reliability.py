@@ -36,6 +36,7 @@ from capture.writing import Background
 from decoder.decode import Decoder
 from tests.fuzz_targets import TARGETS
 from tests.helpers import ROOT, START, run, standard, tool
+from tests.tapping import all_read
 
 KILLS = int(os.environ.get("ATSHARK_KILLS", "8"))
 BOMB = int(os.environ.get("ATSHARK_BOMB_MB", "12")) * 1_000_000
@@ -114,12 +115,14 @@ def test_kill_9_at_a_random_moment(seed: int, tmp_path: Path) -> None:
         process.communicate()
         writer.stopped = True
         writer.join()
+        unread = {side: line.unread(side) for side in SIDES}
     warnings: list[str] = []
     got = read(tmp_path, warnings)
     for side in SIDES:
         assert bytes(writer.sent[side]).startswith(got[side])
         old = [size for at, one, size in writer.history if one == side and at < killed - 0.5]
-        assert len(got[side]) >= (old[-1] if old else 0), (way, warnings)
+        heard = len(writer.sent[side]) - unread[side]  # a busy machine may not have let the tap read the rest
+        assert len(got[side]) >= min(old[-1] if old else 0, heard), (way, warnings)
 
 
 @pytest.fixture
@@ -232,7 +235,8 @@ def test_the_clock_may_step(tmp_path: Path) -> None:
         for number in range(100):
             line.write(SIDES[number % 2], b"AT+X=%d\r" % number)
             time.sleep(0.01)
-        time.sleep(0.2)
+        for side in SIDES:
+            all_read(line, side)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     with open_source(str(tmp_path / "r.pcapng")) as source:

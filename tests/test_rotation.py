@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,8 @@ from atshark.virtual.line import VirtualLine
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
 from capture.rotation import Compression, RotatingRecorder, Rotation, parse
-from tests.helpers import ROOT, START, run
+from tests.helpers import START, run
+from tests.tapping import Capture
 
 SECOND = 1_000_000_000
 CHUNKS = [Chunk(START + i * SECOND, "mcu" if i % 2 else "module", b"%04d\r" % i) for i in range(200)]
@@ -120,25 +118,14 @@ def test_what_is_neither(text: str) -> None:
 @pytest.mark.outside
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_live_capture_rotates_and_ends_whole(number: signal.Signals, tmp_path: Path) -> None:
-    with VirtualLine() as line:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "atshark", "capture", line.ports["mcu"], line.ports["module"], "-w",
-             str(tmp_path / "live.pcapng"), "--rotate", "2k", "--quiet"], cwd=ROOT, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "live-00001.pcapng").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.3)
+    out = tmp_path / "live.pcapng"
+    with VirtualLine() as line, Capture(line, out, "--rotate", "2k", "--quiet") as tap:
         sent = b""
-        for i in range(60):
-            data = b"AT+X=%040d\r" % i
-            line.write("mcu", data)
+        for i in range(12):
+            data = b"AT+X=%0240d\r" % i
+            tap.say("mcu", data)
             sent += data
-            time.sleep(0.005)
-        time.sleep(0.3)
-        process.send_signal(number)
-        process.communicate(timeout=20)
-    assert process.returncode == 0
+        tap.end(number)
     files = sorted(tmp_path.iterdir())
     assert len(files) >= 2
     assert b"".join(chunk.data for chunk in read(files)) == sent

@@ -191,6 +191,14 @@ class VirtualLine:
                 return
             self.write(side, data)
 
+    def unread(self, side: Side) -> int:
+        """Return how many bytes of the wire of ``side`` nobody has read yet."""
+        import fcntl  # noqa: PLC0415 - POSIX only
+        import termios  # noqa: PLC0415 - POSIX only
+
+        waiting = fcntl.ioctl(self._slaves[(MCU, MODULE).index(side)], termios.FIONREAD, bytes(4))
+        return int.from_bytes(waiting, sys.byteorder)
+
     def read_back(self, side: Side) -> bytes:
         """Return what somebody wrote into the port of ``side`` (a passive tap never does)."""
         os.set_blocking(self._masters[side], False)
