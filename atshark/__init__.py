@@ -27,9 +27,25 @@ from decoder.session import Session
 
 __version__ = "0.1.0"
 __all__ = [
-    "AtsharkError", "Catalog", "Chunk", "Data", "Event", "Finding", "Frame", "Message", "Record", "Session", "Side",
-    "Socket", "Source", "Transaction", "Urc", "decode", "load_catalog", "open_source",
-]  # fmt: skip
+    "AtsharkError",
+    "Catalog",
+    "Chunk",
+    "Data",
+    "Event",
+    "Finding",
+    "Frame",
+    "Message",
+    "Record",
+    "Session",
+    "Side",
+    "Socket",
+    "Source",
+    "Transaction",
+    "Urc",
+    "decode",
+    "load_catalog",
+    "open_source",
+]
 
 
 def decode(chunks: Iterable[Chunk], dialects: Iterable[str] = ()) -> Iterator[Record]:

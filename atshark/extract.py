@@ -20,10 +20,16 @@ from decoder.events import Body, Data, Event, Flow, Image, Segment
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_NAME = 60
 _EXTENSIONS = {
-    "application/json": ".json", "application/senml+json": ".json", "application/cbor": ".cbor", "text/plain": ".txt",
-    "application/senml+cbor": ".cbor", "text/html": ".html", "application/xml": ".xml", "image/png": ".png",
+    "application/json": ".json",
+    "application/senml+json": ".json",
+    "application/cbor": ".cbor",
+    "text/plain": ".txt",
+    "application/senml+cbor": ".cbor",
+    "text/html": ".html",
+    "application/xml": ".xml",
+    "image/png": ".png",
     "image/jpeg": ".jpg",
-}  # fmt: skip
+}
 _DIRECTION: dict[Side, str] = {"mcu": "up", "module": "down"}
 
 

@@ -14,8 +14,13 @@ import msgspec
 
 from decoder.events import Record
 
-_OPTIONAL = {"Transaction": ("labels", "request"), "Urc": ("labels",), "Frame": ("data",), "Group": ("data",),
-             "Finding": ("message_zh",)}  # fmt: skip
+_OPTIONAL = {
+    "Transaction": ("labels", "request"),
+    "Urc": ("labels",),
+    "Frame": ("data",),
+    "Group": ("data",),
+    "Finding": ("message_zh",),
+}
 OUTPUT = Path(__file__).parent.parent / "docs" / "jsonl.schema.json"
 
 

@@ -28,10 +28,15 @@ def speed(folder: Path) -> str:
     """Measure decoder, export and peers."""
     rows = decode.contenders(SIZE, folder)
     shown = [
-        (row.name, f"{row.run.seconds:.2f}", f"{row.rate:,.0f}", f"{row.rate / rows[0].rate:.3f}",
-         f"{row.run.memory:.0f}" if row.run.memory else "")
+        (
+            row.name,
+            f"{row.run.seconds:.2f}",
+            f"{row.rate:,.0f}",
+            f"{row.rate / rows[0].rate:.3f}",
+            f"{row.run.memory:.0f}" if row.run.memory else "",
+        )
         for row in rows
-    ]  # fmt: skip
+    ]
     head = ("what", "CPU seconds", "lines/s (packets/s)", "of the floor", "peak MB")
     return f"{SIZE / 1e6:.0f} MB of traffic, {rows[0].units:,} lines:\n\n" + table(head, shown)
 
@@ -76,9 +81,14 @@ def tickets(folder: Path) -> str:
     """Measure batches."""
     cost = batch.measure(folder, decode.ROOT)
     row = (
-        "`atshark batch`", f"{cost.tickets:,}", f"{cost.size / 1e6:.1f}", f"{cost.dataset / 1e6:.1f}",
-        f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.cpu / cost.size * 1e9 / 3600:.2f}",
-    )  # fmt: skip
+        "`atshark batch`",
+        f"{cost.tickets:,}",
+        f"{cost.size / 1e6:.1f}",
+        f"{cost.dataset / 1e6:.1f}",
+        f"{cost.wall:.1f}",
+        f"{cost.cpu:.1f}",
+        f"{cost.cpu / cost.size * 1e9 / 3600:.2f}",
+    )
     head = ("what", "tickets", "MB of tickets", "MB of dataset", "seconds", "CPU seconds", "core hours per GB")
     return table(head, [row])
 

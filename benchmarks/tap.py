@@ -101,10 +101,23 @@ def measure(seconds: float, path: Path) -> Outcome:
     sent: dict[Side, Sent] = {}
     with VirtualLine() as line:
         process = subprocess.Popen(
-            [sys.executable, "-m", "atshark", "capture", line.ports["mcu"], line.ports["module"], "-w", str(path), "-b",
-             str(BAUD)],
-            stdin=inside, stdout=inside, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "atshark",
+                "capture",
+                line.ports["mcu"],
+                line.ports["module"],
+                "-w",
+                str(path),
+                "-b",
+                str(BAUD),
+            ],
+            stdin=inside,
+            stdout=inside,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         while not (path.exists() and path.stat().st_size > 100):
             time.sleep(0.05)
         time.sleep(1.5)

@@ -12,9 +12,11 @@ from capture.chunk import Chunk
 
 _FIRMWARE = [b"V2.1.0", b"V2.1.3", b"V3.0.0-beta", b"20260101R1"]
 _FAULTS = [
-    (b"AT+CPIN?\r", b"\r\n+CME ERROR: 10\r\n"), (b"AT+MIPSEND=4,2,\"AB\"\r", b"\r\n+CME ERROR: 553\r\n"),
-    (b"AT+CGATT=1\r", b"\r\nERROR\r\n"), (b"AT+MQTTPUB=0,\"a\",0,0,0,1,\"b\"\r", b"\r\n+CME ERROR: 651\r\n"),
-]  # fmt: skip
+    (b"AT+CPIN?\r", b"\r\n+CME ERROR: 10\r\n"),
+    (b'AT+MIPSEND=4,2,"AB"\r', b"\r\n+CME ERROR: 553\r\n"),
+    (b"AT+CGATT=1\r", b"\r\nERROR\r\n"),
+    (b'AT+MQTTPUB=0,"a",0,0,0,1,"b"\r', b"\r\n+CME ERROR: 651\r\n"),
+]
 
 
 def ticket(number: int, size: int = 4000) -> list[Chunk]:
@@ -23,10 +25,11 @@ def ticket(number: int, size: int = 4000) -> list[Chunk]:
     chunks = list(session(size, seed=number))
     now = (chunks[0].time_ns or 0) - 1_000_000_000
     head = [
-        Chunk(now, "mcu", b"AT+CGMM\r"), Chunk(now + 10_000_000, "module", b"\r\nM5311\r\n\r\nOK\r\n"),
+        Chunk(now, "mcu", b"AT+CGMM\r"),
+        Chunk(now + 10_000_000, "module", b"\r\nM5311\r\n\r\nOK\r\n"),
         Chunk(now + 50_000_000, "mcu", b"AT+CGMR\r"),
         Chunk(now + 60_000_000, "module", b"\r\n" + noise.choice(_FIRMWARE) + b"\r\n\r\nOK\r\n"),
-    ]  # fmt: skip
+    ]
     last = chunks[-1].time_ns or 0
     command, answer = noise.choice(_FAULTS)
     return [*head, *chunks, Chunk(last + 10**9, "mcu", command), Chunk(last + 10**9 + 20_000_000, "module", answer)]

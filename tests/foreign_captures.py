@@ -27,9 +27,26 @@ def _usbmon(chunks: Iterable[Chunk]) -> Iterator[tuple[int, bytes]]:
         endpoint = 0x02 if out else 0x84
         seconds, rest = divmod(time_ns or 0, 1_000_000_000)
         head = struct.pack(
-            "<QBBBBHBBqiiIIQiiII", number, ord("S" if out else "C"), 3, endpoint, 5, 1, ord("-"), 0,
-            seconds, rest // _US, 0, len(data), len(data), 0, 0, 0, 0, 0,
-        )  # fmt: skip
+            "<QBBBBHBBqiiIIQiiII",
+            number,
+            ord("S" if out else "C"),
+            3,
+            endpoint,
+            5,
+            1,
+            ord("-"),
+            0,
+            seconds,
+            rest // _US,
+            0,
+            len(data),
+            len(data),
+            0,
+            0,
+            0,
+            0,
+            0,
+        )
         yield time_ns or 0, head + data
 
 
@@ -37,9 +54,7 @@ def _usbpcap(chunks: Iterable[Chunk]) -> Iterator[tuple[int, bytes]]:
     """Write the header of USBPcap: length, IRP, status, function, info, bus, device, endpoint, transfer, size."""
     for number, (time_ns, side, data) in enumerate(chunks):
         out = side == "mcu"
-        head = struct.pack(
-            "<HQIHBHHBBI", 27, number, 0, 9, 0 if out else 1, 1, 5, 0x02 if out else 0x84, 3, len(data)
-        )  # fmt: skip
+        head = struct.pack("<HQIHBHHBBI", 27, number, 0, 9, 0 if out else 1, 1, 5, 0x02 if out else 0x84, 3, len(data))
         yield time_ns or 0, head + data
 
 

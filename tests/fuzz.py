@@ -68,8 +68,14 @@ def seeds() -> dict[str, list[bytes]]:
             add(target, talk)
     for path in sorted((SAMPLES / "logs").iterdir()):
         add("log", path.read_bytes()[:1500])
-    for text in (b'{"a":[1,2.5,null]}', b"\x83\x01\x82\x02\x03\xf6", b'[{"bn":"urn:dev:1/","n":"3303/0/5700","v":21.5}]',
-                 b"\x81\xa3\x21\x61/\x00\x61t\x02\x18\x2a", b'</3/0>;ct=40;title="x"', b"\xc8\x00\x05hello\x88\x07\x08\x42\x00\x00"):  # fmt: skip
+    for text in (
+        b'{"a":[1,2.5,null]}',
+        b"\x83\x01\x82\x02\x03\xf6",
+        b'[{"bn":"urn:dev:1/","n":"3303/0/5700","v":21.5}]',
+        b"\x81\xa3\x21\x61/\x00\x61t\x02\x18\x2a",
+        b'</3/0>;ct=40;title="x"',
+        b"\xc8\x00\x05hello\x88\x07\x08\x42\x00\x00",
+    ):
         for target in ("content", "tlv", "links", "dp", "config"):
             add(target, text)
     add("dns", bytes.fromhex("123481800001000100000000036f6e6503636f6d0000010001c00c00010001000000ff0004c0000201"))
@@ -96,9 +102,15 @@ def fuzz(target: str, seconds: int) -> bool:
     folder = FOUND / target
     folder.mkdir(parents=True, exist_ok=True)
     arguments = [
-        str(folder), str(CORPUS / target), f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", "-timeout=10",
-        "-rss_limit_mb=2048", f"-artifact_prefix={FOUND}/{target}-", "-print_final_stats=1",
-    ]  # fmt: skip
+        str(folder),
+        str(CORPUS / target),
+        f"-max_total_time={seconds}",
+        f"-max_len={MAX_LENGTH}",
+        "-timeout=10",
+        "-rss_limit_mb=2048",
+        f"-artifact_prefix={FOUND}/{target}-",
+        "-print_final_stats=1",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "tests.fuzz", "--in-process", target, *arguments],
         cwd=ROOT,

@@ -26,10 +26,17 @@ from wireshark.export import Exporter
 
 START = 1_763_690_400_000_000_000
 KINDS = (
-    "text/plain", "application/json", "application/cbor", "application/senml+json", "application/senml+cbor",
-    "application/link-format", "application/octet-stream", "application/vnd.oma.lwm2m+tlv",
-    "application/vnd.oma.lwm2m+json", "application/xml",
-)  # fmt: skip
+    "text/plain",
+    "application/json",
+    "application/cbor",
+    "application/senml+json",
+    "application/senml+cbor",
+    "application/link-format",
+    "application/octet-stream",
+    "application/vnd.oma.lwm2m+tlv",
+    "application/vnd.oma.lwm2m+json",
+    "application/xml",
+)
 
 
 @cache
@@ -230,9 +237,26 @@ def line_shapes(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    "session": session, "lines": lines, "coap": refusing(coap.decode), "coap-tcp": refusing(coap.take_tcp),
-    "mqtt": mqtt_stream, "http": http_stream, "tlv": refusing(tlv.decode), "content": contents, "links": refusing(links),
-    "dns": refusing(dns.decode), "ppp": refusing(ppp_frame), "tls": refusing(tls_records), "dp": refusing(dp.decode),
-    "config": refusing(config.decode), "nmea": refusing(nmea.decode), "conversation": conversation, "source": source,
-    "log": log, "pcapng": blocks, "marked": marked, "order": order, "line-shapes": line_shapes,
-}  # fmt: skip
+    "session": session,
+    "lines": lines,
+    "coap": refusing(coap.decode),
+    "coap-tcp": refusing(coap.take_tcp),
+    "mqtt": mqtt_stream,
+    "http": http_stream,
+    "tlv": refusing(tlv.decode),
+    "content": contents,
+    "links": refusing(links),
+    "dns": refusing(dns.decode),
+    "ppp": refusing(ppp_frame),
+    "tls": refusing(tls_records),
+    "dp": refusing(dp.decode),
+    "config": refusing(config.decode),
+    "nmea": refusing(nmea.decode),
+    "conversation": conversation,
+    "source": source,
+    "log": log,
+    "pcapng": blocks,
+    "marked": marked,
+    "order": order,
+    "line-shapes": line_shapes,
+}

@@ -65,8 +65,18 @@ def sessions(draw: st.DrawFn, steps: int = 8) -> Built:
         kind = draw(st.sampled_from(["TCP", "UDP"]))
         built.command(f'AT+MIPOPEN={identity},"{kind}","10.0.0.1",5683', "OK", f"+MIPOPEN: {identity},0", echo=echo)
     actions = [
-        _poll, _send_hex, _send_prompt, _send_early, _receive, _read, _transparent, _error, _urc, _unknown, _send_ascii,
-    ]  # fmt: skip
+        _poll,
+        _send_hex,
+        _send_prompt,
+        _send_early,
+        _receive,
+        _read,
+        _transparent,
+        _error,
+        _urc,
+        _unknown,
+        _send_ascii,
+    ]
     for _ in range(draw(st.integers(1, steps))):
         draw(st.sampled_from(actions))(draw, built, echo)
     return built

@@ -91,9 +91,7 @@ class Mode:
 def escape(data: bytes) -> bytes:
     """Write bytes with escapes, as AT+MIPCFG="encoding",0,2 wants them."""
     shown = {13: b"\\r", 10: b"\\n", 9: b"\\t", 34: b'\\"', 92: b"\\\\"}
-    return b"".join(
-        shown.get(byte) or (bytes([byte]) if 32 <= byte < 127 else b"\\x%02X" % byte) for byte in data
-    )  # fmt: skip
+    return b"".join(shown.get(byte) or (bytes([byte]) if 32 <= byte < 127 else b"\\x%02X" % byte) for byte in data)
 
 
 class Mip(Mode):

@@ -45,9 +45,13 @@ NEGOTIATION: list[Said] = [
 ]
 LOOKUP: list[Said] = [
     ip("mcu", IP(src=HERE, dst=NAMES) / UDP(sport=5353, dport=53) / DNS(id=7, qd=DNSQR(qname="mqtt.example.com"))),
-    ip("module", IP(src=NAMES, dst=HERE) / UDP(sport=53, dport=5353)
-       / DNS(id=7, qr=1, qd=DNSQR(qname="mqtt.example.com"), an=DNSRR(rrname="mqtt.example.com", rdata=THERE, ttl=60))),
-]  # fmt: skip
+    ip(
+        "module",
+        IP(src=NAMES, dst=HERE)
+        / UDP(sport=53, dport=5353)
+        / DNS(id=7, qr=1, qd=DNSQR(qname="mqtt.example.com"), an=DNSRR(rrname="mqtt.example.com", rdata=THERE, ttl=60)),
+    ),
+]
 PUBLISH = publish(b"value 21.5 \x7e\x7d\x11\x13 end")
 HANDSHAKE: list[Said] = [
     segment("mcu", 999, 0, "S"),
@@ -68,12 +72,16 @@ def mqtt_inside() -> list[Said]:
     after = 1000 + len(CONNECT) + len(PUBLISH)
     return [
         *HANDSHAKE,
-        segment("mcu", 1000 + cut, 5000, "PA", CONNECT[cut:]), segment("mcu", 1000, 5000, "PA", CONNECT[:cut]),
-        segment("module", 5000, 1000 + len(CONNECT), "PA", CONNACK), ("mcu", damaged, 30),
-        segment("mcu", 1000 + len(CONNECT), 5004, "PA", PUBLISH), segment("mcu", 1000 + len(CONNECT), 5004, "PA", PUBLISH),
+        segment("mcu", 1000 + cut, 5000, "PA", CONNECT[cut:]),
+        segment("mcu", 1000, 5000, "PA", CONNECT[:cut]),
+        segment("module", 5000, 1000 + len(CONNECT), "PA", CONNACK),
+        ("mcu", damaged, 30),
+        segment("mcu", 1000 + len(CONNECT), 5004, "PA", PUBLISH),
+        segment("mcu", 1000 + len(CONNECT), 5004, "PA", PUBLISH),
         segment("module", 5004, after, "PA", bytes.fromhex("40020007")),
-        segment("mcu", after, 5008, "FA"), segment("module", 5008, after + 1, "FA"),
-    ]  # fmt: skip
+        segment("mcu", after, 5008, "FA"),
+        segment("module", 5008, after + 1, "FA"),
+    ]
 
 
 def session() -> list[Chunk]:

@@ -59,10 +59,25 @@ def main() -> int:
     files: list[int] = []
     with tempfile.TemporaryDirectory() as folder, VirtualLine() as line:
         process = subprocess.Popen(
-            [sys.executable, "-m", "atshark", "capture", line.ports["mcu"], line.ports["module"], "-w",
-             f"{folder}/day.pcapng", "--rotate", "1MB", "--compress", "zstd"],
-            stdin=inside, stdout=inside, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "atshark",
+                "capture",
+                line.ports["mcu"],
+                line.ports["module"],
+                "-w",
+                f"{folder}/day.pcapng",
+                "--rotate",
+                "1MB",
+                "--compress",
+                "zstd",
+            ],
+            stdin=inside,
+            stdout=inside,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         time.sleep(3)
         player = threading.Thread(target=line.play, args=(quick,))
         player.start()

@@ -191,19 +191,49 @@ def test_an_answer_that_was_read_first_is_put_behind_its_command_and_that_is_tol
         [(0, "module", b"\r\n+CEREG: 1\r\n"), (3, "mcu", b"AT+CEREG?\r")],
         [(0, "module", b"\r\nCONNECT OK\r\n"), (3, "mcu", b"AT+CIPSEND=5\r")],
         [(0, "mcu", b"+++"), (9, "module", b"\r\nOK\r\n"), (12, "mcu", b"AT\r")],
-        [(0, "mcu", b"AT\r"), (1, "mcu", b"AT\r"), (2, "module", b"\r\nOK\r\n"), (3, "module", b"\r\nOK\r\n"), (4, "mcu", b"AT\r")],
-        [(0, "mcu", b"AT+MIPSEND=0,3\r"), (1, "module", b"\r\n> "), (2, "mcu", b"abc"), (3, "module", b"\r\nOK\r\n"), (4, "mcu", b"AT\r")],
+        [
+            (0, "mcu", b"AT\r"),
+            (1, "mcu", b"AT\r"),
+            (2, "module", b"\r\nOK\r\n"),
+            (3, "module", b"\r\nOK\r\n"),
+            (4, "mcu", b"AT\r"),
+        ],
+        [
+            (0, "mcu", b"AT+MIPSEND=0,3\r"),
+            (1, "module", b"\r\n> "),
+            (2, "mcu", b"abc"),
+            (3, "module", b"\r\nOK\r\n"),
+            (4, "mcu", b"AT\r"),
+        ],
         [(0, "module", b"\r\nOK\r\n"), (30, "mcu", b"AT\r")],
     ],
-)  # fmt: skip
+)
 def test_what_needs_no_repair_is_left_alone(steps: list[tuple[float, Side, bytes]]) -> None:
     got = said(Order(), *steps)
     assert [(chunk.side, chunk.data) for chunk in got] == [(side, data) for _, side, data in steps]
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["mcu", "module"]), st.sampled_from(
-    [b"AT\r", b"AT+CSQ\r", b"\r\nOK\r\n", b"AT+C", b"\r\nERROR\r\n", b"AT+CSQ\r\r\nOK\r\n", b"+CEREG: 1\r\n", b"\r"]
-)), max_size=30))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 30),
+            st.sampled_from(["mcu", "module"]),
+            st.sampled_from(
+                [
+                    b"AT\r",
+                    b"AT+CSQ\r",
+                    b"\r\nOK\r\n",
+                    b"AT+C",
+                    b"\r\nERROR\r\n",
+                    b"AT+CSQ\r\r\nOK\r\n",
+                    b"+CEREG: 1\r\n",
+                    b"\r",
+                ]
+            ),
+        ),
+        max_size=30,
+    )
+)
 def test_no_byte_is_lost_and_none_changes_wires(steps: list[tuple[int, Side, bytes]]) -> None:
     order = Order()
     now = START
@@ -655,10 +685,21 @@ def test_times_and_marks_survive_a_recording_and_an_export(tmp_path: Path) -> No
     fields = ["frame.time_epoch", "atshark.mark", "atshark.mark.text", "atshark.finding", "atshark.latency"]
     for path in (out, exported):
         done = subprocess.run(
-            ["tshark", "-2", "-r", str(path), "-X", f"lua_script:{lua()}", "-T", "fields",
-             *(part for name in fields for part in ("-e", name))],
-            capture_output=True, timeout=60, check=False,
-        )  # fmt: skip
+            [
+                "tshark",
+                "-2",
+                "-r",
+                str(path),
+                "-X",
+                f"lua_script:{lua()}",
+                "-T",
+                "fields",
+                *(part for name in fields for part in ("-e", name)),
+            ],
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
         rows = [line.split("\t") for line in done.stdout.decode().splitlines()]
         assert sorted(row[1] for row in rows) == ["", "", "gap", "note"], done.stderr
         assert next(row for row in rows if row[1] == "note")[2:4] == ["天线已换", "tap.note"]
@@ -680,8 +721,12 @@ def test_notes_are_typed_in_the_live_view(tmp_path: Path) -> None:
     with VirtualLine() as line:
         process = subprocess.Popen(
             [sys.executable, "-m", "atshark", "capture", line.ports["mcu"], line.ports["module"], "-w", str(out)],
-            cwd=ROOT, stdin=inside, stdout=inside, stderr=inside, start_new_session=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            start_new_session=True,
+        )
 
         def wait_for(text: str) -> None:
             deadline = time.monotonic() + 20

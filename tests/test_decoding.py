@@ -50,18 +50,21 @@ def payloads(found: Sequence[Event]) -> list[tuple[str, bytes]]:
         ("ATS3=13", [("S3", "s-register", {"value": 13})]),
         ("ATS3?", [("S3", "s-register", {})]),
         ("ATD*99#", [("D", "dial", {"number": "*99#"})]),
-        ("AT+CGDCONT=1,\"IP\",\"a;b,c\"", [("CGDCONT", "set", {"cid": 1, "pdp_type": "IP", "apn": "a;b,c"})]),
+        ('AT+CGDCONT=1,"IP","a;b,c"', [("CGDCONT", "set", {"cid": 1, "pdp_type": "IP", "apn": "a;b,c"})]),
         ("AT+CGDCONT=1,“IP”,“cmnet”", [("CGDCONT", "set", {"cid": 1, "pdp_type": "IP", "apn": "cmnet"})]),
-        ("AT+CPIN=\"1234\"", [("CPIN", "set", {"pin": "1234"})]),
+        ('AT+CPIN="1234"', [("CPIN", "set", {"pin": "1234"})]),
         ("AT+CEREG = 2", [("CEREG", "set", {"n": 2})]),
         ("AT+COPS=?", [("COPS", "test", {})]),
         ("AT^FOO=1", [("^FOO", "set", {"arg1": "1"})]),
-        ("AT+NOSUCH=1,,\"x\\\"y\"", [("NOSUCH", "set", {"arg1": "1", "arg3": 'x"y'})]),
-        ("AT+MIPSEND=0,5,\"a,\"\"b\"", [("MIPSEND", "set", {"connect_id": 0, "send_length": 5, "data": 'a,""b'})]),
-        ("AT+MIPSEND=0,3,\"a;b\"", [("MIPSEND", "set", {"connect_id": 0, "send_length": 3, "data": "a;b"})]),
-        ("AT+MIPSEND=0,0,\"x\",1,2", [("MIPSEND", "set", {"connect_id": 0, "send_length": 0, "data": "x", "rai": 1, "seq": 2})]),
+        ('AT+NOSUCH=1,,"x\\"y"', [("NOSUCH", "set", {"arg1": "1", "arg3": 'x"y'})]),
+        ('AT+MIPSEND=0,5,"a,""b"', [("MIPSEND", "set", {"connect_id": 0, "send_length": 5, "data": 'a,""b'})]),
+        ('AT+MIPSEND=0,3,"a;b"', [("MIPSEND", "set", {"connect_id": 0, "send_length": 3, "data": "a;b"})]),
+        (
+            'AT+MIPSEND=0,0,"x",1,2',
+            [("MIPSEND", "set", {"connect_id": 0, "send_length": 0, "data": "x", "rai": 1, "seq": 2})],
+        ),
     ],
-)  # fmt: skip
+)
 def test_command_lines(line: str, expected: list[tuple[str, str, dict[str, object]]]) -> None:
     found = records(talk(command(line), answer("OK")))
     got = [(one.name, one.form, one.params) for one in transactions(found) or []]
@@ -93,10 +96,16 @@ def test_a_late_urc_in_front_of_the_ok_belongs_to_the_command_too() -> None:
 
 
 def test_late_urcs_go_to_the_connection_they_name() -> None:
-    found = records(talk(
-        command('AT+MIPOPEN=0,"TCP","a",1'), answer("OK"), command('AT+MIPOPEN=1,"TCP","b",2'), answer("OK"),
-        answer("+MIPOPEN: 1,0"), answer("+MIPOPEN: 0,558"),
-    ))  # fmt: skip
+    found = records(
+        talk(
+            command('AT+MIPOPEN=0,"TCP","a",1'),
+            answer("OK"),
+            command('AT+MIPOPEN=1,"TCP","b",2'),
+            answer("OK"),
+            answer("+MIPOPEN: 1,0"),
+            answer("+MIPOPEN: 0,558"),
+        )
+    )
     assert [(one.params["address"], one.urcs[0].params["result"]) for one in transactions(found)] == [
         ("b", 0),
         ("a", 558),
@@ -151,11 +160,17 @@ def test_echo_tells_which_of_two_commands_is_answered() -> None:
 
 
 def test_payload_echo_is_not_taken_for_lines() -> None:
-    found = events(talk(
-        command('AT+MIPOPEN=0,"TCP","a",1'), ("module", b'AT+MIPOPEN=0,"TCP","a",1\r\r\nOK\r\n\r\n+MIPOPEN: 0,0\r\n'),
-        command("AT+MIPSEND=0,6"), ("module", b"AT+MIPSEND=0,6\r\r\n> "), ("mcu", b"\r\nOK\r\n", 5), ("module", b"\r\nOK\r\n", 5),
-        answer("+MIPSEND: 0,6", "OK"),
-    ))  # fmt: skip
+    found = events(
+        talk(
+            command('AT+MIPOPEN=0,"TCP","a",1'),
+            ("module", b'AT+MIPOPEN=0,"TCP","a",1\r\r\nOK\r\n\r\n+MIPOPEN: 0,0\r\n'),
+            command("AT+MIPSEND=0,6"),
+            ("module", b"AT+MIPSEND=0,6\r\r\n> "),
+            ("mcu", b"\r\nOK\r\n", 5),
+            ("module", b"\r\nOK\r\n", 5),
+            answer("+MIPSEND: 0,6", "OK"),
+        )
+    )
     assert payloads(found) == [("mcu", b"\r\nOK\r\n")]
     assert codes(found)[-1] == ("MIPSEND", "OK")
     assert rules(found) == []
@@ -211,9 +226,14 @@ def test_an_unasked_result_is_told() -> None:
 
 
 def test_the_ok_of_a_urc_does_not_complete_a_command_that_waits_for_information() -> None:
-    found = records(talk(
-        answer('+MIPURC: "drop",0,10', "OK"), command("AT+CSQ"), answer('+MIPURC: "drop",0,11', "OK"), answer("+CSQ: 3,99", "OK"),
-    ))  # fmt: skip
+    found = records(
+        talk(
+            answer('+MIPURC: "drop",0,10', "OK"),
+            command("AT+CSQ"),
+            answer('+MIPURC: "drop",0,11', "OK"),
+            answer("+CSQ: 3,99", "OK"),
+        )
+    )
     assert [i.params["rssi"] for i in only(found).information] == [3]
     assert rules(found) == []
 
@@ -354,9 +374,16 @@ def stream(*rest: tuple[str, bytes, int]) -> Sequence[Event]:
 
 def test_transparent_mode_carries_anything_until_the_escape_is_confirmed() -> None:
     found = stream(
-        ("mcu", b"AT+CSQ\r", 500), ("module", b"\r\nOK\r\n", 100), ("mcu", b"a+++b", 500), ("mcu", b"+++", 20), ("module", b"+++", 500),
-        ("mcu", b"+++", 1500), ("module", b"\r\nOK\r\n", 400), ("mcu", b"AT\r", 500), ("module", b"\r\nOK\r\n", 20),
-    )  # fmt: skip
+        ("mcu", b"AT+CSQ\r", 500),
+        ("module", b"\r\nOK\r\n", 100),
+        ("mcu", b"a+++b", 500),
+        ("mcu", b"+++", 20),
+        ("module", b"+++", 500),
+        ("mcu", b"+++", 1500),
+        ("module", b"\r\nOK\r\n", 400),
+        ("mcu", b"AT\r", 500),
+        ("module", b"\r\nOK\r\n", 20),
+    )
     assert b"".join(data for side, data in payloads(found) if side == "mcu") == b"AT+CSQ\ra+++b+++"
     assert b"".join(data for side, data in payloads(found) if side == "module") == b"\r\nOK\r\n+++"
     assert codes(found) == [("MIPMODE", "OK"), ("+++", "OK"), ("AT", "OK")]

@@ -100,9 +100,17 @@ def test_what_the_module_refused_is_not_on_the_network(tmp_path: Path) -> None:
 
 def test_several_connections_and_a_number_used_again(tmp_path: Path) -> None:
     chunks = talk(
-        *opened(0, port=1), *opened(1, port=2), *sent(b"zero", 0), *sent(b"one", 1), *closed(0),
-        *opened(0, port=1), *sent(b"again", 0), *received(b"down", 1), *closed(1), *closed(0),
-    )  # fmt: skip
+        *opened(0, port=1),
+        *opened(1, port=2),
+        *sent(b"zero", 0),
+        *sent(b"one", 1),
+        *closed(0),
+        *opened(0, port=1),
+        *sent(b"again", 0),
+        *received(b"down", 1),
+        *closed(1),
+        *closed(0),
+    )
     path = exported(tmp_path, chunks)
     assert fields(path, COMPLAINTS, "frame.number") == []
     assert [stream(path, number) for number in range(3)] == [
@@ -142,11 +150,18 @@ def test_ends(tmp_path: Path, end: list[Said], change: str, last: str) -> None:
 
 def test_names_and_addresses(tmp_path: Path) -> None:
     chunks = talk(
-        command("AT+CGPADDR=1"), answer('+CGPADDR: 1,"100.64.3.2"', "OK"),
-        command('AT+MDNSGIP="known.example"'), answer("OK"), answer('+MDNSGIP: "known.example","203.0.113.9"'),
-        *opened(0, "UDP", "known.example"), *sent(b"a", 0), *opened(1, "UDP", "unknown.example"), *sent(b"b", 1),
-        *opened(2, "UDP", "2001:db8::5"), *sent(b"c", 2),
-    )  # fmt: skip
+        command("AT+CGPADDR=1"),
+        answer('+CGPADDR: 1,"100.64.3.2"', "OK"),
+        command('AT+MDNSGIP="known.example"'),
+        answer("OK"),
+        answer('+MDNSGIP: "known.example","203.0.113.9"'),
+        *opened(0, "UDP", "known.example"),
+        *sent(b"a", 0),
+        *opened(1, "UDP", "unknown.example"),
+        *sent(b"b", 1),
+        *opened(2, "UDP", "2001:db8::5"),
+        *sent(b"c", 2),
+    )
     path = exported(tmp_path, chunks)
     assert fields(path, COMPLAINTS, "frame.number") == []
     rows = fields(path, "udp", "ip.src", "ip.dst", "ipv6.dst", "frame.comment")
@@ -169,12 +184,21 @@ def test_big_data_one_way(tmp_path: Path) -> None:
 def test_gathered_data_is_one_datagram(tmp_path: Path) -> None:
     lsip = ("module", b"+LSIP:OK\r0\r")
     chunks = talk(
-        command("ATV0"), ("module", b"0\r"), command('AT+LSIPOPEN=1,5000,"223.47.251.33",60000,1'),
-        ("module", b"+LSIPOPEN=1,1\r"), lsip, command("AT+LSIPHEX=1"), ("module", b"0\r"),
-        command("AT+LSIPSEND=1,616263"), ("module", b"+LSIPSEND:1,1497\r0\r"),
-        command("AT+LSIPSEND=1,0D0A"), ("module", b"+LSIPSEND:1,1495\r0\r"), command("AT+LSIPPUSH=1"), lsip,
+        command("ATV0"),
+        ("module", b"0\r"),
+        command('AT+LSIPOPEN=1,5000,"223.47.251.33",60000,1'),
+        ("module", b"+LSIPOPEN=1,1\r"),
+        lsip,
+        command("AT+LSIPHEX=1"),
+        ("module", b"0\r"),
+        command("AT+LSIPSEND=1,616263"),
+        ("module", b"+LSIPSEND:1,1497\r0\r"),
+        command("AT+LSIPSEND=1,0D0A"),
+        ("module", b"+LSIPSEND:1,1495\r0\r"),
+        command("AT+LSIPPUSH=1"),
+        lsip,
         ("module", b"+LSIPRTCP=1,2,6F6B\r"),
-    )  # fmt: skip
+    )
     path = exported(tmp_path, chunks)
     assert fields(path, "udp", "udp.payload", "udp.srcport") == [["6162630d0a", "5000"], ["6f6b", "60000"]]
 

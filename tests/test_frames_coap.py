@@ -72,24 +72,52 @@ def test_any_datagram_is_a_message_or_not_one(data: bytes) -> None:
     ("data", "text", "fields"),
     [
         # RFC 7252 appendix A, figure 16: a confirmable request and its piggy-backed response
-        ("40017d34bb74656d7065726174757265", "CON GET /temperature, id 32052", {"type": "CON", "path": "/temperature", "message_id": 0x7D34}),
+        (
+            "40017d34bb74656d7065726174757265",
+            "CON GET /temperature, id 32052",
+            {"type": "CON", "path": "/temperature", "message_id": 0x7D34},
+        ),
         ("60457d34ff32322e332043", "ACK 2.05 Content, id 32052, 6 bytes", {"code": "2.05", "payload": b"22.3 C".hex()}),
         # figure 17: the same with a token
         ("41017d3520bb74656d7065726174757265", "CON GET /temperature, id 32053", {"token": "20"}),
         # figure 19: a separate response is announced by an empty acknowledgement
         ("60007d38", "ACK Empty, id 32056", {"name": "Empty", "token": ""}),
         # RFC 7641 figure 2: registering an observation, and a notification
-        ("41017d404a60" + "5b74656d7065726174757265"[0:2] + b"temperature".hex(), "CON GET /temperature, Observe 0, id 32064", {"path": "/temperature"}),
-        ("51454440" + "4a" + "6109" + "8114" + "ff" + b"22.9".hex(), "NON 2.05 Content, Observe 9, id 17472, 4 bytes", {"type": "NON"}),
+        (
+            "41017d404a60" + "5b74656d7065726174757265"[0:2] + b"temperature".hex(),
+            "CON GET /temperature, Observe 0, id 32064",
+            {"path": "/temperature"},
+        ),
+        (
+            "51454440" + "4a" + "6109" + "8114" + "ff" + b"22.9".hex(),
+            "NON 2.05 Content, Observe 9, id 17472, 4 bytes",
+            {"type": "NON"},
+        ),
         # RFC 7959 figure 2: a block-wise GET, later negotiation
         ("40011bd3" + "b6" + b"status".hex(), "CON GET /status, id 7123", {}),
         ("60451bd3" + "d10a08" + "ff" + "00" * 128, "ACK 2.05 Content, Block2 0/1/16, id 7123, 128 bytes", {}),
         # an LwM2M registration
-        ("4802004d" + "0102030405060708" + "b27264" + "1128" + "33" + b"b=U".hex() + "06" + b"lt=300".hex() + "ff" + b"</3/0>".hex(),
-         "CON POST /rd?b=U&lt=300, id 77, 6 bytes, /3/0 (Device)", {"query": ["b=U", "lt=300"], "content_format": "application/link-format"}),
-        ("62410001" + "abcd" + "82" + b"rd".hex() + "04" + b"5a3f".hex(), "ACK 2.01 Created /rd/5a3f, id 1", {"location": "/rd/5a3f"}),
+        (
+            "4802004d"
+            + "0102030405060708"
+            + "b27264"
+            + "1128"
+            + "33"
+            + b"b=U".hex()
+            + "06"
+            + b"lt=300".hex()
+            + "ff"
+            + b"</3/0>".hex(),
+            "CON POST /rd?b=U&lt=300, id 77, 6 bytes, /3/0 (Device)",
+            {"query": ["b=U", "lt=300"], "content_format": "application/link-format"},
+        ),
+        (
+            "62410001" + "abcd" + "82" + b"rd".hex() + "04" + b"5a3f".hex(),
+            "ACK 2.01 Created /rd/5a3f, id 1",
+            {"location": "/rd/5a3f"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_examples(data: str, text: str, fields: dict[str, Any]) -> None:
     shown, found = coap.decode(bytes.fromhex(data))
     assert shown == text
@@ -98,10 +126,17 @@ def test_examples(data: str, text: str, fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("data", "why"),
-    [("80010000", "version 2"), ("49010000" + "00" * 9, "a token of 9 bytes"), ("40010000ff", "a marker without payload"),
-     ("40010000f1", "a reserved nibble"), ("40010000b5ab", "cut in an option"), ("410000", "too short"), ("4000000011aa", "an empty message with options"),
-     ("40540000", "a code that nobody has")],
-)  # fmt: skip
+    [
+        ("80010000", "version 2"),
+        ("49010000" + "00" * 9, "a token of 9 bytes"),
+        ("40010000ff", "a marker without payload"),
+        ("40010000f1", "a reserved nibble"),
+        ("40010000b5ab", "cut in an option"),
+        ("410000", "too short"),
+        ("4000000011aa", "an empty message with options"),
+        ("40540000", "a code that nobody has"),
+    ],
+)
 def test_what_is_no_message(data: str, why: str) -> None:
     with pytest.raises(NotThisFormatError):
         coap.decode(bytes.fromhex(data))

@@ -29,9 +29,12 @@ def test_what_scapy_builds_is_read(number: int, asked: str, told: list[tuple[str
     for data in (bytes(message), bytes(message.compress())):
         _, fields = dns.decode(data)
         assert fields == {
-            "id": number, "response": True, "questions": [{"name": asked, "type": "A"}], "code": 0,
+            "id": number,
+            "response": True,
+            "questions": [{"name": asked, "type": "A"}],
+            "code": 0,
             "answers": [{"name": name, "type": kind, "data": value, "ttl": ttl} for name, (kind, value), ttl in told],
-        }  # fmt: skip
+        }
 
 
 def answers(*records: Any) -> list[str]:

@@ -68,8 +68,10 @@ def test_messages_in_any_pieces(data: st.DataObject) -> None:
             position += size
     found, parts = listen(*said)
     assert [one.text for one in found] == [
-        *["POST /up, host h, 11 bytes of application/json"] * 2, "100 Continue", *["200 OK, 23 bytes"] * 2,
-    ]  # fmt: skip
+        *["POST /up, host h, 11 bytes of application/json"] * 2,
+        "100 Continue",
+        *["200 OK, 23 bytes"] * 2,
+    ]
     assert found[0].fields["json"] == {"t": 21.5}
     assert bytes.fromhex(found[3].fields["body"]) == b"Wikipedia in\r\n\r\nchunks."
     assert b"".join(one.data for one in parts if one.number == 1) == b'{"t": 21.5}'
@@ -121,6 +123,7 @@ def test_a_stream_that_is_no_http_is_told_once(answer: bytes) -> None:
 def test_after_an_upgrade_it_is_no_http_any_more() -> None:
     found, _ = listen(
         ("mcu", b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"),
-        ("module", b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello"), ("mcu", b"\x81\x80abcd"),
-    )  # fmt: skip
+        ("module", b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello"),
+        ("mcu", b"\x81\x80abcd"),
+    )
     assert [one.text for one in found] == ["GET /ws", "101 Switching Protocols"]

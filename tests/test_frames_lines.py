@@ -24,17 +24,27 @@ def test_a_configuration_in_one_line() -> None:
     (found,) = frames(command(f"AT+MIPLCREATE=49,{CONFIG},0,49,0"), answer("+MIPLCREATE: 0", "OK"))
     assert (found.protocol, found.text) == ("onenet-config", "configuration 1.3, host 183.230.40.40:5683")
     assert found.fields["network"] == {
-        "mtu": 1024, "flags": 17, "apn": "", "username": "", "password": "", "host": "183.230.40.40:5683", "user_data": "1",
-    }  # fmt: skip
+        "mtu": 1024,
+        "flags": 17,
+        "apn": "",
+        "username": "",
+        "password": "",
+        "host": "183.230.40.40:5683",
+        "user_data": "1",
+    }
     assert (found.fields["system"], found.fields["log"]) == ("", "c000000000")
 
 
 def test_a_configuration_in_parts() -> None:
     first, second, third = CONFIG[:40], CONFIG[40:80], CONFIG[80:]
     lines = [
-        command(f"AT+MIPLCREATE=49,{first},2,20,1"), answer("OK"), command(f"AT+MIPLCREATE=49,{second},1,20,2"), answer("OK"),
-        command(f"AT+MIPLCREATE=49,{third},0,9,0"), answer("+MIPLCREATE: 0", "OK"),
-    ]  # fmt: skip
+        command(f"AT+MIPLCREATE=49,{first},2,20,1"),
+        answer("OK"),
+        command(f"AT+MIPLCREATE=49,{second},1,20,2"),
+        answer("OK"),
+        command(f"AT+MIPLCREATE=49,{third},0,9,0"),
+        answer("+MIPLCREATE: 0", "OK"),
+    ]
     assert [one.text for one in frames(*lines)] == ["configuration 1.3, host 183.230.40.40:5683"]
 
 

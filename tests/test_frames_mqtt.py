@@ -62,9 +62,17 @@ def packets(draw: st.DrawFn) -> tuple[int, bytes, str, dict[str, Any]]:
             "reserved": False,
         }
         fields = {
-            "protocol": b"MQIsdp" if level == 3 else b"MQTT", "level": level, "flags": flag, "keep_alive": 60, "client_id": draw(TOPIC),
-            "will_properties": [], "will_topic": draw(TOPIC), "will_payload": b"gone", "username": b"u", "password": None,
-        }  # fmt: skip
+            "protocol": b"MQIsdp" if level == 3 else b"MQTT",
+            "level": level,
+            "flags": flag,
+            "keep_alive": 60,
+            "client_id": draw(TOPIC),
+            "will_properties": [],
+            "will_topic": draw(TOPIC),
+            "will_payload": b"gone",
+            "username": b"u",
+            "password": None,
+        }
     if kind not in ("PUBACK", "PINGREQ"):
         fields["properties"] = properties
     return level, mqtt.build(kind, level, fields, flags), kind, fields
@@ -121,8 +129,22 @@ def test_any_bytes_are_a_packet_or_not_one(data: bytes, level: int) -> None:
     ("data", "level", "text", "fields"),
     [
         # MQTT 3.1.1, figure 3.6: flags of a CONNECT with user name, password and will
-        ("101a00044d51545404ce000a" + "0002" + b"id".hex() + "0001" + b"t".hex() + "0001" + b"m".hex() + "0001" + b"u".hex() + "0001" + b"p".hex(),
-         4, "CONNECT client 'id' level 4 keep-alive 10 s", {"username": "u", "password": "p", "will_topic": "t", "will_qos": 1, "clean": True}),
+        (
+            "101a00044d51545404ce000a"
+            + "0002"
+            + b"id".hex()
+            + "0001"
+            + b"t".hex()
+            + "0001"
+            + b"m".hex()
+            + "0001"
+            + b"u".hex()
+            + "0001"
+            + b"p".hex(),
+            4,
+            "CONNECT client 'id' level 4 keep-alive 10 s",
+            {"username": "u", "password": "p", "will_topic": "t", "will_qos": 1, "clean": True},
+        ),
         ("20020005", 4, "CONNACK not authorized", {"code": 5}),
         # MQTT 3.1.1, 3.3.2.3.1: topic a/b, packet id 10
         ("320700" + "03612f62" + "000a", 4, "PUBLISH a/b QoS 1 0 bytes id 10", {"packet_id": 10, "payload": ""}),
@@ -132,10 +154,29 @@ def test_any_bytes_are_a_packet_or_not_one(data: bytes, level: int) -> None:
         ("c000", 4, "PINGREQ", {}),
         ("e000", 5, "DISCONNECT", {}),
         # MQTT 5.0: a PUBLISH with a topic alias and a user property
-        ("3013" + "0001" + b"t".hex() + "0d" + "230007" + "26" + "0001" + b"k".hex() + "0004" + b"valu".hex() + b"hi".hex(),
-         5, "PUBLISH t QoS 0 2 bytes", {"properties": [{"name": "topic_alias", "value": 7}, {"name": "user_property", "value": {"name": "k", "value": "valu"}}]}),
+        (
+            "3013"
+            + "0001"
+            + b"t".hex()
+            + "0d"
+            + "230007"
+            + "26"
+            + "0001"
+            + b"k".hex()
+            + "0004"
+            + b"valu".hex()
+            + b"hi".hex(),
+            5,
+            "PUBLISH t QoS 0 2 bytes",
+            {
+                "properties": [
+                    {"name": "topic_alias", "value": 7},
+                    {"name": "user_property", "value": {"name": "k", "value": "valu"}},
+                ]
+            },
+        ),
     ],
-)  # fmt: skip
+)
 def test_examples(data: str, level: int, text: str, fields: dict[str, Any]) -> None:
     raw = bytes.fromhex(data)
     raw = raw[:1] + bytes([len(raw) - 2]) + raw[2:]

@@ -14,11 +14,17 @@ from decoder.protocols.frames.errors import NotThisFormatError
 from decoder.protocols.streams import Found
 
 EXTENSION = st.fixed_dictionaries({"type": st.sampled_from([0, 10, 16, 43, 54, 65281]), "data": st.binary(max_size=40)})
-HELLO = st.fixed_dictionaries({
-    "version": st.sampled_from(sorted(tls.VERSIONS)), "random": st.binary(min_size=32, max_size=32),
-    "session_id": st.binary(max_size=32), "ciphers": st.lists(st.integers(0, 65535), max_size=8),
-    "compressions": st.just(b"\0"), "extensions": st.lists(EXTENSION, max_size=4), "cookie": st.binary(max_size=20),
-})  # fmt: skip
+HELLO = st.fixed_dictionaries(
+    {
+        "version": st.sampled_from(sorted(tls.VERSIONS)),
+        "random": st.binary(min_size=32, max_size=32),
+        "session_id": st.binary(max_size=32),
+        "ciphers": st.lists(st.integers(0, 65535), max_size=8),
+        "compressions": st.just(b"\0"),
+        "extensions": st.lists(EXTENSION, max_size=4),
+        "cookie": st.binary(max_size=20),
+    }
+)
 
 
 def said(*parts: tuple[str, bytes]) -> list[Found]:
@@ -57,27 +63,44 @@ def record(kind: int, fragment: bytes) -> bytes:
 
 
 def test_what_follows_change_cipher_spec_is_encrypted() -> None:
-    server = tls.SERVER_HELLO.build({
-        "version": 0x0303, "random": bytes(32), "session_id": b"", "cipher": 0x00A8, "compression": 0, "extensions": [],
-    })  # fmt: skip
+    server = tls.SERVER_HELLO.build(
+        {
+            "version": 0x0303,
+            "random": bytes(32),
+            "session_id": b"",
+            "cipher": 0x00A8,
+            "compression": 0,
+            "extensions": [],
+        }
+    )
     found = said(
-        ("mcu", client_hello("a")), ("module", record(22, tls.MESSAGE.build({"type": 2, "body": server}))),
+        ("mcu", client_hello("a")),
+        ("module", record(22, tls.MESSAGE.build({"type": 2, "body": server}))),
         ("module", record(20, b"\x01") + record(22, bytes(40)) + record(23, bytes(99))),
-        ("module", record(21, b"\x02\x28")), ("mcu", record(21, b"\x02\x28")),
-    )  # fmt: skip
+        ("module", record(21, b"\x02\x28")),
+        ("mcu", record(21, b"\x02\x28")),
+    )
     assert [one.text for one in found[1:]] == [
-        "TLS 1.2 ServerHello TLS_PSK_WITH_AES_128_GCM_SHA256", "TLS 1.2 change cipher spec, 1 bytes",
-        "TLS 1.2 encrypted handshake, 40 bytes", "TLS 1.2 application data, 99 bytes", "TLS 1.2 encrypted alert, 2 bytes",
+        "TLS 1.2 ServerHello TLS_PSK_WITH_AES_128_GCM_SHA256",
+        "TLS 1.2 change cipher spec, 1 bytes",
+        "TLS 1.2 encrypted handshake, 40 bytes",
+        "TLS 1.2 application data, 99 bytes",
+        "TLS 1.2 encrypted alert, 2 bytes",
         "TLS 1.2 alert fatal handshake_failure",
-    ]  # fmt: skip
+    ]
     assert found[-1].fields["alert"] == "handshake_failure"
 
 
 def test_dtls_datagrams() -> None:
     hello = {
-        "version": 0xFEFD, "random": bytes(32), "session_id": b"", "cookie": b"", "ciphers": [0xC0A8, 0x00A8],
-        "compressions": b"\0", "extensions": [{"type": 54, "data": b"\x00"}],
-    }  # fmt: skip
+        "version": 0xFEFD,
+        "random": bytes(32),
+        "session_id": b"",
+        "cookie": b"",
+        "ciphers": [0xC0A8, 0x00A8],
+        "compressions": b"\0",
+        "extensions": [{"type": 54, "data": b"\x00"}],
+    }
     body = tls.DTLS_CLIENT_HELLO.build(hello)
     message = tls.DTLS_MESSAGE.build({"type": 1, "length": len(body), "sequence": 0, "offset": 0, "body": body})
     plain = {"type": 22, "version": 0xFEFD, "epoch": 0, "sequence": bytes(6)}

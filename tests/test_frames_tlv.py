@@ -29,10 +29,20 @@ ENTRIES = st.lists(st.one_of(RESOURCE, MULTIPLE, INSTANCE), min_size=1, max_size
 
 # OMA LwM2M TS 1.0.2, 6.4.3.1: the answer to reading /3/0
 DEVICE = bytes.fromhex(
-    "C800144F70656E204D6F62696C6520416C6C69616E6365" "C801164C69676874776569676874204D324D20436C69656E74"
-    "C80209333435303030313233" "C303312E30" "8606410001410105" "88070842000ED842011388" "87084100 7D42010384"
-    "C10964" "C10A0F" "830B410000" "C40D5182428F" "C60E2B30323A3030" "C11055"
-)  # fmt: skip
+    "C800144F70656E204D6F62696C6520416C6C69616E6365"
+    "C801164C69676874776569676874204D324D20436C69656E74"
+    "C80209333435303030313233"
+    "C303312E30"
+    "8606410001410105"
+    "88070842000ED842011388"
+    "87084100 7D42010384"
+    "C10964"
+    "C10A0F"
+    "830B410000"
+    "C40D5182428F"
+    "C60E2B30323A3030"
+    "C11055"
+)
 
 
 @given(ENTRIES)
@@ -82,16 +92,29 @@ def test_access_control_of_the_specification() -> None:
     )
     _, fields = tlv.decode(data, (2,))
     assert [(row["path"], row["value"]) for row in fields["values"]] == [
-        ("2/0/0", 1), ("2/0/1", 0), ("2/0/2/127", 7), ("2/0/3", 127),
-        ("2/1/0", 3), ("2/1/1", 0), ("2/1/2/127", 7), ("2/1/2/310", 1), ("2/1/3", 127),
-    ]  # fmt: skip
+        ("2/0/0", 1),
+        ("2/0/1", 0),
+        ("2/0/2/127", 7),
+        ("2/0/3", 127),
+        ("2/1/0", 3),
+        ("2/1/1", 0),
+        ("2/1/2/127", 7),
+        ("2/1/2/310", 1),
+        ("2/1/3", 127),
+    ]
 
 
 @pytest.mark.parametrize(
     ("data", "path", "value"),
-    [("E4164441AC0000", (3303, 0), 21.5), ("E1157C01", (3200, 0), True), ("E816760A68656C6C6F20776F726C", (3200, 0), "hello worl"),
-     ("C10964", (), "d"), ("C109FF", (), "ff"), ("C409FFFFFFFE", (3, 0), -2)],
-)  # fmt: skip
+    [
+        ("E4164441AC0000", (3303, 0), 21.5),
+        ("E1157C01", (3200, 0), True),
+        ("E816760A68656C6C6F20776F726C", (3200, 0), "hello worl"),
+        ("C10964", (), "d"),
+        ("C109FF", (), "ff"),
+        ("C409FFFFFFFE", (3, 0), -2),
+    ],
+)
 def test_wide_identifiers_and_types(data: str, path: tuple[int, ...], value: object) -> None:
     _, fields = tlv.decode(bytes.fromhex(data), path)
     assert fields["values"][0]["value"] == value

@@ -56,8 +56,10 @@ def hold(path: Path, folder: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     done = subprocess.run(
         [tool("tshark"), "-X", f"lua_script:{lua()}", "-o", "atshark.statistics:TRUE", "-r", str(one), "-2", "-V"],
-        capture_output=True, timeout=60 + 10 * len(files), check=False,
-    )  # fmt: skip
+        capture_output=True,
+        timeout=60 + 10 * len(files),
+        check=False,
+    )
     said = done.stdout + done.stderr
     for word in (b"Lua Error", b"Lua: "):
         assert word not in said, said[max(0, said.find(word) - 500) :][:2000]

@@ -125,10 +125,15 @@ POLL = [
         # each was decided with later bytes at hand: a payload cut short, one that looks like lines, one with its line end
         [("module", b'\r\n+MIPURC: "rtcp",0,6,\r\nOK\n\r\n', 400), *POLL],
         [("module", b'\r\n+MIPURC: "rtcp",0,28,\n\r\nOK\r\n+MIPURC: "rtcp",0,5,\r\n', 400), *POLL],
-        [("module", b'\r\n+MIPURC: "rtcp",0,20,+MIPURC: "rtcp",0,', 400), ("mcu", b"AT+MIPSEND=0,3\r", 600),
-         ("module", b"\r\n> ", 10), ("mcu", b"abc", 5), ("module", b"\r\n+MIPSEND: 0,3\r\n\r\nOK\r\n", 30)],
+        [
+            ("module", b'\r\n+MIPURC: "rtcp",0,20,+MIPURC: "rtcp",0,', 400),
+            ("mcu", b"AT+MIPSEND=0,3\r", 600),
+            ("module", b"\r\n> ", 10),
+            ("mcu", b"abc", 5),
+            ("module", b"\r\n+MIPSEND: 0,3\r\n\r\nOK\r\n", 30),
+        ],
     ],
-)  # fmt: skip
+)
 def test_4_for_damage_that_once_broke_it(lines: list[tuple[str, bytes, int]], tmp_path: Path) -> None:
     chunks = talk(*POLL, *lines)
     export(chunks, Session(standard()), tmp_path / "e.pcapng")

@@ -223,3 +223,15 @@ def test_firmware_blocks_and_their_crc() -> None:
     assert data(found) == [("module", "IOTABLOCK", BLOCK), ("module", "IOTABLOCK", good)]
     assert rules(found) == ["payload.crc"]
     assert [one.information[0].params for one in transactions(found)] == [{"msg_len": 5, "checksum": "0x1DD1"}] * 2
+
+
+def test_a_number_in_quotes_is_a_text_if_it_is_not_written_as_numbers_are() -> None:
+    """Where an answer is a packet id or a topic: "00" is a topic, 7 an id, and so is "7"."""
+    for text, params in (
+        ('"00"', {"topic": "00"}),
+        ('"+5"', {"topic": "+5"}),
+        ("7", {"packet_id": 7}),
+        ('"7"', {"packet_id": 7}),
+    ):
+        (one,) = transactions(decode("> AT+IMQTTUNSUB?", f"< +IMQTTUNSUB: {text}", "< OK"))
+        assert one.information[0].params == params

@@ -29,15 +29,22 @@ def test_a_whole_session() -> None:
     assert texts(found, "ppp") == [
         "LCP Configure-Request, id 1, ACCM 00000000, magic 01020304, protocol-field compression, address-and-control compression",
         "LCP Configure-Ack, id 1, ACCM 00000000, magic 01020304, protocol-field compression, address-and-control compression",
-        "LCP Configure-Request, id 1, MRU 1500, authentication PAP", "LCP Configure-Ack, id 1, MRU 1500, authentication PAP",
-        "PAP Authenticate-Request, id 1, peer card", "PAP Authenticate-Ack, id 1, hello",
-        "IPCP Configure-Request, id 1, address 0.0.0.0, DNS 0.0.0.0", "IPCP Configure-Nak, id 1, address 10.64.0.2, DNS 10.64.0.1",
-        "LCP Terminate-Request, id 9, bye", "LCP Terminate-Ack, id 9",
-    ]  # fmt: skip
+        "LCP Configure-Request, id 1, MRU 1500, authentication PAP",
+        "LCP Configure-Ack, id 1, MRU 1500, authentication PAP",
+        "PAP Authenticate-Request, id 1, peer card",
+        "PAP Authenticate-Ack, id 1, hello",
+        "IPCP Configure-Request, id 1, address 0.0.0.0, DNS 0.0.0.0",
+        "IPCP Configure-Nak, id 1, address 10.64.0.2, DNS 10.64.0.1",
+        "LCP Terminate-Request, id 9, bye",
+        "LCP Terminate-Ack, id 9",
+    ]
     assert texts(found, "dns") == ["query A mqtt.example.com", "answer A mqtt.example.com: 203.0.113.9"]
     assert texts(found, "mqtt") == [
-        "CONNECT client 'meter' level 4 keep-alive 60 s", "CONNACK accepted", "PUBLISH up/t QoS 1 19 bytes id 7", "PUBACK id 7",
-    ]  # fmt: skip
+        "CONNECT client 'meter' level 4 keep-alive 60 s",
+        "CONNACK accepted",
+        "PUBLISH up/t QoS 1 19 bytes id 7",
+        "PUBACK id 7",
+    ]
     assert [(one.rule, one.severity) for one in found if isinstance(one, Finding)] == [("ppp.fcs", "error")]
     changes = [
         (one.change, one.flow.transport, one.flow.remote, one.flow.inside) for one in found if isinstance(one, Socket)
@@ -127,7 +134,7 @@ def test_compressed_headers_and_lost_segments() -> None:
     small = [
         (one[0], ppp.wrap(ppp.unwrap(one[1][1:-1]).removeprefix(b"\xff\x03\x00")), 30)  # type: ignore[union-attr]
         for one in [*HANDSHAKE, segment("mcu", 1000, 5000, "PA", CONNECT)]
-    ]  # fmt: skip
+    ]
     assert texts(records(talk(*BEGIN, *small)), "mqtt") == ["CONNECT client 'meter' level 4 keep-alive 60 s"]
     gap = [segment("mcu", 1100 + number, 5000, "PA", b"x") for number in range(300)]
     found = records(talk(*BEGIN, *HANDSHAKE, *gap))

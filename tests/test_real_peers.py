@@ -58,9 +58,20 @@ DATAGRAM_MODES: dict[str, Callable[[], Mode]] = {
     "LSIP +++, raw": lambda: Lsip("udp", "tps", "raw"),
 }
 PAYLOADS = [
-    b"", b"21.5", b"\r\nOK\r\n", b"a\r\nb", b"+++", b"x+++y", bytes(range(256)), bytes(range(255, -1, -1)) * 12,
-    b'+MIPURC: "disconn",0,1\r\n', b"\r\n> ", b"AT+CSQ\r", b"\x1a", "中文".encode(),
-]  # fmt: skip
+    b"",
+    b"21.5",
+    b"\r\nOK\r\n",
+    b"a\r\nb",
+    b"+++",
+    b"x+++y",
+    bytes(range(256)),
+    bytes(range(255, -1, -1)) * 12,
+    b'+MIPURC: "disconn",0,1\r\n',
+    b"\r\n> ",
+    b"AT+CSQ\r",
+    b"\x1a",
+    "中文".encode(),
+]
 
 
 def exported(line: Line, path: Path) -> None:
@@ -137,8 +148,10 @@ def test_mqtt_with_a_broker(tmp_path: Path, name: str, version: int) -> None:
 def coap_client(port: int, *arguments: object) -> str:
     done = subprocess.run(
         [tool("coap-client-notls"), "-v", "2", *map(str, arguments[:-1]), f"coap://127.0.0.1:{port}/{arguments[-1]}"],
-        capture_output=True, timeout=30, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
     return done.stdout.decode("utf-8", "replace")
 
 
@@ -256,9 +269,13 @@ def test_http_with_a_server(tmp_path: Path, name: str) -> None:
     ):
         client = http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=20)
         for method, path, body in (
-            ("GET", "/", None), ("HEAD", "/head", None), ("POST", "/up?x=1", b'{"t":21.5}\r\nOK\r\n' * 200), ("GET", "/chunked", None),
-            ("GET", "/missing", None), ("GET", "/close", None),
-        ):  # fmt: skip
+            ("GET", "/", None),
+            ("HEAD", "/head", None),
+            ("POST", "/up?x=1", b'{"t":21.5}\r\nOK\r\n' * 200),
+            ("GET", "/chunked", None),
+            ("GET", "/missing", None),
+            ("GET", "/close", None),
+        ):
             client.request(method, path, body)
             assert len(client.getresponse().read()) >= 0
         client.close()

@@ -47,8 +47,10 @@ SIDES: tuple[Side, Side] = ("mcu", "module")
 def capture(out: Path, line: VirtualLine, *more: str, **environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "atshark", "capture", line.ports["mcu"], line.ports["module"], "-w", str(out), *more],
-        cwd=ROOT, stderr=subprocess.PIPE, env={**os.environ, **environment},
-    )  # fmt: skip
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
 
 
 def recorded(folder: Path) -> list[Path]:
@@ -101,8 +103,12 @@ class Writer(threading.Thread):
 def test_kill_9_at_a_random_moment(seed: int, tmp_path: Path) -> None:
     noise = random.Random(seed)
     ways: list[tuple[str, ...]] = [
-        (), ("--show",), ("--rotate", "2k"), ("--rotate", "3k", "--compress", "gzip"), ("--rotate", "3k", "--compress", "zstd"),
-    ]  # fmt: skip
+        (),
+        ("--show",),
+        ("--rotate", "2k"),
+        ("--rotate", "3k", "--compress", "gzip"),
+        ("--rotate", "3k", "--compress", "zstd"),
+    ]
     way = ways[seed % len(ways)]
     with VirtualLine() as line:
         process = capture(tmp_path / "r.pcapng", line, *(way if "--show" in way else ("--quiet", *way)))
@@ -313,7 +319,9 @@ NESTED: dict[str, Callable[[int], bytes]] = {
     "json objects": lambda n: b'{"a":' * n,
     "senml": lambda n: b'[{"bn":"' + b"a" * n + b'"' + b',"n":"x"' * (n // 8),
     "tlv": lambda n: b"\x88\x00\xff" * (n // 3),
-    "tlv deep": lambda n: b"".join(bytes([0x18, 0, (k * 4) >> 16 & 255, (k * 4) >> 8 & 255, k * 4 & 255])[:4] for k in range(n // 4, 0, -1)),
+    "tlv deep": lambda n: b"".join(
+        bytes([0x18, 0, (k * 4) >> 16 & 255, (k * 4) >> 8 & 255, k * 4 & 255])[:4] for k in range(n // 4, 0, -1)
+    ),
     "ones": lambda n: b"\xff" * n,
     "zeros": bytes,
     "link": lambda n: b"</a>;" * (n // 5),
@@ -323,7 +331,7 @@ NESTED: dict[str, Callable[[int], bytes]] = {
     "http chunks": lambda n: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * (n // 6),
     "coap options": lambda n: b"\x40\x01\x00\x01" + b"\x01a" * (n // 2),
     "mqtt length": lambda n: b"\x30\xff\xff\xff\x7f" + b"a" * n,
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow

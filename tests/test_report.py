@@ -46,10 +46,21 @@ def browse(text: str, steps: str, tmp_path: Path, *options: str) -> Any:
     driven = tmp_path / "driven.html"
     driven.write_text(text.replace("</body>", _WAIT.replace("STEPS", steps) + "</body>"), "utf-8")
     done = subprocess.run(
-        [tool("chromium"), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-         "--virtual-time-budget=20000", *options, "--dump-dom", driven.as_uri()],
-        capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
+        [
+            tool("chromium"),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--virtual-time-budget=20000",
+            *options,
+            "--dump-dom",
+            driven.as_uri(),
+        ],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
     found = re.search(r'<pre id="result">(.*?)</pre>', done.stdout.decode(), re.DOTALL)
     assert found, done.stderr[-2000:]
     assert found[1], "the page did not become ready"
@@ -114,8 +125,9 @@ def test_search_and_filters(tmp_path: Path) -> None:
 def test_chinese(tmp_path: Path) -> None:
     shown = browse(
         page(SAMPLES / "lwm2m.jsonl", tmp_path, "--lang", "zh"),
-        'return [document.documentElement.lang, $("#story h2").textContent, $("#findings").textContent];', tmp_path,
-    )  # fmt: skip
+        'return [document.documentElement.lang, $("#story h2").textContent, $("#findings").textContent];',
+        tmp_path,
+    )
     assert shown[0] == "zh-CN"
     assert shown[1] == "经过"
     assert "设备被平台删除" in shown[2]
@@ -126,8 +138,10 @@ def test_chinese(tmp_path: Path) -> None:
 def test_the_page_fits_the_window(size: str, tmp_path: Path) -> None:
     wide = browse(
         page(SAMPLES / "lwm2m.jsonl", tmp_path),
-        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth];", tmp_path, f"--window-size={size}",
-    )  # fmt: skip
+        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth];",
+        tmp_path,
+        f"--window-size={size}",
+    )
     assert wide[0] <= wide[1]
 
 
@@ -140,8 +154,10 @@ def test_text_from_the_wire_stays_text(tmp_path: Path) -> None:
     assert text.count("<script") == 2 + 0 * len(evil)
     assert "\x1b" not in text
     shown = browse(
-        text, 'input("#search", "<img"); return [typeof window.hit, all("img").length, all("#window .row").length, document.title];', tmp_path
-    )  # fmt: skip
+        text,
+        'input("#search", "<img"); return [typeof window.hit, all("img").length, all("#window .row").length, document.title];',
+        tmp_path,
+    )
     assert shown[0] == "undefined"
     assert shown[1] == 0
     assert shown[2] >= 1
@@ -159,10 +175,20 @@ def test_printing(tmp_path: Path) -> None:
     out = tmp_path / "out.pdf"
     (tmp_path / "report.html").write_text(page(SAMPLES / "m5310a.jsonl", tmp_path), "utf-8")
     subprocess.run(
-        [tool("chromium"), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-         "--virtual-time-budget=5000", f"--print-to-pdf={out}", (tmp_path / "report.html").as_uri()],
-        capture_output=True, timeout=120, check=True,
-    )  # fmt: skip
+        [
+            tool("chromium"),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--virtual-time-budget=5000",
+            f"--print-to-pdf={out}",
+            (tmp_path / "report.html").as_uri(),
+        ],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
     assert out.stat().st_size > 20_000
 
 

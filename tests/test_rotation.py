@@ -99,9 +99,16 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "size", "seconds"),
-    [("100MB", 100_000_000, None), ("500k", 500_000, None), ("1.5GiB", 1_500_000_000, None), ("1h", None, 3600),
-     ("30min", None, 1800), ("90s", None, 90), ("2d", None, 172_800)],
-)  # fmt: skip
+    [
+        ("100MB", 100_000_000, None),
+        ("500k", 500_000, None),
+        ("1.5GiB", 1_500_000_000, None),
+        ("1h", None, 3600),
+        ("30min", None, 1800),
+        ("90s", None, 90),
+        ("2d", None, 172_800),
+    ],
+)
 def test_sizes_and_times(text: str, size: int | None, seconds: float | None) -> None:
     assert parse(text, 5) == Rotation(size, seconds, 5)
 

@@ -13,10 +13,25 @@ from decoder.protocols.frames.coap import Message, Option
 from tests.helpers import answer, command, records, talk
 
 Said = tuple[str, bytes]
-CONNECT = mqtt.build("CONNECT", 4, {
-    "protocol": b"MQTT", "level": 4, "keep_alive": 60, "client_id": b"meter",
-    "flags": {"username": False, "password": False, "will_retain": False, "will_qos": 0, "will": False, "clean": True, "reserved": False},
-})  # fmt: skip
+CONNECT = mqtt.build(
+    "CONNECT",
+    4,
+    {
+        "protocol": b"MQTT",
+        "level": 4,
+        "keep_alive": 60,
+        "client_id": b"meter",
+        "flags": {
+            "username": False,
+            "password": False,
+            "will_retain": False,
+            "will_qos": 0,
+            "will": False,
+            "clean": True,
+            "reserved": False,
+        },
+    },
+)
 CONNACK = bytes.fromhex("20020000")
 NASTY = b'+++\r\nOK\r\n> "rtcp",0,5,AT+CSQ\r\x1a\x00' + bytes(range(256))
 

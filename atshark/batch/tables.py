@@ -15,26 +15,70 @@ from decoder.events import Finding, Frame, Transaction, Urc
 _TEXT, _INT, _SMALL = pa.string(), pa.int64(), pa.int32()
 _WHERE = [("file", _TEXT), ("n", _SMALL), ("time_ns", _INT), ("side", _TEXT)]
 SCHEMAS: dict[str, pa.Schema] = {
-    "transactions": pa.schema([
-        *_WHERE, ("name", _TEXT), ("form", _TEXT), ("dialect", _TEXT), ("params", _TEXT), ("raw", _TEXT),
-        ("result", _TEXT), ("error_code", _TEXT), ("error_text", _TEXT), ("latency_ns", _INT),
-        ("information", _TEXT), ("urcs", _TEXT),
-    ]),
+    "transactions": pa.schema(
+        [
+            *_WHERE,
+            ("name", _TEXT),
+            ("form", _TEXT),
+            ("dialect", _TEXT),
+            ("params", _TEXT),
+            ("raw", _TEXT),
+            ("result", _TEXT),
+            ("error_code", _TEXT),
+            ("error_text", _TEXT),
+            ("latency_ns", _INT),
+            ("information", _TEXT),
+            ("urcs", _TEXT),
+        ]
+    ),
     "urcs": pa.schema([*_WHERE, ("name", _TEXT), ("dialect", _TEXT), ("params", _TEXT), ("raw", _TEXT)]),
-    "frames": pa.schema([
-        *_WHERE, ("protocol", _TEXT), ("connect_id", _TEXT), ("origin", _TEXT), ("announced_by", _TEXT),
-        ("text", _TEXT), ("fields", _TEXT), ("flow", _SMALL),
-    ]),
-    "findings": pa.schema([
-        *_WHERE, ("rule", _TEXT), ("severity", _TEXT), ("message", _TEXT), ("message_zh", _TEXT), ("reference", _TEXT),
-    ]),
-    "files": pa.schema([
-        ("file", _TEXT), ("size", _INT), ("version", _TEXT), ("status", _TEXT), ("problem", _TEXT), ("format", _TEXT),
-        ("mcu_bytes", _INT), ("module_bytes", _INT), ("first_ns", _INT), ("last_ns", _INT), ("transactions", _INT),
-        ("urcs", _INT), ("frames", _INT), ("findings", _INT), ("errors", _INT), ("warnings", _INT), ("dialect", _TEXT),
-        ("manufacturer", _TEXT), ("model", _TEXT), ("firmware", _TEXT),
-    ]),
-}  # fmt: skip
+    "frames": pa.schema(
+        [
+            *_WHERE,
+            ("protocol", _TEXT),
+            ("connect_id", _TEXT),
+            ("origin", _TEXT),
+            ("announced_by", _TEXT),
+            ("text", _TEXT),
+            ("fields", _TEXT),
+            ("flow", _SMALL),
+        ]
+    ),
+    "findings": pa.schema(
+        [
+            *_WHERE,
+            ("rule", _TEXT),
+            ("severity", _TEXT),
+            ("message", _TEXT),
+            ("message_zh", _TEXT),
+            ("reference", _TEXT),
+        ]
+    ),
+    "files": pa.schema(
+        [
+            ("file", _TEXT),
+            ("size", _INT),
+            ("version", _TEXT),
+            ("status", _TEXT),
+            ("problem", _TEXT),
+            ("format", _TEXT),
+            ("mcu_bytes", _INT),
+            ("module_bytes", _INT),
+            ("first_ns", _INT),
+            ("last_ns", _INT),
+            ("transactions", _INT),
+            ("urcs", _INT),
+            ("frames", _INT),
+            ("findings", _INT),
+            ("errors", _INT),
+            ("warnings", _INT),
+            ("dialect", _TEXT),
+            ("manufacturer", _TEXT),
+            ("model", _TEXT),
+            ("firmware", _TEXT),
+        ]
+    ),
+}
 """Of each table its columns. ``n`` counts the rows of a file, over all tables, in the order of ``decode``."""
 _ROWS = 20_000
 _json = msgspec.json.Encoder().encode
@@ -48,10 +92,18 @@ def _transaction(one: Transaction) -> tuple[Any, ...]:
     result = one.result
     error = result.error if result is not None else None
     return (
-        one.name, one.form, one.dialect, _dump(one.params), one.raw, result.code if result is not None else None,
-        None if error is None or error.code is None else str(error.code), error.text if error is not None else None,
-        one.latency_ns, _dump(one.information), _dump(one.urcs),
-    )  # fmt: skip
+        one.name,
+        one.form,
+        one.dialect,
+        _dump(one.params),
+        one.raw,
+        result.code if result is not None else None,
+        None if error is None or error.code is None else str(error.code),
+        error.text if error is not None else None,
+        one.latency_ns,
+        _dump(one.information),
+        _dump(one.urcs),
+    )
 
 
 def _urc(one: Urc) -> tuple[Any, ...]:
@@ -69,9 +121,11 @@ def _finding(one: Finding) -> tuple[Any, ...]:
 
 
 ROWS: dict[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
-    Transaction: ("transactions", _transaction), Urc: ("urcs", _urc), Frame: ("frames", _frame),
+    Transaction: ("transactions", _transaction),
+    Urc: ("urcs", _urc),
+    Frame: ("frames", _frame),
     Finding: ("findings", _finding),
-}  # fmt: skip
+}
 
 
 class Table:

@@ -21,9 +21,13 @@ from decoder.decode import run
 from decoder.events import Event, Finding, Summary, Transaction
 
 _IDENTITY = {
-    "CGMI": "manufacturer", "GMI": "manufacturer", "CGMM": "model", "GMM": "model", "CGMR": "firmware",
+    "CGMI": "manufacturer",
+    "GMI": "manufacturer",
+    "CGMM": "model",
+    "GMM": "model",
+    "CGMR": "firmware",
     "GMR": "firmware",
-}  # fmt: skip
+}
 """V.250 6.1.4-6.1.6, TS 27.007 5.1-5.3."""
 
 

@@ -22,13 +22,20 @@ from decoder.findings import Lang
 @click.command("check")
 @click.argument("files", nargs=-1, required=True)
 @click.option(
-    "--format", "output", type=click.Choice(list(WRITERS)), default="text", show_default=True,
+    "--format",
+    "output",
+    type=click.Choice(list(WRITERS)),
+    default="text",
+    show_default=True,
     help="How findings are printed.",
-)  # fmt: skip
+)
 @click.option(
-    "--fail-on", type=click.Choice(["error", "warning"]), default="error", show_default=True,
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
     help="From which severity on the exit status is 1.",
-)  # fmt: skip
+)
 @click.option(
     "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the findings."
 )

@@ -25,13 +25,20 @@ _BATCH = 64
 @click.command("decode")
 @click.argument("file")
 @click.option(
-    "--format", "output", type=click.Choice(["text", "jsonl", "csv"]), default="text", show_default=True,
+    "--format",
+    "output",
+    type=click.Choice(["text", "jsonl", "csv"]),
+    default="text",
+    show_default=True,
     help="How records are printed.",
-)  # fmt: skip
+)
 @click.option(
-    "--dialect", "dialects", multiple=True, metavar="NAME|FILE",
+    "--dialect",
+    "dialects",
+    multiple=True,
+    metavar="NAME|FILE",
     help="A dialect by name, or a dialect file; may be given several times.",
-)  # fmt: skip
+)
 def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
     """Decode FILE (a recording, an export, a text log; "-" is standard input) and print what was said.
 

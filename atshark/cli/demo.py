@@ -27,9 +27,12 @@ SETTLE_S = 0.3
 
 @click.command("demo")
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True,
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out"),
+    show_default=True,
     help="Folder for the recording, the export and the dissector.",
-)  # fmt: skip
+)
 def command(out: Path) -> int:
     """Let a virtual MCU and a virtual module talk over two pseudo terminals, and tap them.
 

@@ -17,8 +17,14 @@ from atshark.sources import open_source
 from decoder import catalog
 from decoder.values import printable
 
-_MARKS = {"missing": ("-", "red"), "added": ("+", "green"), "answer": ("≠", "bold yellow"), "arguments": ("~", "cyan"),
-          "slower": ("⏱", "magenta"), "faster": ("⏱", "blue")}  # fmt: skip
+_MARKS = {
+    "missing": ("-", "red"),
+    "added": ("+", "green"),
+    "answer": ("≠", "bold yellow"),
+    "arguments": ("~", "cyan"),
+    "slower": ("⏱", "magenta"),
+    "faster": ("⏱", "blue"),
+}
 
 
 @click.command("diff")
@@ -51,8 +57,17 @@ def command(good: str, bad: str, output: str, limit: int, dialects: tuple[str, .
     found = compare(first, second)
     stream = utf8_output()
     if output == "jsonl":
-        stream.write(msgspec.json.encode({"kind": "comparison", "steps": found.steps, "alike": found.alike,
-                                          "differences": len(found.differences)}).decode() + "\n")  # fmt: skip
+        stream.write(
+            msgspec.json.encode(
+                {
+                    "kind": "comparison",
+                    "steps": found.steps,
+                    "alike": found.alike,
+                    "differences": len(found.differences),
+                }
+            ).decode()
+            + "\n"
+        )
         for one in found.differences:
             stream.write(msgspec.json.encode(one).decode() + "\n")
     else:

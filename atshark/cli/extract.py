@@ -18,9 +18,13 @@ from decoder.values import printable
 @click.command("extract")
 @click.argument("file")
 @click.option(
-    "-d", "--directory", "folder", required=True, type=click.Path(file_okay=False, path_type=Path),
+    "-d",
+    "--directory",
+    "folder",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
     help="A new or empty folder for the files.",
-)  # fmt: skip
+)
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
 def command(file: str, folder: Path, dialects: tuple[str, ...]) -> int:
     """Write what FILE carried to files: payloads, streams, datagrams, bodies, firmware images.

@@ -32,9 +32,13 @@ def _question(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Rows at most; 20 for a ready question printed as text.")
 @click.option(
-    "--format", "output", type=click.Choice(["text", "csv", "jsonl"]), default="text", show_default=True,
+    "--format",
+    "output",
+    type=click.Choice(["text", "csv", "jsonl"]),
+    default="text",
+    show_default=True,
     help="How rows are printed.",
-)  # fmt: skip
+)
 def command(dataset: str, sql: str | None, question: str | None, limit: int | None, output: str) -> int:
     """Ask DATASET, which `atshark batch` wrote, a question in SQL (DuckDB), or a ready one.
 

@@ -21,13 +21,41 @@ from decoder.values import printable
 
 _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _WORDS: dict[Lang, dict[str, str]] = {
-    "en": {"error": "error", "warning": "warning", "note": "note", "try": "try", "see": "see", "line": "line",
-           "story": "story", "nothing": "nothing to report", "file": "file", "format": "format",
-           "commands": "commands", "errors": "errors", "warnings": "warnings", "notes": "notes", "more": "more"},
-    "zh": {"error": "错误", "warning": "警告", "note": "提示", "try": "建议", "see": "参见", "line": "行",
-           "story": "经过", "nothing": "未发现问题", "file": "文件", "format": "格式",
-           "commands": "命令", "errors": "错误", "warnings": "警告", "notes": "提示", "more": "更多"},
-}  # fmt: skip
+    "en": {
+        "error": "error",
+        "warning": "warning",
+        "note": "note",
+        "try": "try",
+        "see": "see",
+        "line": "line",
+        "story": "story",
+        "nothing": "nothing to report",
+        "file": "file",
+        "format": "format",
+        "commands": "commands",
+        "errors": "errors",
+        "warnings": "warnings",
+        "notes": "notes",
+        "more": "more",
+    },
+    "zh": {
+        "error": "错误",
+        "warning": "警告",
+        "note": "提示",
+        "try": "建议",
+        "see": "参见",
+        "line": "行",
+        "story": "经过",
+        "nothing": "未发现问题",
+        "file": "文件",
+        "format": "格式",
+        "commands": "命令",
+        "errors": "错误",
+        "warnings": "警告",
+        "notes": "提示",
+        "more": "更多",
+    },
+}
 _SARIF_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "note"}
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -70,8 +98,12 @@ def _file(result: Checked, console: Any, lang: Lang) -> None:
         console.print(Text(f"  {words['story']}: ", style="bold") + Text(" → ".join(told)))
     for found in result.found:
         one = found.finding
-        console.print(Text(f"  {place(found, lang)} ") + Text(words[one.severity], style=_STYLES[one.severity])
-                      + Text(f" {printable(message(one, lang))}") + Text(f" ({one.rule})", style="dim"))  # fmt: skip
+        console.print(
+            Text(f"  {place(found, lang)} ")
+            + Text(words[one.severity], style=_STYLES[one.severity])
+            + Text(f" {printable(message(one, lang))}")
+            + Text(f" ({one.rule})", style="dim")
+        )
         if what := advice(one, lang):
             console.print(Text(f"      {words['try']}: {what}"))
         if one.reference:
@@ -88,17 +120,39 @@ def as_jsonl(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
     for result in results:
         for found in result.found:
             one = found.finding
-            stream.write(_json({
-                "kind": "finding", "file": result.file, "line": found.line, "time_ns": one.time_ns, "side": one.side,
-                "rule": one.rule, "severity": one.severity, "message": message(one, lang),
-                "advice": advice(one, lang) or None, "reference": one.reference,
-            }))  # fmt: skip
-        stream.write(_json({
-            "kind": "file", "file": result.file, "format": result.format or None, "problem": result.problem,
-            "commands": result.commands, "errors": result.counts["error"], "warnings": result.counts["warning"],
-            "notes": result.counts["note"], "dialects": result.dialects, "story": result.story.tell(lang),
-            "assumed": result.notes,
-        }))  # fmt: skip
+            stream.write(
+                _json(
+                    {
+                        "kind": "finding",
+                        "file": result.file,
+                        "line": found.line,
+                        "time_ns": one.time_ns,
+                        "side": one.side,
+                        "rule": one.rule,
+                        "severity": one.severity,
+                        "message": message(one, lang),
+                        "advice": advice(one, lang) or None,
+                        "reference": one.reference,
+                    }
+                )
+            )
+        stream.write(
+            _json(
+                {
+                    "kind": "file",
+                    "file": result.file,
+                    "format": result.format or None,
+                    "problem": result.problem,
+                    "commands": result.commands,
+                    "errors": result.counts["error"],
+                    "warnings": result.counts["warning"],
+                    "notes": result.counts["note"],
+                    "dialects": result.dialects,
+                    "story": result.story.tell(lang),
+                    "assumed": result.notes,
+                }
+            )
+        )
 
 
 def _json(value: object) -> str:
@@ -118,15 +172,22 @@ def as_sarif(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
     used = sorted({one["ruleId"] for one in found})
     known = rules()
     driver = {
-        "name": "atshark", "version": __version__,
-        "rules": [{
-            "id": name,
-            "shortDescription": {"text": name},
-            "help": {"text": (known[name].advice(lang) if name in known else "") or name},
-        } for name in used],
-    }  # fmt: skip
-    run = {"tool": {"driver": driver}, "results": found,
-           "invocations": [{"executionSuccessful": not problems, "toolExecutionNotifications": problems}]}  # fmt: skip
+        "name": "atshark",
+        "version": __version__,
+        "rules": [
+            {
+                "id": name,
+                "shortDescription": {"text": name},
+                "help": {"text": (known[name].advice(lang) if name in known else "") or name},
+            }
+            for name in used
+        ],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "results": found,
+        "invocations": [{"executionSuccessful": not problems, "toolExecutionNotifications": problems}],
+    }
     whole = msgspec.json.encode({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
     stream.write(msgspec.json.format(whole).decode() + "\n")
 
@@ -138,9 +199,12 @@ def _sarif_result(result: Checked, found: Found, lang: Lang) -> dict[str, Any]:
         where["region"] = {"startLine": found.line}
     text = message(one, lang) + (f"\n{what}" if (what := advice(one, lang)) else "")
     return {
-        "ruleId": one.rule, "level": _SARIF_LEVELS[one.severity], "message": {"text": text},
-        "locations": [{"physicalLocation": where}], "properties": {"time_ns": one.time_ns, "side": one.side},
-    }  # fmt: skip
+        "ruleId": one.rule,
+        "level": _SARIF_LEVELS[one.severity],
+        "message": {"text": text},
+        "locations": [{"physicalLocation": where}],
+        "properties": {"time_ns": one.time_ns, "side": one.side},
+    }
 
 
 def as_junit(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:

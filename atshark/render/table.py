@@ -10,9 +10,24 @@ import msgspec
 from decoder.events import Data, Finding, Frame, Group, Record, Socket, Summary, Transaction, Urc
 
 COLUMNS = (
-    "kind", "time_ns", "side", "name", "form", "dialect", "result", "error_code", "error_text", "latency_ns",
-    "connect_id", "params", "raw", "data", "rule", "severity", "message",
-)  # fmt: skip
+    "kind",
+    "time_ns",
+    "side",
+    "name",
+    "form",
+    "dialect",
+    "result",
+    "error_code",
+    "error_text",
+    "latency_ns",
+    "connect_id",
+    "params",
+    "raw",
+    "data",
+    "rule",
+    "severity",
+    "message",
+)
 
 
 class Writer:
@@ -40,28 +55,43 @@ def _cells(record: Record) -> dict[str, object]:
     if isinstance(record, Transaction):
         error = record.result.error if record.result else None
         return {
-            "name": record.name, "form": record.form, "dialect": record.dialect, "params": _json(record.params),
-            "result": record.result.code if record.result else None, "error_code": error.code if error else None,
-            "error_text": error.text if error else None, "latency_ns": record.latency_ns, "raw": record.raw,
+            "name": record.name,
+            "form": record.form,
+            "dialect": record.dialect,
+            "params": _json(record.params),
+            "result": record.result.code if record.result else None,
+            "error_code": error.code if error else None,
+            "error_text": error.text if error else None,
+            "latency_ns": record.latency_ns,
+            "raw": record.raw,
             "connect_id": record.params.get("connect_id"),
-        }  # fmt: skip
+        }
     if isinstance(record, Urc):
         return {
-            "name": record.name, "dialect": record.dialect, "params": _json(record.params), "raw": record.raw,
+            "name": record.name,
+            "dialect": record.dialect,
+            "params": _json(record.params),
+            "raw": record.raw,
             "connect_id": record.params.get("connect_id"),
-        }  # fmt: skip
+        }
     if isinstance(record, Data):
         return {"name": record.announced_by, "form": record.via, "connect_id": record.connect_id, "data": record.data}
     if isinstance(record, Socket):
         return {
-            "name": record.change, "connect_id": record.connect_id, "message": record.because,
-            "params": _json(record.flow), "form": record.flow.transport,
-        }  # fmt: skip
+            "name": record.change,
+            "connect_id": record.connect_id,
+            "message": record.because,
+            "params": _json(record.flow),
+            "form": record.flow.transport,
+        }
     if isinstance(record, Frame):
         return {
-            "name": record.protocol, "form": record.origin, "connect_id": record.connect_id,
-            "params": _json(record.fields), "message": record.text,
-        }  # fmt: skip
+            "name": record.protocol,
+            "form": record.origin,
+            "connect_id": record.connect_id,
+            "params": _json(record.fields),
+            "message": record.text,
+        }
     if isinstance(record, Group):
         lines = _json([line.raw for line in record.lines])
         return {"name": record.name, "dialect": record.dialect, "raw": lines, "message": record.text}

@@ -86,10 +86,17 @@ class _Rows:
         if event.time_ns is not None and self.first_ns is None:
             self.first_ns = event.time_ns
         if isinstance(event, Finding):
-            self.findings.append({
-                "s": event.severity, "r": event.rule, "m": printable(message(event, self._lang)),
-                "a": advice(event, self._lang), "f": event.reference, "t": event.time_ns, "row": len(self.rows) - 1,
-            })  # fmt: skip
+            self.findings.append(
+                {
+                    "s": event.severity,
+                    "r": event.rule,
+                    "m": printable(message(event, self._lang)),
+                    "a": advice(event, self._lang),
+                    "f": event.reference,
+                    "t": event.time_ns,
+                    "row": len(self.rows) - 1,
+                }
+            )
             return
         if len(self.rows) >= MAX_ROWS:
             self.missing += 1
