@@ -46,14 +46,13 @@ def prober_warning() -> str:
     if not sys.platform.startswith("linux") or not _runs("ModemManager"):
         return ""
     adapters = {(port.vid, port.pid) for port in list_ports.comports() if port.vid is not None} or {_EXAMPLE}
-    return "\n".join(
-        [
-            "ModemManager runs: it probes new serial ports by writing into them, which a tap must not. Keep it away from",
-            "the adapters with these lines in /etc/udev/rules.d/99-atshark.rules (idVendor and idProduct: see lsusb),",
-            "then `sudo udevadm control --reload` and plug them in again:",
-            *(f"    {UDEV_RULE % (f'{vendor:04x}', f'{product:04x}')}" for vendor, product in sorted(adapters)),
-        ]
-    )
+    lines = [
+        "ModemManager runs: it probes new serial ports by writing into them, which a tap must not. Keep it away from",
+        "the adapters with these lines in /etc/udev/rules.d/99-atshark.rules (idVendor and idProduct: see lsusb),",
+        "then `sudo udevadm control --reload` and plug them in again:",
+    ]
+    lines += [f"    {UDEV_RULE % (f'{vendor:04x}', f'{product:04x}')}" for vendor, product in sorted(adapters)]
+    return "\n".join(lines)
 
 
 def _runs(name: str) -> bool:
