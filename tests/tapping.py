@@ -18,8 +18,9 @@ from types import TracebackType
 
 from atshark.sources import open_source
 from atshark.virtual.line import VirtualLine
-from capture.chunk import Side
+from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
+from capture.tap import Tap
 from tests.helpers import ROOT
 
 PATIENCE_S = 120.0
@@ -120,3 +121,26 @@ class Capture:
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
+
+
+def collect(tap: Tap, size: int, seconds: float = 5.0) -> dict[Side, bytes]:
+    """Read until ``size`` bytes came, or for so long."""
+    out: dict[Side, bytes] = {"mcu": b"", "module": b""}
+    end = time.monotonic() + seconds
+    for chunk in tap:
+        if chunk is not None:
+            out[chunk.side] += chunk.data
+        if sum(map(len, out.values())) >= size or time.monotonic() > end:
+            break
+    return out
+
+
+def take(tap: Tap, seconds: float) -> list[Chunk]:
+    out = []
+    end = time.monotonic() + seconds
+    for chunk in tap:
+        if chunk is not None:
+            out.append(chunk)
+        if time.monotonic() > end:
+            break
+    return out
