@@ -18,7 +18,7 @@ from types import TracebackType
 
 from atshark.sources import open_source
 from atshark.virtual.line import VirtualLine
-from capture.chunk import Chunk, Side
+from capture.chunk import Chunk, MarkChunk, MarkKind, Side
 from capture.errors import AtsharkError
 from capture.tap import Tap
 from tests.helpers import ROOT
@@ -123,10 +123,10 @@ class Capture:
                 stream.close()
 
 
-def collect(tap: Tap, size: int, seconds: float = 5.0) -> dict[Side, bytes]:
-    """Read until ``size`` bytes came, or for so long."""
+def collect(tap: Tap, size: int) -> dict[Side, bytes]:
+    """Read until ``size`` bytes came, or for long."""
     out: dict[Side, bytes] = {"mcu": b"", "module": b""}
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE_S
     for chunk in tap:
         if chunk is not None:
             out[chunk.side] += chunk.data
@@ -135,12 +135,14 @@ def collect(tap: Tap, size: int, seconds: float = 5.0) -> dict[Side, bytes]:
     return out
 
 
-def take(tap: Tap, seconds: float) -> list[Chunk]:
-    out = []
-    end = time.monotonic() + seconds
+def take(tap: Tap, mark: MarkKind, size: int = 0) -> list[Chunk]:
+    """Read until a mark of a kind and ``size`` bytes have come, or for long."""
+    out: list[Chunk] = []
+    end = time.monotonic() + PATIENCE_S
     for chunk in tap:
         if chunk is not None:
             out.append(chunk)
-        if time.monotonic() > end:
+        marks = [one.mark.kind for one in out if isinstance(one, MarkChunk)]
+        if (mark in marks and sum(len(one.data) for one in out) >= size) or time.monotonic() > end:
             break
     return out

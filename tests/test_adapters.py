@@ -146,10 +146,10 @@ def test_an_adapter_that_comes_back_is_taken_up_again_and_the_gap_is_marked(tmp_
     first.close()
     time.sleep(0.05)
     other.write("module", b"\r\n+CEREG: 2\r\n")
-    away = take(tap, 0.3)
+    away = take(tap, "gap", 13)
     name.unlink()
     name.symlink_to(second.ports["mcu"])
-    back = take(tap, 1.0)
+    back = take(tap, "back")
     second.write("mcu", b"AT+B\r")
     got += collect(tap, 5)["mcu"]
     tap.close()
@@ -178,9 +178,9 @@ def test_an_adapter_is_found_by_its_serial_number_under_another_name(monkeypatch
     tap = Tap(first.ports["mcu"], other.ports["module"], idle_s=0.01, reattach=True)
     there.clear()
     first.close()
-    gone = take(tap, 0.7)
+    gone = take(tap, "gap")
     there.append(second.ports["mcu"])
-    back = take(tap, 0.8)
+    back = take(tap, "back")
     second.write("mcu", b"AT\r")
     got = collect(tap, 3)["mcu"]
     tap.close()
@@ -201,9 +201,9 @@ def test_a_wire_that_is_dead_while_the_other_one_answers_is_marked(monkeypatch: 
         for _ in range(4):
             line.write("module", b"\r\nOK\r\n")
             time.sleep(0.03)
-        marks = [chunk.mark for chunk in take(tap, 0.8) if isinstance(chunk, MarkChunk)]
+        marks = [chunk.mark for chunk in take(tap, "silent") if isinstance(chunk, MarkChunk)]
         line.write("mcu", b"AT\r")
-        marks += [chunk.mark for chunk in take(tap, 0.3) if isinstance(chunk, MarkChunk)]
+        marks += [chunk.mark for chunk in take(tap, "back", 3) if isinstance(chunk, MarkChunk)]
         tap.close()
     assert [mark.kind for mark in marks] == ["silent", "back"]
     assert "is it connected?" in marks[0].text
@@ -215,7 +215,7 @@ def test_overruns_that_the_driver_counts_are_marked(monkeypatch: pytest.MonkeyPa
         tap = Tap(line.ports["mcu"], line.ports["module"], idle_s=0.01)
         told = [{"overrun": 2, "frame": 1}]
         monkeypatch.setattr(tap.ports["mcu"], "new_errors", lambda: told.pop() if told else {})
-        marks = [chunk.mark for chunk in take(tap, 0.3) if isinstance(chunk, MarkChunk)]
+        marks = [chunk.mark for chunk in take(tap, "overrun") if isinstance(chunk, MarkChunk)]
         tap.close()
     assert [mark.kind for mark in marks] == ["overrun"]
     assert tap.overruns == 2

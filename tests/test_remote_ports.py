@@ -51,7 +51,7 @@ def test_a_socket_is_a_wire_that_is_never_written_to(server: socket.socket) -> N
         with pytest.raises(TimeoutError):
             peer.recv(1)
         peer.close()
-        marks = [chunk.mark for chunk in take(tap, 0.3) if isinstance(chunk, MarkChunk)]
+        marks = [chunk.mark for chunk in take(tap, "gap") if isinstance(chunk, MarkChunk)]
         tap.close()
     assert got == {"mcu": b"AT+CSQ\r", "module": b"\r\nOK\r\n"}
     assert [mark.kind for mark in marks] == ["gap"]
