@@ -15,7 +15,7 @@ import pytest
 from atshark.sources import open_source
 from atshark.virtual.line import VirtualLine
 from capture.chunk import Chunk, Mark, MarkChunk, ReadChunk, first_ns
-from tests.helpers import ROOT, START, chunks_of, run
+from tests.helpers import ROOT, START, chunks_of, lua, run
 from tests.tapping import Capture, all_read, wait_until
 
 MS = 1_000_000
@@ -56,7 +56,7 @@ def test_times_and_marks_survive_a_recording_and_an_export(tmp_path: Path) -> No
                 "-r",
                 str(path),
                 "-X",
-                f"lua_script:{ROOT}/wireshark/plugin/atshark.lua",
+                f"lua_script:{lua()}",
                 "-T",
                 "fields",
                 *(part for name in fields for part in ("-e", name)),
@@ -68,7 +68,7 @@ def test_times_and_marks_survive_a_recording_and_an_export(tmp_path: Path) -> No
         rows = [line.split("\t") for line in done.stdout.decode().splitlines()]
         assert sorted(row[1] for row in rows) == ["", "", "gap", "note"], done.stderr
         assert next(row for row in rows if row[1] == "note")[2:4] == ["天线已换", "tap.note"]
-        assert rows[3][4] == "8.4"
+        assert rows[3][4] == ("8.4" if path is exported else "")  # what answers what, only the export tells
 
 
 @pytest.mark.outside
