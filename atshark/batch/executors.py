@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -63,27 +63,39 @@ def _local(parts: list[Part], dataset: str, dialects: tuple[str, ...], workers: 
             suspects += left
             break
         waiting = left
-    for part in suspects:
-        yield from _alone(part, dataset, dialects)
+    yield from _alone(suspects, dataset, dialects)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
-def _alone(part: Part, dataset: str, dialects: tuple[str, ...]) -> Iterator[dict[str, int]]:
-    """Do a part that may have killed its process; when it has, do its inputs one by one."""
-    with _pool(1) as pool:
-        try:
-            yield pool.submit(work, part, dataset, dialects).result()
-            return
-        except BrokenProcessPool:
-            pass
-    if len(part.inputs) == 1:
-        yield given_up(part, dataset, "the process that decoded it was killed; out of memory?")
-        return
-    for one in part.inputs:
-        yield from _alone(part_of([one]), dataset, dialects)
+def _alone(parts: list[Part], dataset: str, dialects: tuple[str, ...]) -> Iterator[dict[str, int]]:
+    """Do parts that may have killed their process, one after the other; when one has, do its inputs one by one.
+
+    A process is used as long as it lives. What killed one that had done something else before gets a new one.
+    """
+    waiting = deque(parts)
+    pool, fresh = _pool(1), True
+    try:
+        while waiting:
+            part = waiting.popleft()
+            try:
+                yield pool.submit(work, part, dataset, dialects).result()
+                fresh = False
+                continue
+            except BrokenProcessPool:
+                pool.shutdown()
+                pool = _pool(1)
+            if not fresh:
+                waiting.appendleft(part)
+            elif len(part.inputs) == 1:
+                yield given_up(part, dataset, "the process that decoded it was killed; out of memory?")
+            else:
+                waiting.extendleft(part_of([one]) for one in reversed(part.inputs))
+            fresh = True
+    finally:
+        pool.shutdown()
 
 
 def _cluster(parts: list[Part], dataset: str, dialects: tuple[str, ...], address: str) -> Iterator[dict[str, int]]:
