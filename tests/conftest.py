@@ -33,14 +33,3 @@ def _inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(subprocess, "Popen", _refuse)
         monkeypatch.setattr(os, "openpty", _refuse)
         monkeypatch.setattr(time, "sleep", _refuse)
-
-
-_TSHARK = frozenset(["test_shown", "test_wireshark"])
-"""Modules whose every test runs Wireshark's programs."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is outside by its module."""
-    for item in items:
-        if item.path.stem in _TSHARK:
-            item.add_marker(pytest.mark.outside)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from capture import recording
-from tests.helpers import ROOT, SAMPLES, answer, command, run, sample_files, talk
+from tests.helpers import ROOT, SAMPLES, answer, command, process, run, sample_files, talk
 from tests.make_samples import GOLDEN, golden_lines
 
 SCHEMA = json.loads((ROOT / "docs" / "jsonl.schema.json").read_text("utf-8"))
@@ -55,6 +57,31 @@ def test_standard_input_works_in_every_format(output: str) -> None:
     done = run("decode", "-", "--format", output, stdin=data)
     assert done.returncode == 0, done.stderr
     assert b"MIPOPEN" in done.stdout
+
+
+@pytest.mark.outside
+@pytest.mark.parametrize("output", ["text", "jsonl", "csv"])
+def test_a_process_of_its_own_says_the_same(output: str, tmp_path: Path) -> None:
+    """All other tests run the command in their own process."""
+    for words, data in (
+        (["decode", SAMPLES / "tour.pcapng", "--format", output], b""),
+        (["decode", "-", "--format", output], (SAMPLES / "lwm2m.jsonl").read_bytes()),
+        (["decode", tmp_path / "nothing", "--format", output], b""),
+        (["decode", "--nonsense"], b""),
+    ):
+        theirs, ours = process(*words, stdin=data), run(*words, stdin=data)
+        assert (theirs.returncode, theirs.stdout, theirs.stderr) == (ours.returncode, ours.stdout, ours.stderr)
+
+
+@pytest.mark.outside
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    words = [sys.executable, "-m", "atshark", "decode", str(SAMPLES / "tour.pcapng")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()  # before the first record comes
+        assert command.stderr.read() == b""
+    assert command.returncode == 0
 
 
 def test_csv_has_a_row_for_every_record() -> None:

@@ -38,15 +38,18 @@ def calls(*arguments: object) -> list[list[str]]:
     return [[str(one) for one in arguments]]
 
 
+@pytest.mark.outside
 def test_no_module_needs_it_when_it_is_loaded() -> None:
     assert not scapy_after(EVERYTHING)
 
 
+@pytest.mark.outside
 def test_decoding_does_without(tmp_path: Path) -> None:
     made = [["decode", str(path), "--format", "jsonl"] for path in sample_files()]
     assert not scapy_after(CALL.format(calls=made))
 
 
+@pytest.mark.outside
 @pytest.mark.parametrize("verb", ["check", "report", "redact", "extract", "diff", "batch", "wireshark"])
 def test_so_does_everything_else(verb: str, tmp_path: Path) -> None:
     protocols, ppp = SAMPLES / "protocols.pcapng", SAMPLES / "ppp.pcapng"
@@ -62,6 +65,7 @@ def test_so_does_everything_else(verb: str, tmp_path: Path) -> None:
     assert not scapy_after(CALL.format(calls=calls(verb, *arguments)))
 
 
+@pytest.mark.outside
 def test_building_packets_needs_it(tmp_path: Path) -> None:
     """Otherwise the tests above could not fail."""
     assert scapy_after(CALL.format(calls=calls("export", SAMPLES / "protocols.pcapng", "-w", tmp_path / "x.pcapng")))

@@ -21,6 +21,8 @@ from decoder.session import Session
 from tests.helpers import ROOT, START, run, standard, transactions
 from tests.line_shapes import FRAMES, UNITS, WAYS, allowed, cost, shaped
 
+pytestmark = pytest.mark.slow
+
 MEMORY_MB = 120
 LONG = 16_000
 LONGEST = 1_000_000

@@ -21,6 +21,8 @@ from tests.generated import damaged, sessions
 from tests.helpers import as_json, run, sample_files, standard
 from wireshark.export import export
 
+pytestmark = pytest.mark.outside
+
 EXAMPLES = int(os.environ.get("ATSHARK_SHOWN_EXAMPLES", "6"))
 
 

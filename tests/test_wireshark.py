@@ -42,6 +42,8 @@ from tests.helpers import (
 )
 from wireshark.export import describe, export
 
+pytestmark = pytest.mark.outside
+
 
 def chunks_of(path: Path) -> list[Chunk]:
     with open_source(str(path)) as source:
