@@ -48,8 +48,18 @@ def needs_batch() -> None:
         raise AtsharkError(f"this needs {', '.join(missing)}: pip install 'atshark[batch]'")
 
 
+class _NobodyReadsError(Exception):
+    """What a command writes is not read any more. (click ends with status 1 at a BrokenPipeError.)"""
+
+
 class _Verbs(click.Group):
     """A group whose commands live in modules of their own."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _NobodyReadsError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -85,7 +95,7 @@ def main() -> None:
         code = UNUSABLE
     except (KeyboardInterrupt, click.Abort):
         code = 130
-    except BrokenPipeError:
+    except (_NobodyReadsError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = DONE
     sys.exit(code if isinstance(code, int) else DONE)
