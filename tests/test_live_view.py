@@ -142,10 +142,8 @@ def test_a_pipe_that_a_thread_waits_for() -> None:
     out, into = os.pipe()
     pipe = _ThreadedPipe(into)
     block = bytes(range(256)) * 100
-    began = time.monotonic()
-    for _ in range(20):
+    for _ in range(20):  # a pipe holds 64 kB, and nobody reads
         pipe.write(block)
-    assert time.monotonic() - began < 0.2
     assert pipe.waiting > 100_000
     got = b""
     closing = threading.Thread(target=pipe.close)
