@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import BinaryIO
 
+from atshark.sources.logs import shape
+from capture import grammar
+
 MAX_LINE = 1 << 16
 """Characters of a line; a longer one is cut into pieces."""
 _BOMS = [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")]
@@ -116,6 +119,6 @@ def _inside_fences(sample: list[str]) -> bool:
     for line in sample:
         if _FENCE.match(line):
             opened = not opened
-        elif re.search(r"\bAT[+&^$%*]?[A-Z]", line):
+        elif (at := shape.start(line)) is not None and grammar.is_command(line[at:]):
             inside, outside = inside + opened, outside + (not opened)
     return inside > outside
