@@ -21,9 +21,8 @@ from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
 from decoder.catalog import Catalog
 from decoder.catalog import load as load_catalog
-from decoder.decode import run
+from decoder.decode import Decoder, run
 from decoder.events import INNER, Data, Event, Finding, Frame, Message, Record, Socket, Transaction, Urc
-from decoder.session import Session
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,12 +30,12 @@ __all__ = [
     "Catalog",
     "Chunk",
     "Data",
+    "Decoder",
     "Event",
     "Finding",
     "Frame",
     "Message",
     "Record",
-    "Session",
     "Side",
     "Socket",
     "Source",

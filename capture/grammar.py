@@ -21,6 +21,8 @@ Form = Literal["test", "read", "set", "exec", "basic", "s-register", "dial"]
 
 LINE = re.compile(rb"[\r\n \0]*+([^\r\n]++)(\r\n|\n|\r(?=[^\n]))")
 """A whole line with the blanks before it. A CR at the very end of the buffer does not end it: LF may follow."""
+WHOLE_LINES = re.compile(rb"([^\r\n \0][^\r\n]*+)(\r\n|\n|\r(?=[^\n]))")
+"""The same for searching in bytes that end in LF: the time is linear, whatever they are."""
 SETTLED_LINE = re.compile(rb"[\r\n \0]*+([^\r\n]++)(\r\n?|\n)")
 """The same once it is known that no LF follows."""
 PROMPT = re.compile(rb"[\r\n \0]*+>")
@@ -208,6 +210,10 @@ def split_arguments(text: str) -> list[str]:
     """
     if '"' not in text and "(" not in text and "“" not in text and "”" not in text:
         return [part.strip(BLANK) for part in text.split(",", MAX_ARGUMENTS - 1)] if text else []
+    if "(" not in text and "\\" not in text and "“" not in text and "”" not in text:
+        quoted = text.split('"')[1::2]
+        if "," not in "".join(quoted):
+            return [part.strip(BLANK) for part in text.split(",", MAX_ARGUMENTS - 1)]
     result: list[str] = []
     position, end = 0, len(text)
     while True:

@@ -15,6 +15,7 @@ from capture.chunk import Chunk, MarkChunk
 from decoder.catalog import Catalog
 from decoder.events import Event
 from decoder.findings import Inspector
+from decoder.followers import STANDARD, Followers, Makes
 from decoder.session import Session
 
 
@@ -50,25 +51,39 @@ class Pushed(Protocol):
 
 
 class Decoder:
-    """A session with its stages, for chunks as they come."""
+    """A session with its followers and stages, for chunks as they come."""
 
-    def __init__(self, catalog: Catalog, stages: Stages = FINDINGS) -> None:
+    def __init__(self, catalog: Catalog, stages: Stages = FINDINGS, followers: Makes = STANDARD) -> None:
         self._session = Session(catalog)
+        self._followers = Followers(catalog, followers)
         self._stages = [make(catalog) for make in stages]
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
+        followers = self._followers
+        time_ns = chunk.time_ns
+        early: list[Event] = []
+        if time_ns is not None and time_ns >= followers.wake_ns:
+            early = followers.look(self._session.approach(chunk))
+            early += followers.expire(time_ns)
         events = self._session.feed(chunk)
+        if events:
+            events = followers.look(events, told=self._session.told)
+        if early:
+            events = early + events
         for stage in self._stages:
             if events:
                 events = stage.look(events)
-            if isinstance(chunk, MarkChunk):
+            if not chunk.data and isinstance(chunk, MarkChunk):
                 events = [*events, *stage.mark(chunk)]
         return events
 
     def tick(self, now_ns: int) -> list[Event]:
         """Let time pass without bytes. ``now_ns`` must not be before the last chunk."""
-        events = self._session.tick(now_ns)
+        followers = self._followers
+        events = followers.look(self._session.tick(now_ns))
+        if now_ns >= followers.wake_ns:
+            events = events + followers.expire(now_ns)
         for stage in self._stages:
             if events:
                 events = stage.look(events)
@@ -76,7 +91,8 @@ class Decoder:
 
     def close(self) -> list[Event]:
         """End the input: everything that waits is decided now. The summary is the last event."""
-        events = self._session.close()
+        events = self._followers.look(self._session.close())
+        events = [*events[:-1], *self._followers.finish(self._session.last_ns), *events[-1:]]
         for stage in self._stages:
             events = stage.look(events)
             events = [*events[:-1], *stage.close(), *events[-1:]]

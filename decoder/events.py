@@ -18,7 +18,8 @@ from capture.chunk import Side
 from capture.grammar import Form
 
 if TYPE_CHECKING:
-    from decoder.catalog import Arguments
+    from decoder.catalog import Arguments, Command, UrcType
+    from decoder.catalog.spec import FrameSpec
 
 MessageKind = Literal["command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank"]
 Severity = Literal["error", "warning", "note"]
@@ -44,7 +45,7 @@ class Result(msgspec.Struct, frozen=True):
     error: Error | None = None
 
 
-class Information(msgspec.Struct, omit_defaults=True):
+class Information(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line that belongs to a record: an information response, a late URC, the request that a command answers.
 
     ``name`` is None for free text. ``time_ns`` is not given for information responses, ``latency_ns`` only for late
@@ -59,7 +60,7 @@ class Information(msgspec.Struct, omit_defaults=True):
     latency_ns: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
-class Transaction(msgspec.Struct, tag_field="kind", tag="transaction"):
+class Transaction(msgspec.Struct, frozen=True, tag_field="kind", tag="transaction"):
     """One command with everything that answered it. ``time_ns`` is that of the command line's last byte."""
 
     time_ns: int | None
@@ -78,7 +79,7 @@ class Transaction(msgspec.Struct, tag_field="kind", tag="transaction"):
     """The request of the platform that this command answers."""
 
 
-class Urc(msgspec.Struct, tag_field="kind", tag="urc"):
+class Urc(msgspec.Struct, frozen=True, tag_field="kind", tag="urc"):
     """A line that the module sent of its own accord. ``name`` is None for text that no dialect knows."""
 
     time_ns: int | None
@@ -90,7 +91,7 @@ class Urc(msgspec.Struct, tag_field="kind", tag="urc"):
     labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Data(msgspec.Struct, tag_field="kind", tag="data"):
+class Data(msgspec.Struct, frozen=True, tag_field="kind", tag="data"):
     """Payload of a connection: the bytes that were meant, in hex, after undoing the encoding on the wire.
 
     ``via`` says how they crossed: in the command line, after a prompt, in a URC, in an answer, or in
@@ -107,7 +108,7 @@ class Data(msgspec.Struct, tag_field="kind", tag="data"):
     data: str
 
 
-class Flow(msgspec.Struct):
+class Flow(msgspec.Struct, frozen=True):
     """A connection from its opening to its end. ``number`` counts the connections of a session, from 1.
 
     ``remote`` is the peer as the MCU named it, ``remote_ip`` and ``local_ip`` are addresses that lines told.
@@ -125,7 +126,7 @@ class Flow(msgspec.Struct):
     inside: Literal["module", "ppp"] = "module"
 
 
-class Socket(msgspec.Struct, tag_field="kind", tag="socket"):
+class Socket(msgspec.Struct, frozen=True, tag_field="kind", tag="socket"):
     """What happened to a connection. ``side`` says on which side of the line it began.
 
     ``change``: "opened", "failed" (could not be opened), "closed" (the MCU wanted it), "closed by peer", "reset",
@@ -145,7 +146,7 @@ class Socket(msgspec.Struct, tag_field="kind", tag="socket"):
     unread: int = 0
 
 
-class Frame(msgspec.Struct, tag_field="kind", tag="frame"):
+class Frame(msgspec.Struct, frozen=True, tag_field="kind", tag="frame"):
     """A frame of the protocol that payload carries. ``text`` says it in one line, ``fields`` in full.
 
     ``origin`` "observed": its bytes crossed the line, in the payload that ``announced_by`` announced. ``flow`` is the
@@ -165,7 +166,7 @@ class Frame(msgspec.Struct, tag_field="kind", tag="frame"):
     data: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class Group(msgspec.Struct, tag_field="kind", tag="group"):
+class Group(msgspec.Struct, frozen=True, tag_field="kind", tag="group"):
     """Lines that belong together: a message in parts, a story told by URCs. Its lines have records of their own.
 
     ``complete``: its last line came. ``data``: the parts of a value put together. ``time_ns`` is that of the last line.
@@ -191,7 +192,7 @@ class DialectUse(msgspec.Struct, frozen=True):
     because: str
 
 
-class Summary(msgspec.Struct, tag_field="kind", tag="summary"):
+class Summary(msgspec.Struct, frozen=True, tag_field="kind", tag="summary"):
     """What the whole session showed, at its end: dialects, names that none defines, lines that several define."""
 
     time_ns: int | None
@@ -201,7 +202,7 @@ class Summary(msgspec.Struct, tag_field="kind", tag="summary"):
     ambiguous: int
 
 
-class Finding(msgspec.Struct, tag_field="kind", tag="finding"):
+class Finding(msgspec.Struct, frozen=True, tag_field="kind", tag="finding"):
     """Something that went wrong or deserves a look. ``reference`` names the manual or standard, if any.
 
     ``message_zh`` is the message in Chinese, where it is known.
@@ -216,11 +217,29 @@ class Finding(msgspec.Struct, tag_field="kind", tag="finding"):
     message_zh: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class Message(msgspec.Struct):
+class Issued(msgspec.Struct, frozen=True):
+    """A command as it was sent; ``number`` counts those of the session. Its transaction follows when it is over.
+
+    ``command`` is what the catalog says of it, None if no dialect knows it.
+    """
+
+    number: int
+    time_ns: int | None
+    name: str
+    form: Form
+    dialect: str | None
+    params: Params
+    labels: dict[str, str]
+    raw: str
+    command: Command | None
+    request: Information | msgspec.UnsetType = msgspec.UNSET
+
+
+class Message(msgspec.Struct, frozen=True):
     """A span of bytes of one wire. ``first_ns`` and ``time_ns`` are the times of its first and last byte.
 
-    ``commands`` are the transactions that a command line opens; ``owner`` is the one that an answer belongs to.
-    Numbers count the commands, requests of the platform and groups of a session together, from 1; 0 is none.
+    ``commands`` are those of a command line; ``owner`` is the one that an answer belongs to. Numbers count the commands
+    and the requests of the platform of a session together, from 1; 0 is none. Groups have numbers above those.
     """
 
     kind: MessageKind
@@ -232,8 +251,8 @@ class Message(msgspec.Struct):
     name: str | None = None
     params: Params = {}
     labels: dict[str, str] = {}
-    commands: tuple[Transaction, ...] = ()
-    owner: Transaction | None = None
+    commands: tuple[Issued, ...] = ()
+    owner: Issued | None = None
     result: Result | None = None
     latency_ns: int | None = None
     data: Data | None = None
@@ -249,6 +268,88 @@ class Message(msgspec.Struct):
     """The number of ``owner``."""
     number: int = 0
     """The number of a URC that a command may have to answer."""
+
+
+Effects = tuple[str, ...]
+"""What a dialect says that a line does beyond itself: keys of its file. Followers hear of those that they follow."""
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """The transaction behind this is that of the command ``number``."""
+
+    number: int
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A command was sent that has effects, or may belong to a group."""
+
+    effects: Effects
+    issued: Issued
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A line belongs to a command that has effects. ``late``: it came behind its result."""
+
+    effects: Effects
+    issued: Issued
+    message: Message
+    late: bool
+
+
+class Reported(msgspec.Struct, frozen=True):
+    """A URC came that has effects, or may belong to a group.
+
+    ``issued`` is the command that it completes, if any; ``urc`` what the catalog says of it.
+    """
+
+    effects: Effects
+    message: Message
+    urc: UrcType | None
+    issued: Issued | None
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A command with effects got its final result: ``why`` is its text. ``more``: a later line completes it."""
+
+    effects: Effects
+    issued: Issued
+    time_ns: int | None
+    good: bool
+    why: str
+    more: bool
+    information: tuple[Information, ...]
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """Payload crossed the line: ``raw`` are the bytes of ``data``.
+
+    ``params`` are those of its line; ``kind``: "stream" in transparent mode, "link" if that is PPP, "block": announced,
+    and sent after an OK; ``frame``: the protocol that the dialect says it is; ``command``, ``urc``: what announced it.
+    """
+
+    effects: Effects
+    data: Data
+    raw: bytes
+    params: Params
+    kind: Literal["payload", "stream", "link", "block"] = "payload"
+    frame: FrameSpec | None = None
+    command: Command | None = None
+    urc: UrcType | None = None
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """Transparent mode begins. ``link``: it is PPP."""
+
+    effects: Effects
+    issued: Issued
+    time_ns: int | None
+    link: bool
+
+
+class Restarted(msgspec.Struct, frozen=True):
+    """The module restarted."""
+
+    time_ns: int | None
 
 
 class GivenUp(msgspec.Struct, frozen=True):
@@ -277,7 +378,7 @@ class GroupEnded(msgspec.Struct, frozen=True):
     text: str
 
 
-class Segment(msgspec.Struct):
+class Segment(msgspec.Struct, frozen=True):
     """Bytes that a connection really carried at once: a datagram, or a piece of a stream.
 
     It differs from payload as the MCU gave it: what the module refused is not in it, what it gathered is in one.
@@ -289,7 +390,7 @@ class Segment(msgspec.Struct):
     data: bytes
 
 
-class Packet(msgspec.Struct):
+class Packet(msgspec.Struct, frozen=True):
     """A frame of a link inside transparent mode, without flags, escapes and checksum. ``link``: which protocol."""
 
     time_ns: int | None
@@ -298,7 +399,7 @@ class Packet(msgspec.Struct):
     data: bytes
 
 
-class Image(msgspec.Struct):
+class Image(msgspec.Struct, frozen=True):
     """A firmware image that came in blocks; ``problems`` says how it differs from what was announced."""
 
     time_ns: int | None
@@ -307,7 +408,7 @@ class Image(msgspec.Struct):
     problems: tuple[str, ...]
 
 
-class Body(msgspec.Struct):
+class Body(msgspec.Struct, frozen=True):
     """A part of a body that a connection carried: of an HTTP message, or of CoAP blocks.
 
     ``number`` tells the bodies of a connection apart; ``name`` is the path, ``media`` the content type.
@@ -325,7 +426,21 @@ class Body(msgspec.Struct):
 
 
 Record = Transaction | Urc | Data | Socket | Frame | Group | Finding | Summary
-Inner = Message | GivenUp | Joined | GroupEnded | Segment | Packet | Body | Image
+Effect = Sent | Answered | Reported | Ended | Carried | Connected | Restarted
+"""What the session tells followers; what they make of it are events and records."""
+Inner = Message | Finished | GivenUp | Joined | GroupEnded | Segment | Packet | Body | Image | Effect
 Event = Inner | Record
-INNER = (Message, GivenUp, Joined, GroupEnded, Segment, Packet, Body, Image)
+EFFECTS = (Sent, Answered, Reported, Ended, Carried, Connected, Restarted)
+INNER = (
+    Message,
+    Finished,
+    *EFFECTS,
+    GivenUp,
+    Joined,
+    GroupEnded,
+    Segment,
+    Packet,
+    Body,
+    Image,
+)
 """Events that are no records."""

@@ -26,12 +26,17 @@ _SIMPLE_ESCAPES = {
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})*\Z")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_HIGH = re.compile(rb"[\x80-\xff]")
 _HEX_NUMBER = re.compile(r"0[xX][0-9A-Fa-f]{1,16}\Z")
+_MAX_DIGITS = 20
 _INTEGER = re.compile(r"[+-]?\d{1,20}\Z", re.ASCII)
 
 
 def to_int(text: str) -> int:
     """Read a decimal integer. In quotes it is one only as numbers are written: "00" and "+5" are texts."""
+    if text.isdigit() and text.isascii() and len(text) <= _MAX_DIGITS:
+        return int(text)
     if not _INTEGER.match(text):
         text = unquote(text).strip(BLANK)
         if not _INTEGER.match(text) or str(int(text)) != text:
@@ -113,6 +118,19 @@ def to_text(data: bytes) -> str:
     """Show bytes as text: UTF-8 where valid, ``\\xNN`` where not. NUL is escaped too: C programs stop at it."""
     text = data.decode("utf-8", "backslashreplace")
     return text.replace("\0", "\\x00") if "\0" in text else text
+
+
+def is_text(line: bytes) -> bool:
+    """Tell text from noise: no control characters, and if it is not UTF-8, at least half of it ASCII."""
+    if _CONTROL.search(line):
+        return False
+    if line.isascii():
+        return len(line) > 1
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return 2 * len(_HIGH.findall(line)) <= len(line)
+    return True
 
 
 def printable(text: str) -> str:

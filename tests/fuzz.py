@@ -25,8 +25,8 @@ def seeds() -> dict[str, list[bytes]]:
     """Make seeds from the samples: what crossed the wires, what connections carried, the files themselves."""
     from atshark.sources import open_source
     from decoder import catalog
+    from decoder.decode import NO_STAGES, Decoder
     from decoder.events import Frame, Packet, Segment
-    from decoder.session import Session
     from tests.line_shapes import UNITS
 
     noise = random.Random(1)
@@ -43,7 +43,7 @@ def seeds() -> dict[str, list[bytes]]:
         add("source", head)
         if path.suffix == ".pcapng":
             add("pcapng", head)
-        one, talk = Session(catalog.load()), b""
+        one, talk = Decoder(catalog.load(), NO_STAGES), b""
         with open_source(str(path)) as source:
             for chunk in source:
                 piece = chunk.data[:200]

@@ -13,8 +13,8 @@ import pytest
 
 from atshark.sources import open_source
 from capture.chunk import Chunk
+from decoder.decode import NO_STAGES, Decoder
 from decoder.events import INNER, Message
-from decoder.session import Session
 from tests.helpers import events, records, sample_files, standard
 from wireshark.export import export
 
@@ -60,7 +60,7 @@ def test_damage(sample: Path, tmp_path: Path) -> None:
         for side in ("mcu", "module"):
             said = b"".join(one.raw for one in found if isinstance(one, Message) and one.side == side)
             assert said == b"".join(chunk.data for chunk in session if chunk.side == side), seed
-        export(session, Session(standard()), tmp_path / "export.pcapng")
+        export(session, Decoder(standard(), NO_STAGES), tmp_path / "export.pcapng")
         if not session:
             continue
         with open_source(str(tmp_path / "export.pcapng")) as source:

@@ -459,9 +459,9 @@ def test_memory_stays_bounded() -> None:
     for number in range(3000):
         session.feed(Chunk(None, "mcu", b'AT+MIPOPEN=%d,"TCP","h",1\r' % number))
         session.feed(Chunk(None, "module", b"\r\nOK\r\n"))
-    assert len(session._context.pairing.late) <= 1024
+    assert len(session._channel.module.late) <= 1024
     found: list[Event] = []
     for _ in range(50):
         found += session.feed(Chunk(None, "module", b"x" * 10_000))
-    assert len(session._context.module) <= 80_000
+    assert len(session._channel.module_wire) <= 80_000
     assert "noise" in rules(found)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from capture.chunk import Chunk
+from decoder.decode import NO_STAGES, Decoder
 from decoder.events import Finding, Socket
-from decoder.session import Session
 from tests.helpers import answer, command, records, sample_files, standard, talk, tool, tshark
 from wireshark.export import export
 
@@ -47,7 +47,7 @@ def closed(connect_id: int = 0, mode: str = "") -> list[Said]:
 
 def exported(tmp_path: Path, chunks: list[Chunk]) -> Path:
     path = tmp_path / "export.pcapng"
-    export(chunks, Session(standard()), path)
+    export(chunks, Decoder(standard(), NO_STAGES), path)
     return path
 
 

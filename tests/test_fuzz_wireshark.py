@@ -14,7 +14,7 @@ import pytest
 
 from atshark.sources import open_source
 from capture.errors import AtsharkError
-from decoder.session import Session
+from decoder.decode import NO_STAGES, Decoder
 from tests.helpers import lua, run, sample_files, standard, tool
 
 pytestmark = pytest.mark.outside
@@ -46,7 +46,7 @@ def hold(path: Path, folder: Path) -> None:
     """Read the damaged files with both; tshark reads them as one, one behind the other."""
     files = damaged(path, folder)
     for file in files:
-        session = Session(standard())
+        session = Decoder(standard(), NO_STAGES)
         with suppress(AtsharkError), open_source(str(file)) as source:  # one clear line: nothing of ours is left in it
             for chunk in source:
                 session.feed(chunk)

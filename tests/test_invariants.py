@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from atshark.sources import open_source
 from capture import recording
 from capture.chunk import Chunk, Side
+from decoder.decode import NO_STAGES, Decoder
 from decoder.events import Data, Event
-from decoder.session import Session
 from tests.generated import Built, damaged, disordered, recut, sessions
 from tests.helpers import as_json, events, examples, messages, records, standard, talk
 from wireshark.export import export
@@ -106,7 +106,7 @@ def test_4_recording_and_export_decode_to_the_same(chunks: list[Chunk]) -> None:
         recording.record(chunks, recorded)
         with open_source(str(recorded)) as source:
             assert as_json(records(source)) == expected
-        export(chunks, Session(standard()), exported)
+        export(chunks, Decoder(standard(), NO_STAGES), exported)
         with open_source(str(exported)) as source:
             assert as_json(records(source)) == expected
 
@@ -136,7 +136,7 @@ POLL = [
 )
 def test_4_for_damage_that_once_broke_it(lines: list[tuple[str, bytes, int]], tmp_path: Path) -> None:
     chunks = talk(*POLL, *lines)
-    export(chunks, Session(standard()), tmp_path / "e.pcapng")
+    export(chunks, Decoder(standard(), NO_STAGES), tmp_path / "e.pcapng")
     with open_source(str(tmp_path / "e.pcapng")) as source:
         assert as_json(records(source)) == as_json(records(chunks))
 
@@ -145,7 +145,7 @@ def test_4_for_damage_that_once_broke_it(lines: list[tuple[str, bytes, int]], tm
 @given(sessions(), st.data())
 def test_ticks_change_nothing(built: Built, data: st.DataObject) -> None:
     """A live session, which lets time pass between chunks, decodes to the same as the recording."""
-    session = Session(standard())
+    session = Decoder(standard(), NO_STAGES)
     found: list[Event] = []
     for chunk, following in zip(built.chunks, [*built.chunks[1:], None], strict=True):
         found.extend(session.feed(chunk))

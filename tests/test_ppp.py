@@ -9,12 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.chunk import Chunk, Side
-from decoder.events import Data, Event, Finding, Frame, Message, Record, Segment, Socket, Urc
-from decoder.followers.ppp import Link
+from decoder.events import (
+    Carried,
+    Connected,
+    Data,
+    Finding,
+    Frame,
+    Issued,
+    Message,
+    Record,
+    Segment,
+    Socket,
+    Urc,
+)
+from decoder.followers.ppp import Ppp
 from decoder.protocols.frames import mqtt, ppp
 from decoder.protocols.frames.errors import NotThisFormatError
 from decoder.protocols.frames.ppp import Packet
 from tests.helpers import answer, command, events, records, talk, tshark
+from tests.playbook import Playbook
 from tests.ppp_session import BEGIN, END, HANDSHAKE, NAMES, NEGOTIATION, THERE, Said, segment, session
 from tests.test_export_ip import exported, fields
 from tests.test_sockets import CONNECT
@@ -178,11 +191,12 @@ def test_any_frame_is_told_or_refused(protocol: int, data: bytes) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["mcu", "module"]), st.binary(max_size=60)), max_size=8))
 def test_any_bytes_of_a_link(said: list[tuple[Side, bytes]]) -> None:
-    out: list[Event] = []
-    link = Link(out, lambda: 1)
+    play = Playbook(Ppp)
+    out = play.hears(Connected((), Issued(1, None, "D", "dial", None, {}, {}, "ATD*99#", None), None, True))
     for side, data in said:
         for raw in (data, ppp.wrap(ppp.build(Packet(ppp.IP, b"\x45" + data)))):
-            link.feed(Data(None, side, None, "D", "transparent", "raw", len(raw), raw.hex()))
+            payload = Data(None, side, None, "D", "transparent", "raw", len(raw), raw.hex())
+            out += play.hears(Carried((), payload, raw, {}, "link"))
     assert all(not isinstance(one, Segment) or one.data for one in out)
 
 

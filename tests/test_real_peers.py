@@ -19,8 +19,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from atshark.virtual.line import VirtualLine
+from decoder.decode import NO_STAGES, Decoder
 from decoder.events import Finding, Frame, Record
-from decoder.session import Session
 from tests.helpers import records, run, standard, tool
 from tests.modem import Bridge, Line, Lsip, Mip, Mode, Nasty
 from tests.network import assert_same, broker, capture, dissect, free_port, program
@@ -75,7 +75,7 @@ PAYLOADS = [
 
 
 def exported(line: Line, path: Path) -> None:
-    export(line.chunks, Session(standard()), path)
+    export(line.chunks, Decoder(standard(), NO_STAGES), path)
 
 
 def decoded(line: Line) -> list[Record]:

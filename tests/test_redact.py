@@ -22,8 +22,8 @@ from atshark.sources import open_source
 from capture import chunkfile
 from capture.chunk import Chunk, Mark, MarkChunk, ReadChunk, first_ns
 from capture.recording import record
+from decoder.decode import NO_STAGES, Decoder
 from decoder.protocols.frames import ppp
-from decoder.session import Session
 from tests.generated import damaged, sessions
 from tests.helpers import SAMPLES, START, as_json, examples, records, run, sample_files, standard, tshark
 from tests.make_logs import WRITERS, Turn
@@ -171,7 +171,7 @@ def test_files_of_atshark(kind: str, tmp_path: Path) -> None:
     if kind == "recording":
         record(dialogue(), before)
     elif kind == "export":
-        export(dialogue(), Session(standard()), before)
+        export(dialogue(), Decoder(standard(), NO_STAGES), before)
     else:
         with before.open("wb") as stream:
             chunkfile.write(dialogue(), stream)
@@ -192,7 +192,7 @@ def test_files_of_atshark(kind: str, tmp_path: Path) -> None:
 @pytest.mark.outside
 def test_the_export_is_clean_for_wireshark(tmp_path: Path) -> None:
     before, after = tmp_path / "before.pcapng", tmp_path / "after.pcapng"
-    export(dialogue(), Session(standard()), before)
+    export(dialogue(), Decoder(standard(), NO_STAGES), before)
     redacted(before, after)
     assert_clean(tshark(after, "-V", "-x").encode())
     assert tshark(after, "-Y", "tcp.analysis.flags || tcp.checksum.status == 0 || ip.checksum.status == 0") == ""

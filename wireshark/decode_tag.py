@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from capture.chunk import Side
 from decoder.catalog import Arguments
-from decoder.events import Data, Error, Finding, GivenUp, GroupEnded, Joined, Message, Result, Transaction
+from decoder.events import Data, Error, Finding, GivenUp, GroupEnded, Issued, Joined, Message, Result
 from wireshark.decode_layout import (
     ANSWERS_COMMAND,
     ANSWERS_REQUEST,
@@ -281,7 +281,7 @@ def _place(start: int, size: int) -> Place:
     return Place(start, size) if start < NOWHERE and size <= NOWHERE else _NO_PLACE
 
 
-def _arguments_of(commands: Sequence[Transaction], raw: bytes) -> int:
+def _arguments_of(commands: Sequence[Issued], raw: bytes) -> int:
     """Find where the arguments of the last of ``commands`` begin: behind all, if its name is not there (``A/``)."""
     position = 0
     for command in commands:

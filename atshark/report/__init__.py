@@ -23,7 +23,21 @@ from atshark.sources import Source
 from capture.grammar import GOOD_CODES
 from decoder.catalog import Catalog
 from decoder.decode import run
-from decoder.events import INNER, Data, Event, Finding, Frame, Group, Message, Socket, Summary, Transaction, Urc
+from decoder.events import (
+    INNER,
+    Data,
+    Event,
+    Finding,
+    Finished,
+    Frame,
+    Group,
+    Issued,
+    Message,
+    Socket,
+    Summary,
+    Transaction,
+    Urc,
+)
 from decoder.findings import Lang, advice, message
 from decoder.findings.story import Story
 from decoder.values import printable
@@ -51,18 +65,18 @@ class _Bytes:
         self._of: dict[int, list[list[str]]] = {}
         self._order: deque[int] = deque()
 
-    def add(self, owner: Transaction, one: Message) -> None:
-        lines = self._of.get(id(owner))
+    def add(self, owner: Issued, one: Message) -> None:
+        lines = self._of.get(owner.number)
         if lines is None:
-            lines = self._of[id(owner)] = []
-            self._order.append(id(owner))
+            lines = self._of[owner.number] = []
+            self._order.append(owner.number)
             if len(self._order) > 4096:
                 self._of.pop(self._order.popleft(), None)
         if sum(len(text) for _, text in lines) < 2 * _MAX_BYTES:
             lines.append(["→" if one.side == "mcu" else "←", one.raw[:_MAX_BYTES].hex(" ")])
 
-    def take(self, owner: Transaction) -> list[list[str]]:
-        return self._of.pop(id(owner), [])
+    def take(self, number: int) -> list[list[str]]:
+        return self._of.pop(number, [])
 
 
 class _Rows:
@@ -75,12 +89,16 @@ class _Rows:
         self.first_ns: int | None = None
         self._lang = lang
         self._bytes = _Bytes()
+        self._finished = 0
+        """The number of the command whose transaction follows."""
 
     def hear(self, event: Event) -> None:
         if isinstance(event, Message):
             for owner in (*event.commands, *((event.owner,) if event.owner is not None else ())):
                 self._bytes.add(owner, event)
             return
+        if isinstance(event, Finished):
+            self._finished = event.number
         if isinstance(event, (*INNER, Summary)):
             return
         if event.time_ns is not None and self.first_ns is None:
@@ -107,7 +125,7 @@ class _Rows:
         """[kind, time ns, side, name, text, result, latency ns, bytes, failed]."""
         name, result, latency, raw, failed = "", None, None, [], False
         if isinstance(event, Transaction):
-            name, latency, raw = event.name, event.latency_ns, self._bytes.take(event)
+            name, latency, raw = event.name, event.latency_ns, self._bytes.take(self._finished)
             if event.result is not None:
                 result = event.result.code
                 failed = result not in GOOD_CODES

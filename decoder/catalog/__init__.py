@@ -7,7 +7,7 @@ by a syntax, choice.py decides which dialect a line means where several define i
 
 from __future__ import annotations
 
-from decoder.catalog.arguments import UNFIT, Arguments, Param, Syntax, best, generic, slice_payload
+from decoder.catalog.arguments import FITS, Arguments, Fit, Param, Syntax, best, generic, slice_payload
 from decoder.catalog.compiled import DEFAULT_TIMEOUT_S, Basic, Command, Dialect, UrcType
 from decoder.catalog.inline import Inline
 from decoder.catalog.loading import DEFAULT_DIALECTS, load, names, own_files, own_folder
@@ -16,12 +16,13 @@ from decoder.catalog.lookup import Catalog, Known
 __all__ = [
     "DEFAULT_DIALECTS",
     "DEFAULT_TIMEOUT_S",
-    "UNFIT",
+    "FITS",
     "Arguments",
     "Basic",
     "Catalog",
     "Command",
     "Dialect",
+    "Fit",
     "Inline",
     "Known",
     "Param",

@@ -8,41 +8,83 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from capture.grammar import BLANK, split_arguments, unquote
-from decoder.catalog.quantities import QUANTITIES, Quantity
+from decoder.catalog.quantities import QUANTITIES
 from decoder.catalog.spec import Meaning, ParamSpec
 from decoder.catalog.words import Word
 from decoder.events import Params
 from decoder.values import CONVERTERS
 
-UNFIT = 100
-"""From here on the ``fit`` of a line says that it has the wrong number of parameters for its syntax."""
 _HEX = re.compile(r"[0-9A-Fa-f]*\Z")
 
 
-class Arguments(NamedTuple):
-    """Typed arguments of one line, and how badly they fit the syntax (0: perfectly).
+class Fit(msgspec.Struct, frozen=True, order=True):
+    """How badly a line fits a syntax; the smallest is the best.
+
+    ``words``: how many fixed words are missing; ``count``: how many arguments are too many or too few; ``types``: how
+    many values are not of their type; ``lengths``: how many are not as long as announced.
+    """
+
+    words: int = 0
+    count: int = 0
+    types: int = 0
+    lengths: int = 0
+
+    @property
+    def misses(self) -> bool:
+        """Whether the line is another one than the syntax describes, and not the same with an odd value."""
+        return self.words > 0 or self.count > 0
+
+
+FITS = Fit()
+"""A perfect fit."""
+
+
+class Arguments(msgspec.Struct, frozen=True):
+    """The arguments of a line, with their types, and how well they fit the syntax. Shared: nobody may change them.
 
     ``texts`` are the arguments as they stood on the wire, ``names`` the parameter that each became ("" for none).
     """
 
     params: Params
     labels: dict[str, str]
-    fit: int
+    fit: Fit
     syntax: Syntax | None
     texts: Sequence[str] = ()
     names: Sequence[str] = ()
+
+    def own_params(self) -> Params:
+        """Return the parameters for a record, which may do with them what it likes."""
+        syntax = self.syntax
+        if syntax is None or not syntax.repeats:
+            return self.params.copy()
+        return {name: value[:] if type(value) is list else value for name, value in self.params.items()}
 
 
 class Param:
     """A parameter in one place of a syntax."""
 
     __slots__ = (
-        "bits", "by", "cases", "convert", "labels", "length", "mark", "name", "quantity", "quantity_name", "spec",
-        "type", "words",
-    )  # fmt: skip
+        "bits",
+        "by",
+        "cases",
+        "convert",
+        "labels",
+        "length",
+        "mark",
+        "means",
+        "name",
+        "quantity",
+        "quantity_name",
+        "spec",
+        "type",
+        "unusual",
+        "words",
+    )
 
     def __init__(self, word: Word, spec: ParamSpec, errors: dict[str, Meaning]) -> None:
         self.name = word.name
@@ -62,6 +104,22 @@ class Param:
             self.convert = _without(spec.prefix, self.convert)
         table = {**errors, **spec.values} if spec.error else spec.values
         self.labels = {key: meaning[0] for key, meaning in table.items()}
+        self.unusual = bool(self.by or self.length)
+        self.means = bool(self.labels or self.bits or self.quantity)
+
+    def explain(self, value: object, params: Params, labels: dict[str, str]) -> None:
+        """Say what a value means: in ``labels``, and its physical value in ``params``, next to the coded one."""
+        if self.labels and (label := self.labels.get(str(value))) is not None:
+            labels[self.name] = label
+        elif self.bits:
+            if isinstance(value, int):
+                labels[self.name] = ", ".join(meaning for bit, meaning in self.bits if value & bit) or "none"
+        elif self.quantity is not None:
+            measured, said = self.quantity(value, params)
+            if measured is not None:
+                params[self.quantity_name] = measured
+            if said:
+                labels[self.name] = said
 
 
 def _without(prefix: str, convert: Callable[[str], object]) -> Callable[[str], object]:
@@ -71,91 +129,127 @@ def _without(prefix: str, convert: Callable[[str], object]) -> Callable[[str], o
 class Syntax:
     """A compiled parameter list."""
 
-    __slots__ = ("constants", "counted", "maximum", "minimum", "params", "payload", "takes_rest")
+    __slots__ = (
+        "constants",
+        "counted",
+        "counter",
+        "maximum",
+        "minimum",
+        "names",
+        "params",
+        "payload",
+        "repeats",
+        "takes_rest",
+    )
 
     def __init__(self, params: list[Param]) -> None:
         self.params = params
+        self.names = tuple(param.name for param in params)
         self.minimum = sum(1 for param in params if not param.mark or param.mark == "~")
-        self.maximum = 10_000 if params and params[-1].mark == "*" else len(params)
+        self.repeats = bool(params) and params[-1].mark == "*"
+        self.maximum = 10_000 if self.repeats else len(params)
         self.takes_rest = bool(params) and params[-1].mark == "~"
         self.constants = [(i, param.words) for i, param in enumerate(params) if param.words]
         self.counted = next((i for i, param in enumerate(params) if param.length), -1)
         self.payload = next((i for i, param in enumerate(params) if param.type == "payload"), -1)
+        length = params[self.counted].length if self.counted >= 0 else ""
+        self.counter = next((i for i, param in enumerate(params) if length and param.name == length), -1)
 
     def read(self, arguments: list[str], *, sliced: bool = False) -> Arguments:
-        """Type ``arguments`` by this syntax; each thing that does not fit adds to ``fit``.
+        """Type ``arguments`` by this syntax; what does not fit is counted in ``fit``.
 
         ``sliced``: the counted one has been cut out, and what looks like quotes in it is part of it.
         """
-        count = len(arguments)
-        fit = 0
-        if count > self.maximum:
-            if self.takes_rest:
-                keep = len(self.params) - 1
-                arguments = [*arguments[:keep], ",".join(arguments[keep:])]
-                count = len(arguments)
-            else:
-                fit += UNFIT + count - self.maximum
-        elif count < self.minimum:
-            fit += UNFIT + self.minimum - count
-        for index, words in self.constants:
-            if index >= count or unquote(arguments[index]) not in words:
-                fit += 10 * UNFIT
+        given, arguments, miscounted = self._counted(arguments)
         params: Params = {}
         labels: dict[str, str] = {}
-        names: list[str] = []
-        last = len(self.params) - 1
-        for index, text in enumerate(arguments):
-            if index > last and not (last >= 0 and self.params[last].mark == "*"):
-                names.append(f"arg{index + 1}")
-                params[names[index]] = unquote(text)
-                continue
-            param = self.params[min(index, last)]
-            names.append(param.name if text else "")
+        words = types = lengths = 0
+        known = self.params
+        if given and not arguments[0] and known and not known[0].mark:
+            lengths += 1
+        for index, allowed in self.constants:
+            if index >= given or unquote(arguments[index]) not in allowed:
+                words += 1
+        for param, text in zip(known, arguments, strict=False):
             if not text:
-                fit += 0 if param.mark or index else 1
                 continue
+            convert = param.convert
+            if param.unusual:
+                if param.by:
+                    convert = param.cases.get(str(params.get(param.by)), convert)
+                if param.length:
+                    if sliced and convert is unquote:
+                        convert = str
+                    if not _has_length(text, params.get(param.length)):
+                        lengths += 1
             value: Any
-            convert = param.cases.get(str(params.get(param.by)), param.convert) if param.by else param.convert
-            if sliced and param.length and convert is unquote:
-                convert = str
             try:
                 value = convert(text)
             except ValueError:
                 value = unquote(text)
-                fit += 2
-            if param.length and not _has_length(text, params.get(param.length)):
-                fit += 1
+                types += 1
             if param.mark == "*":
-                params.setdefault(param.name, []).append(value)
-            else:
-                params[param.name] = value
-                if param.labels and (label := param.labels.get(str(value))) is not None:
-                    labels[param.name] = label
-                elif param.bits:
-                    _name_bits(param, value, labels)
-                elif param.quantity is not None:
-                    _measure(param, param.quantity, params, labels)
-        return Arguments(params, labels, fit, self, arguments, names)
+                params[param.name] = [value]
+                continue
+            params[param.name] = value
+            if param.means:
+                param.explain(value, params, labels)
+        if given > len(known):
+            types += self._read_beyond(arguments[len(known) :], params)
+        fit = Fit(words, miscounted, types, lengths) if words or miscounted or types or lengths else FITS
+        return Arguments(params, labels, fit, self, arguments, self._names_of(arguments))
 
+    def _counted(self, arguments: list[str]) -> tuple[int, list[str], int]:
+        """Return how many arguments there are, these with the rest of the line joined, and how many are amiss."""
+        count = len(arguments)
+        if count > self.maximum:
+            if not self.takes_rest:
+                return count, arguments, count - self.maximum
+            keep = len(self.params) - 1
+            return keep + 1, [*arguments[:keep], ",".join(arguments[keep:])], 0
+        return count, arguments, max(0, self.minimum - count)
 
-def _name_bits(param: Param, value: object, labels: dict[str, str]) -> None:
-    if isinstance(value, int):
-        labels[param.name] = ", ".join(meaning for bit, meaning in param.bits if value & bit) or "none"
+    def _read_beyond(self, arguments: list[str], params: Params) -> int:
+        """Read arguments behind those that have a place; return how many are not of their type."""
+        if not self.repeats:
+            for number, text in enumerate(arguments, len(self.params) + 1):
+                params[f"arg{number}"] = unquote(text)
+            return 0
+        param, wrong = self.params[-1], 0
+        for text in arguments:
+            if not text:
+                continue
+            convert = param.cases.get(str(params.get(param.by)), param.convert) if param.by else param.convert
+            value: Any
+            try:
+                value = convert(text)
+            except ValueError:
+                value = unquote(text)
+                wrong += 1
+            params.setdefault(param.name, []).append(value)
+        return wrong
 
-
-def _measure(param: Param, quantity: Quantity, params: Params, labels: dict[str, str]) -> None:
-    """Put the physical value of a coded parameter next to it."""
-    measured, said = quantity(params[param.name], params)
-    if measured is not None:
-        params[param.quantity_name] = measured
-    if said:
-        labels[param.name] = said
+    def _names_of(self, arguments: list[str]) -> Sequence[str]:
+        """Return the names of the parameters that arguments became."""
+        size, count = len(self.names), len(arguments)
+        names = self.names
+        if count > size:
+            more = self.names[-1:] * (count - size) if self.repeats else [f"arg{i + 1}" for i in range(size, count)]
+            names = (*names, *more)
+        elif count < size:
+            names = names[:count]
+        if "" not in arguments:
+            return names
+        return [
+            name if text or (index >= size and not self.repeats) else ""
+            for index, (name, text) in enumerate(zip(names, arguments, strict=True))
+        ]
 
 
 def _has_length(text: str, length: object) -> bool:
     """Tell whether payload is as long as announced: in bytes, or in pairs of hex digits."""
-    size = len(unquote(text).encode("utf-8"))
+    bare = unquote(text)
+    size = len(bare) if bare.isascii() else len(bare.encode("utf-8"))
     return not isinstance(length, int) or length == 0 or size in (length, 2 * length)
 
 
@@ -166,7 +260,7 @@ def best(syntaxes: list[Syntax], text: str) -> Arguments:
     for syntax in syntaxes:
         counted = slice_counted(text, syntax) if syntax.counted >= 0 > syntax.payload else None
         candidate = syntax.read(arguments) if counted is None else syntax.read(counted, sliced=True)
-        if candidate.fit == 0:
+        if candidate.fit is FITS:
             return candidate
         if found is None or candidate.fit < found.fit:
             found = candidate
@@ -186,21 +280,15 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
     announced length it reaches to the last quote that only digits and commas follow; payload that no parameter
     counts takes the rest of the line. None if nothing fits.
     """
-    head: list[str] = []
-    position = 0
-    for _ in range(syntax.counted if syntax.counted >= 0 else syntax.payload):
-        comma = text.find(",", position)
-        if comma < 0:
-            return None
-        head.append(text[position:comma].strip(BLANK))
-        position = comma + 1
-    while position < len(text) and text[position] == " ":
-        position += 1
+    places = syntax.counted if syntax.counted >= 0 else syntax.payload
+    *head, rest = text.split(",", places)
+    if len(head) < places:
+        return None
+    head = [one.strip(BLANK) for one in head]
+    position = len(text) - len(rest.lstrip(" "))
     if syntax.counted < 0:
         return [*head, unquote(text[position:].strip(BLANK))]
-    length_name = syntax.params[syntax.counted].length
-    length_index = next(i for i, param in enumerate(syntax.params) if param.name == length_name)
-    digits = head[length_index]
+    digits = head[syntax.counter]
     if digits and not (digits.isascii() and digits.isdigit() and len(digits) < 10):
         return None
     announced = int(digits or 0)
@@ -228,4 +316,4 @@ def generic(arguments: list[str]) -> Arguments:
     """Number arguments that no syntax names."""
     names = [f"arg{i}" if text else "" for i, text in enumerate(arguments, 1)]
     params = {name: unquote(text) for name, text in zip(names, arguments, strict=True) if name}
-    return Arguments(params, {}, 0, None, arguments, names)
+    return Arguments(params, {}, FITS, None, arguments, names)

@@ -12,7 +12,9 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from decoder.catalog import UNFIT, Catalog, Command, Dialect, UrcType
+from decoder.catalog.arguments import Fit
+from decoder.catalog.compiled import Command, Dialect, UrcType
+from decoder.catalog.lookup import Catalog
 from decoder.events import DialectUse, Summary
 
 IDENTIFYING = frozenset(["I", "CGMI", "CGMM", "CGMR", "GMI", "GMM", "GMR"])
@@ -54,10 +56,10 @@ class Ranking:
             if found and (len(name), name) > (len(self._module), self._module):
                 self._module, self._identified = name, dialects
 
-    def weight(self, candidate: Command | UrcType, fit: int, *, alias: bool) -> tuple[bool, bool, bool, int, int]:
+    def weight(self, candidate: Command | UrcType, fit: Fit, *, alias: bool) -> tuple[bool, bool, bool, Fit, int]:
         """Return how badly a candidate does; the smallest is chosen. The order of dialects decides the rest."""
         known = candidate.dialect in self._identified or not self._identified
-        return (fit >= UNFIT, not known, alias, fit, -self._scores[candidate.dialect])
+        return (fit.misses, not known, alias, fit, -self._scores[candidate.dialect])
 
     def order(self, dialect: str | None) -> Callable[[Dialect], tuple[bool, bool, int]]:
         """Return a sort key for dialects: first ``dialect``, then the identified, then by evidence."""

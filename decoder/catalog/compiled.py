@@ -26,35 +26,36 @@ DEFAULT_TIMEOUT_S = 10
 _ERROR_KINDS = {"CME ERROR": "cme", "CMS ERROR": "cms", "CIS ERROR": "cis"}
 
 
-class Command:
-    """A command of a dialect, compiled."""
+_COMMAND_EFFECTS = (
+    "frame",
+    "opens",
+    "closes",
+    "sends",
+    "payload",
+    "tells",
+    "infer",
+    "keeps",
+    "image",
+    "block",
+    "stream",
+)
+_URC_EFFECTS = ("frame", "closes", "arrives", "tells", "infer", "image")
+"""What a line may do beyond itself: keys of the dialect file that followers read."""
 
-    __slots__ = (
-        "answer",
-        "answer_encoding",
-        "answer_names",
-        "answers",
-        "bare",
-        "block",
-        "dialect",
-        "encoding",
-        "forms",
-        "frame",
-        "image",
-        "infer",
-        "late",
-        "name",
-        "payload",
-        "raw_after_ok",
-        "sends",
-        "sets",
-        "socket",
-        "spec",
-        "stream",
-        "syntaxes",
-        "test_answer",
-        "timeout_s",
-    )  # fmt: skip
+
+def _effects(spec: CommandSpec | UrcSpec, keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key for key in keys if getattr(spec, key))
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class Command:
+    """A command of a dialect, compiled.
+
+    ``effects``: what it does beyond itself, by the keys of the dialect file; mostly none, and then no follower need
+    hear of it.
+    """
 
     def __init__(self, dialect: Dialect, spec: CommandSpec) -> None:
         self.name = spec.name
@@ -86,6 +87,11 @@ class Command:
         self.encoding = spec.encoding
         self.answer_encoding = spec.answer_encoding
         self.timeout_s = spec.timeout_s or DEFAULT_TIMEOUT_S
+        self.effects = _effects(spec, _COMMAND_EFFECTS)
+
+    def takes(self, form: str) -> frozenset[str]:
+        """Return the names of the information responses that this form of the command has."""
+        return self.answer_names if form in self.answers else _NOTHING
 
 
 class Basic(Command):
@@ -95,6 +101,7 @@ class Basic(Command):
         super().__init__(dialect, CommandSpec(spec.name, spec.section, spec.en, timeout_s=spec.timeout_s))
         self.spec = spec
         self.stream = spec.stream
+        self.effects = ("stream",) if spec.stream is not None else ()
         self.answers = frozenset(["basic", "s-register"])
         self.forms = frozenset(["test", "basic", "s-register", "dial"])
         word = Word(spec.param, mark="?")
@@ -105,10 +112,6 @@ class Basic(Command):
 class UrcType:
     """A URC of a dialect, compiled."""
 
-    __slots__ = (
-        "dialect", "encoding", "infer", "line", "line_parts", "line_syntax", "name", "ok", "socket", "spec", "syntaxes",
-    )  # fmt: skip
-
     def __init__(self, dialect: Dialect, spec: UrcSpec) -> None:
         self.name = spec.name
         self.dialect = dialect.id
@@ -117,6 +120,7 @@ class UrcType:
         self.infer = spec if spec.infer else None
         self.ok = spec.ok
         self.encoding = spec.encoding
+        self.effects = _effects(spec, _URC_EFFECTS)
         self.syntaxes = dialect.syntaxes(spec.syntax, spec.param)
         self.line_parts, words = parse_line(spec.line)
         self.line_syntax = dialect.compile(words, spec.param)

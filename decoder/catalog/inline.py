@@ -12,7 +12,8 @@ from decoder.catalog.spec import BasicSpec, CommandSpec, UrcSpec
 class Inline(NamedTuple):
     """A module line with payload in it: where the payload begins, how many bytes, by which state it is encoded.
 
-    ``exact``: it ends where its length says, line end or not. ``bare``: the line has no name in front.
+    ``exact``: it ends where its length says, line end or not. ``bare``: the line has no name in front. ``length``: the
+    name of the parameter in the place ``counter``, which counts it; ``connects``: a parameter names its connection.
     """
 
     name: str
@@ -24,6 +25,8 @@ class Inline(NamedTuple):
     counter: int
     exact: bool
     bare: bool
+    length: str
+    connects: bool
     payload_line: str
 
 
@@ -48,7 +51,21 @@ def inline(name: str, syntax: Syntax, encoding: str, spec: CommandSpec | BasicSp
         parts[-1] = parts[-1].removesuffix(b",").replace(b"[^,", b"[^\\r\\n,") + rb"[ \t]*" + behind
     title = b"" if bare else rb"\+%b%b" % (re.escape(name.encode()), b"," if comma else rb"[ \t]*+[:=][ \t]*+")
     pattern = rb"[\r\n \0]*+(?P<line>" + title + rb"[ \t]*+".join(parts) + rb")"
-    counter = next(i for i, param in enumerate(syntax.params) if param.name == syntax.params[syntax.payload].length)
+    length = syntax.params[syntax.payload].length
+    names = [param.name for param in syntax.params[: syntax.payload]]
     cached = spec.cached if isinstance(spec, UrcSpec) else {}
     carried = spec.carried if isinstance(spec, UrcSpec) else {}
-    return Inline(name, re.compile(pattern), syntax, encoding, cached, carried, counter, comma, bare, line)
+    return Inline(
+        name,
+        re.compile(pattern),
+        syntax,
+        encoding,
+        cached,
+        carried,
+        names.index(length),
+        comma,
+        bare,
+        length,
+        "connect_id" in names,
+        line,
+    )

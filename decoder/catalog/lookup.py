@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from decoder.catalog.arguments import Syntax
 from decoder.catalog.compiled import Command, Dialect, UrcType
-from decoder.catalog.inline import inline
+from decoder.catalog.inline import Inline, inline
+from decoder.catalog.readings import Readings
 from decoder.catalog.spec import CommandSpec, UrcSpec
 from decoder.events import Error
 
@@ -58,9 +59,31 @@ class Catalog:
             if syntax.payload >= 0 and syntax.counted >= 0
         ]
         heads = b"|".join(sorted({re.escape(one.name.encode()) for one in self.inline if not one.bare}))
-        named = rb"\+(?:%b)[ \t]*[:=,]" % heads if heads else b"(?!)"
-        bare = rb"|\d+," if any(one.bare for one in self.inline) else b""
+        named = rb"\+(%b)[ \t]*[:=,]" % heads if heads else b"(?!)"
+        self._bare = tuple(one for one in self.inline if one.bare)
+        bare = rb"|\d+," if self._bare else b""
         self.inline_head = re.compile(rb"[\r\n \0]*+(?:%b%b)" % (named, bare))
+        self._inline: dict[bytes, tuple[Inline, ...]] = {}
+        for one in self.inline:
+            self._inline[one.name.encode()] = (*self._inline.get(one.name.encode(), ()), one)
+        self.grouped = frozenset(
+            line.line for _, group in self.groups for line in (*group.start, *group.more, *group.end)
+        )
+        """The names of lines that may belong to a group."""
+        self.readings = Readings(self)
+
+    def inline_of(self, match: re.Match[bytes]) -> tuple[Inline, ...]:
+        """Return what a line may be whose beginning ``inline_head`` matches."""
+        return self._bare if match.lastindex is None else self._inline[match[1]]
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """Return the names under which dialects know what the wire spells ``name``, the likeliest first."""
+        found = self.urcs.get(name) or self.commands.get(name)
+        first = found.name if found is not None else name
+        if name not in self.shared:
+            return (first,)
+        known = [*self.urc_rivals.get(name, ()), *self.rivals.get(name, ())]
+        return tuple(dict.fromkeys([first, *(one.name for one in known)]))
 
     def counting(self, name: str) -> list[Syntax]:
         """Return the syntaxes of lines ``name`` that carry no payload."""

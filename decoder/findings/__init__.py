@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from capture.chunk import MarkChunk
+from capture.grammar import GOOD_CODES
 from decoder.catalog import Catalog
 from decoder.events import Data, Event, Finding, Frame, Group, Message, Socket
 from decoder.findings.declared import Declared
@@ -38,7 +39,7 @@ class Inspector:
         self._commands = frozenset(
             [*self._declared.names("command"), *NETWORK_COMMANDS, *MQTT_COMMANDS, *self._ranges.names()]
         )
-        self._answers = frozenset([*self._declared.names("answer"), *NETWORK_ANSWERS])
+        self._answers: dict[str, tuple[Callable[[Message], None], ...]] = {}
         self._looks: dict[type, Callable[[Any], None]] = {
             Message: self._message, Socket: self._socket, Frame: self._mqtt.frame, Group: self._mqtt.group,
             Data: self._line.data, Finding: self._line.finding,
@@ -47,19 +48,29 @@ class Inspector:
     def look(self, events: list[Event]) -> list[Event]:
         """Return the events with findings added."""
         found, looks = self._found, self._looks
-        out: list[Event] | None = None
         for index, event in enumerate(events):
             look = looks.get(type(event))
             if look is not None:
                 look(event)
-            if out is not None:
-                out.append(event)
-            if found:
-                if out is None:
-                    out = events[: index + 1]
-                out.extend(found)
-                found.clear()
-        return events if out is None else out
+                if found:
+                    return self._look_on(events, index)
+        return events
+
+    def _look_on(self, events: list[Event], index: int) -> list[Event]:
+        """Go on behind the event ``index``, about which something was found."""
+        found, looks = self._found, self._looks
+        out = events[: index + 1]
+        out += found
+        found.clear()
+        for event in events[index + 1 :]:
+            look = looks.get(type(event))
+            out.append(event)
+            if look is not None:
+                look(event)
+                if found:
+                    out += found
+                    found.clear()
+        return out
 
     def mark(self, chunk: MarkChunk) -> list[Event]:
         """Say what a mark of the recording says."""
@@ -80,9 +91,10 @@ class Inspector:
         """Show a line to the families that have something to say about lines of its kind and name."""
         if one.time_ns is not None:
             self._last_ns = one.time_ns
-        kind, name = one.kind, one.name
+        kind, name, line = one.kind, one.name, self._line
+        line.count += 1
         if kind == "command":
-            self._line.message(one)
+            line.command(one)
             if self._lwm2m.follows(one):
                 self._lwm2m.message(one)
             for command in one.commands:
@@ -92,18 +104,34 @@ class Inspector:
                     self._mqtt.message(one)
                     self._ranges.message(one)
                     break
-        elif kind == "result":
-            self._line.message(one)
-            self._network.message(one)
+            return
+        if kind == "noise":
+            line.noise(one)
+            return
+        if one.side == "module" and kind != "blank":
+            line.unanswered = 0
+        if kind == "result":
+            if one.owner is not None and one.result is not None and one.result.code not in GOOD_CODES:
+                self._network.message(one)
         elif name is None:
-            self._line.message(one)
-        elif name in self._answers or name.startswith("MIPL"):
-            self._line.message(one)
-            self._declared.message(one)
-            self._network.message(one)
-            self._lwm2m.message(one)
-        elif one.side == "module":
-            self._line.message(one)
+            line.text(one)
+        else:
+            hearers = self._answers.get(name)
+            if hearers is None:
+                hearers = self._answers[name] = self._hearers_of(name)
+            for hear in hearers:
+                hear(one)
+
+    def _hearers_of(self, name: str) -> tuple[Callable[[Message], None], ...]:
+        """Return the families that have something to say about answers of this name."""
+        hearers: list[Callable[[Message], None]] = []
+        if name in self._declared.names("answer"):
+            hearers.append(self._declared.message)
+        if name in NETWORK_ANSWERS:
+            hearers.append(self._network.message)
+        if name.startswith("MIPL"):
+            hearers.append(self._lwm2m.message)
+        return tuple(hearers)
 
     def _socket(self, one: Socket) -> None:
         self._declared.socket(one)

@@ -10,6 +10,9 @@ from decoder.events import Data, Finding, Message, Socket
 from decoder.findings.say import Say
 
 _HEX_TEXT = re.compile(rb"(?:[0-9A-Fa-f]{2}){4,}")
+_SECOND = re.compile(r"AT[+^$%*#]", re.IGNORECASE)
+_SHORTEST = 3
+"""Where a second command on a line can begin at the earliest: behind AT and a letter."""
 _WINDOW, _NOISY = 20, 6
 _SILENT = 3
 _TEXT = ("urc", "text", "information")
@@ -22,38 +25,37 @@ class Line:
 
     def __init__(self, say: Say) -> None:
         self._say = say
-        self._count = 0
+        self.count = 0
+        """Messages so far."""
         self._noisy: deque[int] = deque(maxlen=_NOISY)
         self._noise_told = False
-        self._unanswered = 0
+        self.unanswered = 0
+        """Commands in a row that nothing answered."""
         self._given_up: Finding | None = None
         self._closed: dict[object, Socket] = {}
         self._pushing: dict[object, Message] = {}
 
-    def message(self, one: Message) -> None:
-        """Look at a line."""
-        self._count += 1
-        if one.kind == "noise":
-            self._noise(one)
-        if one.side == "module" and one.kind not in ("noise", "blank"):
-            self._unanswered = 0
-        if one.kind == "command":
-            if grammar.TWO_COMMANDS.match(one.text):
-                self._say("line.interleaved", one, line=one.text)
-            for command in one.commands:
-                self._sends(one, command.name, command.form, command.params.get("connect_id"))
-        elif one.side == "module" and one.name is None and one.kind in _TEXT and _is_like_command(one.text):
+    def command(self, one: Message) -> None:
+        """Look at a command line."""
+        if _SECOND.search(one.text, _SHORTEST) and grammar.TWO_COMMANDS.match(one.text):
+            self._say("line.interleaved", one, line=one.text)
+        for command in one.commands:
+            if command.form == "set":
+                self._sends(one, command.name, command.params.get("connect_id"))
+
+    def text(self, one: Message) -> None:
+        """Look at a line without a name."""
+        if one.side == "module" and one.kind in _TEXT and _is_like_command(one.text):
             self._say("line.echo-damaged", one, line=one.text)
 
-    def _noise(self, one: Message) -> None:
-        self._noisy.append(self._count)
-        if not self._noise_told and len(self._noisy) == _NOISY and self._count - self._noisy[0] < _WINDOW:
+    def noise(self, one: Message) -> None:
+        """Look at bytes that cannot be decoded."""
+        self._noisy.append(self.count)
+        if not self._noise_told and len(self._noisy) == _NOISY and self.count - self._noisy[0] < _WINDOW:
             self._noise_told = True
-            self._say("line.speed", one, count=_NOISY, of=self._count - self._noisy[0] + 1)
+            self._say("line.speed", one, count=_NOISY, of=self.count - self._noisy[0] + 1)
 
-    def _sends(self, one: Message, name: str, form: str, key: object) -> None:
-        if form != "set":
-            return
+    def _sends(self, one: Message, name: str, key: object) -> None:
         if name in _SENDS and key in self._closed:
             closed = self._closed[key]
             change = closed.change
@@ -83,9 +85,9 @@ class Line:
     def finding(self, one: Finding) -> None:
         """Look at what the decoder found."""
         if one.rule == "command.unanswered":
-            self._unanswered += 1
+            self.unanswered += 1
             self._given_up = one
-            if self._unanswered == _SILENT:
+            if self.unanswered == _SILENT:
                 self._say("module.silent", one, count=_SILENT)
         elif one.rule == "result.unexpected" and self._given_up is not None:
             given_up, self._given_up = self._given_up, None

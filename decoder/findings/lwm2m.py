@@ -6,7 +6,7 @@ import re
 from collections import deque
 
 from capture.grammar import split_arguments
-from decoder.events import Message, Params, Transaction
+from decoder.events import Issued, Message, Params
 from decoder.findings.say import Say
 
 SECOND = 1_000_000_000
@@ -53,7 +53,7 @@ class Lwm2m:
         elif one.name is not None and one.name.startswith("MIPL") and one.kind in ("urc", "information"):
             self._line(one.name, one.params, one)
 
-    def _command(self, command: Transaction, one: Message) -> None:
+    def _command(self, command: Issued, one: Message) -> None:
         name, params = command.name, command.params
         if name in _ANSWERS:
             self._answer(command, one)
@@ -74,7 +74,7 @@ class Lwm2m:
         elif name in ("MIPLCLOSE", "MIPLDELETE"):
             self._logged_in = self._opened = False
 
-    def _answer(self, command: Transaction, one: Message) -> None:
+    def _answer(self, command: Issued, one: Message) -> None:
         request = command.request
         if not hasattr(request, "latency_ns"):
             if self._requested or self._opened:
@@ -85,7 +85,7 @@ class Lwm2m:
         if isinstance(latency, int) and latency > limit * SECOND + _TOLERANCE_NS:
             self._say("lwm2m.answer.late", one, name=command.name, seconds=f"{latency / SECOND:.1f}", limit=limit)
 
-    def _value(self, command: Transaction, one: Message) -> None:
+    def _value(self, command: Issued, one: Message) -> None:
         params = command.params
         arguments = split_arguments(command.raw.partition("=")[2])
         at = _VALUE_AT[command.name]
@@ -98,7 +98,7 @@ class Lwm2m:
             self._say("lwm2m.value.length", one, name=command.name, length=length, value=value, real=characters)
         self._parts(command, one, length if isinstance(length, int) else characters)
 
-    def _parts(self, command: Transaction, one: Message, length: int) -> None:
+    def _parts(self, command: Issued, one: Message, length: int) -> None:
         name, index, flag = command.name, command.params.get("index"), command.params.get("flag")
         if not isinstance(index, int) or not isinstance(flag, int):
             return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from decoder.catalog import Catalog, Command
-from decoder.events import Message, Transaction
+from decoder.events import Issued, Message
 from decoder.findings.say import Say
 
 TAGGED: dict[str, tuple[float, float]] = {"TIMEOUT": (0.5, 2), "KEEPALIVE": (60, 180), "CLEAN": (0, 1)}
@@ -21,6 +21,7 @@ class Ranges:
     def __init__(self, say: Say, catalog: Catalog) -> None:
         self._say = say
         self._catalog = catalog
+        self._limited: dict[Command, list[tuple[str, int, int, set[object]]]] = {}
 
     def names(self) -> set[str]:
         """Return the names of the commands that have limits."""
@@ -35,28 +36,23 @@ class Ranges:
                 continue
             if command.name in _TAGGED_COMMANDS:
                 self._tagged(command, one)
-            for known in self._commands(command):
-                self._ranges(command, known, one)
+            if command.command is not None:
+                self._ranges(command, command.command, one)
 
-    def _commands(self, command: Transaction) -> list[Command]:
-        found = self._catalog.commands.get(command.name)
-        rivals = self._catalog.rivals.get(command.name, ())
-        return [known for known in (found, *rivals) if known is not None and known.dialect == command.dialect][:1]
-
-    def _ranges(self, command: Transaction, known: Command, one: Message) -> None:
+    def _ranges(self, command: Issued, known: Command, one: Message) -> None:
+        limited = self._limited.get(known)
+        if limited is None:
+            limited = self._limited[known] = _limits(known)
         told: set[str] = set()
-        for syntax in known.syntaxes:
-            for param in syntax.params:
-                value: Any = command.params.get(param.name)
-                limits = param.spec.range
-                if limits is None or param.name in told or not _is_number(value):
-                    continue
-                if not limits[0] <= value <= limits[1] and value not in _listed(param.spec.values):
-                    told.add(param.name)
-                    self._say("parameter.range", one, name=command.name, parameter=param.name, value=value,
-                              low=limits[0], high=limits[1])  # fmt: skip
+        for name, low, high, listed in limited:
+            value: Any = command.params.get(name)
+            if name in told or not _is_number(value):
+                continue
+            if not low <= value <= high and value not in listed:
+                told.add(name)
+                self._say("parameter.range", one, name=command.name, parameter=name, value=value, low=low, high=high)
 
-    def _tagged(self, command: Transaction, one: Message) -> None:
+    def _tagged(self, command: Issued, one: Message) -> None:
         params = command.params
         for number in ("", "2", "3", "4"):
             tag, value = str(params.get("para_tag" + number, "")).upper(), params.get("para_value" + number)
@@ -68,6 +64,16 @@ class Ranges:
             if not limits[0] <= float(value) <= limits[1]:
                 self._say("parameter.range", one, name=command.name, parameter=tag, value=value, low=limits[0],
                           high=limits[1])  # fmt: skip
+
+
+def _limits(known: Command) -> list[tuple[str, int, int, set[object]]]:
+    """Return the parameters of a command that have limits: these, and the values that are named whatever they are."""
+    return [
+        (param.name, *param.spec.range, _listed(param.spec.values))
+        for syntax in known.syntaxes
+        for param in syntax.params
+        if param.spec.range is not None
+    ]
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -1,1 +1,19 @@
-"""What follows from lines: sockets, PPP, groups, firmware, frames that the module's own stack must have sent."""
+"""What follows from lines: sockets, PPP, groups, firmware, frames that the module's own stack must have sent.
+
+A follower is a file or a folder, and an entry of :data:`STANDARD`.
+"""
+
+from __future__ import annotations
+
+from decoder.followers.firmware import Firmware
+from decoder.followers.follower import Follower, Followers, Makes, Seat
+from decoder.followers.frames import NamedFrames
+from decoder.followers.groups import Groups
+from decoder.followers.inferred import Inferred
+from decoder.followers.ppp import Ppp
+from decoder.followers.sockets import Sockets
+
+STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware)
+"""The followers of every session, in the order in which they hear."""
+
+__all__ = ["STANDARD", "Follower", "Followers", "Makes", "Seat"]

@@ -34,7 +34,8 @@ class Carrier:
             self.down += len(raw)
         self._announced_by, self._last_ns = announced_by, time_ns
         yield Segment(time_ns, side, self.flow, raw)
-        yield from self._said(side, self._conversation.feed(side, raw))
+        if self._conversation.listens:
+            yield from self._said(side, self._conversation.feed(side, raw))
 
     def finish(self) -> Iterator[Event]:
         """The connection ended; what only its end could end is complete."""

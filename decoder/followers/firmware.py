@@ -9,44 +9,74 @@ Source: ICA AT command set V0.4, 8.4 (announcement), 8.6 (blocks), 8.7 (abort).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from decoder.catalog.conditions import applies
 from decoder.catalog.effects import BlockSpec, ImageSpec
-from decoder.events import Event, Finding, Image, Params
+from decoder.events import Answered, Carried, Ended, Finding, Image, Params, Reported, Restarted
+from decoder.followers.follower import Follower, Hear, Seat
 
 MAX_IMAGE = 64 << 20
 
 
-class Firmware:
-    """The image that is being transferred. Appends events to ``out``."""
+class Firmware(Follower):
+    """Follows the image that is being transferred."""
 
-    def __init__(self, out: list[Event]) -> None:
-        self._out = out
+    effects = frozenset(["image", "block"])
+
+    def __init__(self, seat: Seat) -> None:
+        super().__init__(seat)
         self._announced: Params = {}
         self._blocks: list[bytes] = []
         self._size = 0
         self._again = False
         self._started = False
 
-    def announced(self, spec: ImageSpec, params: Params, time_ns: int | None) -> None:
+    def hears(self) -> Mapping[type, Hear]:
+        """Lines that announce an image, commands that ask for its blocks, the blocks."""
+        return {
+            Answered: self._answered,
+            Reported: self._reported,
+            Ended: self._ended,
+            Carried: self._carried,
+            Restarted: lambda event: self.finish(event.time_ns),
+        }
+
+    def _answered(self, event: Answered) -> None:
+        command = event.issued.command
+        if command is not None and command.image is not None:
+            self._announce(command.image, event.message.params, event.message.time_ns)
+
+    def _reported(self, event: Reported) -> None:
+        if event.urc is not None and event.urc.spec.image is not None:
+            self._announce(event.urc.spec.image, event.message.params, event.message.time_ns)
+
+    def _announce(self, spec: ImageSpec, params: Params, time_ns: int | None) -> None:
         """A line announced an image; one that was not complete is given up."""
         self.finish(time_ns)
         self._announced = {
-            "version": params.get(spec.version), "size": params.get(spec.size), "digest": params.get(spec.digest),
-        }  # fmt: skip
+            "version": params.get(spec.version),
+            "size": params.get(spec.size),
+            "digest": params.get(spec.digest),
+        }
 
-    def asked(self, spec: BlockSpec, params: Params, time_ns: int | None) -> None:
+    def _ended(self, event: Ended) -> None:
         """A command asked for a block, or ends the transfer."""
+        command = event.issued.command
+        spec: BlockSpec | None = command.block if command is not None and event.good else None
+        if spec is None:
+            return
         if not spec.ends:
             self._started = True
-            self._again = bool(spec.again) and applies(spec.again, params)
+            self._again = bool(spec.again) and applies(spec.again, event.issued.params)
         elif spec.ends == "always" or self._size == self._announced.get("size"):
-            self.finish(time_ns)
+            self.finish(event.time_ns)
 
-    def block(self, data: bytes, time_ns: int | None) -> None:
+    def _carried(self, event: Carried) -> None:
         """A block came."""
-        if not self._started:
+        if event.kind != "block" or not self._started:
             return
+        data = event.raw
         self._started = False
         if self._again and self._blocks:
             self._size -= len(self._blocks.pop())
@@ -55,7 +85,7 @@ class Firmware:
         self._blocks.append(data)
         self._size += len(data)
 
-    def finish(self, time_ns: int | None) -> None:
+    def finish(self, last_ns: int | None) -> None:
         """The transfer is over, or another one begins: check what came."""
         if not self._blocks:
             self._announced = {}
@@ -73,12 +103,12 @@ class Firmware:
             problems.append(f"its MD5 is {found}, announced was {digest}")
         if not announced:
             problems.append("no line announced its size and MD5")
-        self._out.append(Image(time_ns, version, data, tuple(problems)))
+        self._out.append(Image(last_ns, version, data, tuple(problems)))
         told = "; ".join(problems) or f"{len(data)} bytes in {count} blocks, size and MD5 as announced"
         if not problems or announced:
             self._out.append(
                 Finding(
-                    time_ns, "module", "firmware.image" if not problems else "firmware.damaged",
+                    last_ns, "module", "firmware.image" if not problems else "firmware.damaged",
                     "error" if problems else "note", f"firmware {version}: {told}", "ICA 8.4, 8.6",
                 )
             )  # fmt: skip

@@ -9,10 +9,11 @@ Source: RFC 1662, RFC 1661.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 
 from capture.chunk import Side
-from decoder.events import Data, Event, Finding, Frame, Packet
+from decoder.events import Carried, Connected, Data, Event, Finding, Frame, Packet
+from decoder.followers.follower import Follower, Hear, Seat
 from decoder.protocols.frames import ppp
 from decoder.protocols.frames.errors import NotThisFormatError
 from decoder.protocols.ip import Network, Step
@@ -22,21 +23,42 @@ _MAX_NAMES = 256
 _FLAG = b"\x7e"
 
 
-class Link:
-    """A PPP link. Appends events to ``out``; ``number`` counts connections."""
+class Ppp(Follower):
+    """Follows the link that a dial command opened; after another CONNECT without dialling it goes on."""
 
-    def __init__(self, out: list[Event], number: Callable[[], int]) -> None:
+    def __init__(self, seat: Seat) -> None:
+        super().__init__(seat)
+        self._numbers = seat.connections
+        self._link: _Link | None = None
+
+    def hears(self) -> Mapping[type, Hear]:
+        """The begin of transparent mode, and its bytes."""
+        return {Connected: self._connected, Carried: self._carried}
+
+    def _connected(self, event: Connected) -> None:
+        if event.link and (event.issued.form == "dial" or self._link is None):
+            self._link = _Link(self._out, self._numbers)
+
+    def _carried(self, event: Carried) -> None:
+        if event.kind == "link" and self._link is not None:
+            self._link.feed(event.data, event.raw)
+
+
+class _Link:
+    """A PPP link. Appends events to ``out``; ``numbers`` count connections."""
+
+    def __init__(self, out: list[Event], numbers: Iterator[int]) -> None:
         self._out = out
         self._waiting: dict[Side, bytearray] = {"mcu": bytearray(), "module": bytearray()}
         self._begun: dict[Side, bool] = {"mcu": False, "module": False}
         self._names: dict[str, str] = {}
-        self._network = Network(number, self._names.get)
+        self._network = Network(numbers.__next__, self._names.get)
 
-    def feed(self, data: Data) -> None:
+    def feed(self, data: Data, raw: bytes) -> None:
         """Take bytes of the link."""
         side = data.side
         waiting = self._waiting[side]
-        waiting += bytes.fromhex(data.data)
+        waiting += raw
         if _FLAG not in waiting:
             if len(waiting) > MAX_FRAME:
                 waiting.clear()

@@ -9,20 +9,28 @@ module's own address are remembered, to name the ends of a connection.
 from __future__ import annotations
 
 import ipaddress
-
-import msgspec
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from capture.chunk import Side
 from decoder.catalog.conditions import applies, fixed
 from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, LineSpec, OpensSpec, SendsSpec
-from decoder.catalog.spec import CommandSpec, UrcSpec
-from decoder.events import Data, Event, Finding, Flow, Params, Transaction
+from decoder.catalog.spec import CommandSpec
+from decoder.events import Answered, Carried, Connected, Data, Ended, Finding, Flow, Issued, Params, Reported, Restarted
 from decoder.followers.carrier import Carrier, Change
+from decoder.followers.follower import Follower, Hear, Seat
 
 MAX_CONNECTIONS = 64
 MAX_NAMES = 256
 MAX_BUFFERED = 1 << 20
 _Key = int | str | None
+
+
+class _Piece(NamedTuple):
+    """Payload on its way: its record, and its bytes."""
+
+    data: Data
+    raw: bytes
 
 
 class _Connection(Carrier):
@@ -35,8 +43,8 @@ class _Connection(Carrier):
 
     def __init__(self, flow: Flow, began_ns: int | None) -> None:
         super().__init__(flow, began_ns)
-        self.held: list[Data] = []
-        self.buffered: list[Data] = []
+        self.held: list[_Piece] = []
+        self.buffered: list[_Piece] = []
         self.announcer = ""
         self.arrived = self.read = self.packets = 0
 
@@ -46,114 +54,117 @@ class _Connection(Carrier):
         return self.packets if self.flow.transport == "udp" else max(0, self.arrived - self.read)
 
 
-class Sockets:
-    """The connections of a session. Appends records to ``out``."""
+class Sockets(Follower):
+    """Follows the connections of a session."""
 
-    def __init__(self, out: list[Event]) -> None:
-        self._out = out
+    def __init__(self, seat: Seat) -> None:
+        super().__init__(seat)
+        self._numbers = seat.connections
         self._open: dict[_Key, _Connection] = {}
-        self._opening: dict[_Key, tuple[OpensSpec, Transaction]] = {}
+        self._opening: dict[_Key, tuple[OpensSpec, Issued]] = {}
         self._names: dict[str, str] = {}
         self._local_ip: str | None = None
-        self._count = 0
+
+    def hears(self) -> Mapping[type, Hear]:
+        """Commands that open, feed and end connections, lines that tell of them, payload."""
+        return {
+            Answered: self._answered,
+            Ended: self._ended,
+            Reported: self._reported,
+            Carried: self._carried,
+            Connected: self._connected,
+            Restarted: self._restarted,
+        }
 
     # what commands and lines say
 
-    def succeeded(self, spec: CommandSpec, record: Transaction, time_ns: int | None, *, more: bool) -> None:
-        """A command got its OK. ``more``: a later line will complete it."""
-        if record.form not in ("set", "exec"):
+    def _ended(self, event: Ended) -> None:
+        """A command got its result."""
+        issued, spec = event.issued, _socket(event.issued)
+        if spec is None or issued.form not in ("set", "exec"):
             return
-        params = record.params
-        if spec.opens is not None:
+        params, time_ns = issued.params, event.time_ns
+        if spec.opens is not None and not event.good:
+            self._not_opened(spec.opens, issued, time_ns, event.why)
+        elif spec.opens is not None:
+            key = params.get(spec.opens.key)
             if spec.opens.answer is None:
-                self.opened(spec.opens, record, time_ns)
-            elif params.get(spec.opens.key) not in self._open:
+                self._opened(spec.opens, issued, time_ns)
+            elif key not in self._open:
                 if len(self._opening) >= MAX_CONNECTIONS:
                     self._opening.clear()
-                self._opening[params.get(spec.opens.key)] = spec.opens, record
-        if spec.closes is not None and not more:
-            self._closed(spec.closes, params, params, time_ns, "mcu", record.raw)
+                self._opening[key] = spec.opens, issued
+        if event.good and spec.closes is not None and not event.more:
+            self._closed(spec.closes, params, time_ns, "mcu", issued.raw)
         if spec.sends is not None or spec.payload is not None:
-            self._result(spec.sends, params.get("connect_id"), good=True)
+            self._result(spec.sends, params.get("connect_id"), good=event.good)
 
-    def failed(self, spec: CommandSpec, record: Transaction, time_ns: int | None, why: str) -> None:
-        """A command was answered with an error."""
-        if record.form not in ("set", "exec"):
-            return
-        if spec.opens is not None:
-            self._not_opened(spec.opens, record, time_ns, why)
-        if spec.sends is not None or spec.payload is not None:
-            self._result(spec.sends, record.params.get("connect_id"), good=False)
-
-    def answered(
-        self,
-        spec: CommandSpec,
-        record: Transaction,
-        name: str | None,
-        params: Params,
-        time_ns: int | None,
-        *,
-        late: bool,
-    ) -> None:
+    def _answered(self, event: Answered) -> None:
         """A line belongs to a command."""
-        if spec.tells is not None and record.form != "test":
-            self._told(spec.tells, params, record.params)
-        if record.form not in ("set", "exec"):
+        issued, message, spec = event.issued, event.message, _socket(event.issued)
+        if spec is None:
+            return
+        name, params = message.name, message.params
+        if spec.tells is not None and issued.form != "test":
+            self._told(spec.tells, params, issued.params)
+        if issued.form not in ("set", "exec"):
             return
         opens = spec.opens
         if opens is not None and opens.answer is not None and name == opens.answer.line:
             if fixed(opens.answer.where, params):
-                self.opened(opens, record, time_ns)
+                self._opened(opens, issued, message.time_ns)
             elif all(key in params for key in opens.answer.where):
-                self._not_opened(opens, record, time_ns, f"{name} {_shown(params, opens.answer)}")
+                self._not_opened(opens, issued, message.time_ns, f"{name} {_shown(params, opens.answer)}")
         if spec.sends is not None and spec.sends.sent:
-            self._taken(record.params.get("connect_id"), params.get(spec.sends.sent))
-        if spec.closes is not None and late:
-            self._closed(spec.closes, record.params, record.params, time_ns, "mcu", record.raw)
+            self._taken(issued.params.get("connect_id"), params.get(spec.sends.sent))
+        if spec.closes is not None and event.late:
+            self._closed(spec.closes, issued.params, message.time_ns, "mcu", issued.raw)
 
-    def seen(self, spec: UrcSpec, params: Params) -> None:
+    def _seen(self, arrives: ArrivesSpec, params: Params) -> None:
         """A URC carries data of a connection: it is open, even if nobody recorded how."""
-        arrives = spec.arrives
-        key = params.get(arrives.key) if arrives is not None else None
-        if arrives is None or key in self._open or key in self._opening or len(self._open) >= MAX_CONNECTIONS:
+        key = params.get(arrives.key)
+        if key in self._open or key in self._opening or len(self._open) >= MAX_CONNECTIONS:
             return
         udp = arrives.udp is not None and applies(arrives.udp, params)
         if udp or (arrives.tcp is not None and applies(arrives.tcp, params)):
-            flow = Flow(self.number(), key, "udp" if udp else "tcp", local_ip=self._local_ip)
+            flow = Flow(next(self._numbers), key, "udp" if udp else "tcp", local_ip=self._local_ip)
             self._open[key] = _Connection(flow, None)
 
-    def reported(
-        self, spec: UrcSpec, params: Params, own: Params, time_ns: int | None, raw: str, *, carries: bool
-    ) -> None:
-        """A URC came. ``own``: the parameters of the command that it completes. ``carries``: it carries the data."""
+    def _reported(self, event: Reported) -> None:
+        """A URC came."""
+        message, urc = event.message, event.urc
+        if urc is None or urc.socket is None:
+            return
+        spec, params, time_ns = urc.socket, message.params, message.time_ns
         if spec.closes is not None:
-            self._closed(spec.closes, params, params, time_ns, "module", raw)
-        if spec.arrives is not None and not carries:
+            self._closed(spec.closes, params, time_ns, "module", message.text)
+        if spec.arrives is not None and message.data is None:
             self._arrived(spec.name, spec.arrives, params, time_ns)
         if spec.tells is not None:
-            self._told(spec.tells, params, own)
+            self._told(spec.tells, params, event.issued.params if event.issued is not None else {})
 
-    def number(self) -> int:
-        """Give the next connection its number."""
-        self._count += 1
-        return self._count
+    def _connected(self, event: Connected) -> None:
+        """Transparent mode begins: if its command opens a connection, it is open."""
+        spec = _socket(event.issued)
+        if spec is not None and spec.opens is not None:
+            self._opened(spec.opens, event.issued, event.time_ns)
 
     # opening
 
-    def opened(self, spec: OpensSpec, record: Transaction, time_ns: int | None) -> None:
+    def _opened(self, spec: OpensSpec, issued: Issued, time_ns: int | None) -> None:
         """The connection that a command asked for is open; an earlier one of the same number is over."""
-        key = record.params.get(spec.key)
+        key = issued.params.get(spec.key)
         self._opening.pop(key, None)
         if (before := self._open.pop(key, None)) is not None:
             self._end(before, "lost", time_ns, "module", "the number was used again")
         if len(self._open) >= MAX_CONNECTIONS:
             self._open.clear()
-        connection = self._open[key] = _Connection(self._flow(spec, record.params), record.time_ns)
-        self._out.append(connection.tell("opened", time_ns, "mcu", record.raw))
+        connection = self._open[key] = _Connection(self._flow(spec, issued.params), issued.time_ns)
+        self._out.append(connection.tell("opened", time_ns, "mcu", issued.raw))
 
-    def _not_opened(self, spec: OpensSpec, record: Transaction, time_ns: int | None, why: str) -> None:
-        self._opening.pop(record.params.get(spec.key), None)
-        connection = _Connection(self._flow(spec, record.params), record.time_ns)
+    def _not_opened(self, spec: OpensSpec, issued: Issued, time_ns: int | None, why: str) -> None:
+        self._opening.pop(issued.params.get(spec.key), None)
+        connection = _Connection(self._flow(spec, issued.params), issued.time_ns)
         self._out.append(connection.tell("failed", time_ns, "module", why))
 
     def _flow(self, spec: OpensSpec, params: Params) -> Flow:
@@ -161,18 +172,16 @@ class Sockets:
         remote = str(remote) if remote is not None else None
         port, local_port = _port(params.get(spec.port)), _port(params.get(spec.local_port))
         return Flow(
-            self.number(), key, "udp" if params.get(spec.transport) in spec.udp else "tcp", remote,
+            next(self._numbers), key, "udp" if params.get(spec.transport) in spec.udp else "tcp", remote,
             (_ip(remote) or self._names.get(remote.lower())) if remote else None,
             port, self._local_ip, local_port or None,
         )  # fmt: skip
 
     # the end
 
-    def _closed(
-        self, spec: ClosesSpec, params: Params, told: Params, time_ns: int | None, side: Side, why: str
-    ) -> None:
-        """End a connection. ``params`` name it, ``told`` are those that tell how it ended."""
-        connection = self._open.get(params.get(spec.key))
+    def _closed(self, spec: ClosesSpec, told: Params, time_ns: int | None, side: Side, why: str) -> None:
+        """End a connection. ``told`` are the parameters that name it and tell how it ended."""
+        connection = self._open.get(told.get(spec.key))
         if connection is None or not fixed(spec.where, told):
             return
         change: Change = "closed"
@@ -182,18 +191,18 @@ class Sockets:
             change = "reset"
         elif spec.lost is not None and applies(spec.lost, told):
             change = "lost"
-        del self._open[params.get(spec.key)]
+        del self._open[told.get(spec.key)]
         self._end(connection, change, time_ns, "mcu" if change == "closed" else side, why)
 
-    def restarted(self, time_ns: int | None) -> None:
+    def _restarted(self, event: Restarted) -> None:
         """The module restarted: all connections are lost, and what it knew."""
         for connection in self._open.values():
-            self._end(connection, "lost", time_ns, "module", "the module restarted")
+            self._end(connection, "lost", event.time_ns, "module", "the module restarted")
         self._open.clear()
         self._opening.clear()
         self._local_ip = None
 
-    def finish(self) -> None:
+    def finish(self, last_ns: int | None) -> None:
         """The input ends: what waits for a result counts as sent."""
         for connection in self._open.values():
             self._flush(connection, connection.held)
@@ -241,25 +250,31 @@ class Sockets:
             text = f"connection {connection.flow.connect_id}: {dropped} received bytes were dropped, the buffer is full"
             self._out.append(Finding(time_ns, "module", "data.dropped", "error", text))
 
-    def payload(self, data: Data, sends: SendsSpec | None = None) -> None:
-        """Take payload of a connection."""
+    def _carried(self, event: Carried) -> None:
+        """Payload of a connection crossed the line."""
+        data, urc = event.data, event.urc
+        if urc is not None and urc.socket is not None and urc.socket.arrives is not None:
+            self._seen(urc.socket.arrives, event.params)
+        if event.frame is not None or event.kind == "link":
+            return
         connection = self._connection(data.connect_id, data.time_ns)
         if connection is None:
             return
-        if data.via == "transparent":
-            self._carry(connection, [data])
+        piece = _Piece(data, event.raw)
+        if event.kind == "stream":
+            self._carry(connection, [piece])
         elif data.side == "module":
             self._flush(connection, connection.held)
             if data.announced_by != connection.announcer:
                 connection.read += data.length
                 connection.packets -= 1 if connection.packets else 0
-            self._carry(connection, [data])
-        elif sends is not None and sends.buffered:
-            if sum(one.length for one in connection.buffered) + data.length <= MAX_BUFFERED:
-                connection.buffered.append(data)
+            self._carry(connection, [piece])
+        elif event.command is not None and event.command.sends is not None and event.command.sends.buffered:
+            if sum(len(one.raw) for one in connection.buffered) + len(event.raw) <= MAX_BUFFERED:
+                connection.buffered.append(piece)
         else:
             self._flush(connection, connection.held)
-            connection.held.append(data)
+            connection.held.append(piece)
 
     def _taken(self, key: _Key, count: object) -> None:
         """Note how much the module took of what was sent last."""
@@ -267,10 +282,11 @@ class Sockets:
         if connection is None or not connection.held or not isinstance(count, int):
             return
         last = connection.held[-1]
-        if 0 <= count < last.length:
-            text = f"{last.announced_by}: the module took {count} of {last.length} bytes"
-            self._out.append(Finding(last.time_ns, "mcu", "send.partial", "warning", text))
-            connection.held[-1] = msgspec.structs.replace(last, length=count, data=last.data[: 2 * count])
+        data, raw = last
+        if 0 <= count < len(raw):
+            text = f"{data.announced_by}: the module took {count} of {len(raw)} bytes"
+            self._out.append(Finding(data.time_ns, "mcu", "send.partial", "warning", text))
+            connection.held[-1] = _Piece(data, raw[:count])
 
     def _result(self, spec: SendsSpec | None, key: _Key, *, good: bool) -> None:
         """Decide about what waits for the result of a command that sends, or pushes what was sent before."""
@@ -289,20 +305,25 @@ class Sockets:
     def _connection(self, key: _Key, time_ns: int | None) -> _Connection | None:
         """Find a connection; what carries data is open, even if the line that says so was lost."""
         if key not in self._open and key in self._opening:
-            self.opened(*self._opening[key], time_ns)
+            self._opened(*self._opening[key], time_ns)
         return self._open.get(key)
 
-    def _flush(self, connection: _Connection, waiting: list[Data]) -> None:
+    def _flush(self, connection: _Connection, waiting: list[_Piece]) -> None:
         if waiting:
             parts = waiting[:]
             waiting.clear()
             self._carry(connection, parts)
 
-    def _carry(self, connection: _Connection, parts: list[Data]) -> None:
+    def _carry(self, connection: _Connection, parts: list[_Piece]) -> None:
         """The connection carried ``parts``, as one piece."""
-        last = parts[-1]
-        raw = b"".join(bytes.fromhex(one.data) for one in parts)
+        last = parts[-1].data
+        raw = parts[0].raw if len(parts) == 1 else b"".join([one.raw for one in parts])
         self._out.extend(connection.carry(last.time_ns, last.side, raw, last.announced_by))
+
+
+def _socket(issued: Issued) -> CommandSpec | None:
+    """Return what a command does to connections, if anything."""
+    return issued.command.socket if issued.command is not None else None
 
 
 def _shown(params: Params, answer: LineSpec) -> str:

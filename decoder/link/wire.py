@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import NamedTuple
+
+import msgspec
 
 from capture.chunk import Side
 
@@ -17,7 +18,7 @@ MAX_LINE = 65536
 """A line, or payload without a length, that grows beyond this many bytes is given up."""
 
 
-class Span(NamedTuple):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """Bytes taken from a wire with the times (ns, None if unknown) of the first and the last of them."""
 
     raw: bytes
@@ -26,49 +27,54 @@ class Span(NamedTuple):
 
 
 class Wire:
-    """The bytes of one side that wait to be understood.
+    """The bytes of one side that wait to be understood: :attr:`buffer` from :attr:`position` on.
 
-    ``last_ns`` is the time of the newest byte and ``quiet_ns`` how long the wire was silent before the oldest
-    waiting byte (None if unknown or if it is the first).
+    ``undecided``: only the next byte, or silence, can tell what waits (a CR that LF may follow). ``last_ns`` is the
+    time of the newest byte and ``quiet_ns`` how long the wire was silent before the oldest waiting byte (None if
+    unknown or if it is the first). Mostly all bytes that wait came at once; only else are there ``_marks``: up to which
+    offset of the buffer bytes came at which time.
     """
 
-    __slots__ = ("_marks", "_taken", "_total", "buffer", "last_ns", "position", "quiet_ns", "side")
+    __slots__ = ("_marks", "_taken", "buffer", "last_ns", "position", "quiet_ns", "side", "undecided")
 
     def __init__(self, side: Side) -> None:
         self.side = side
         self.buffer = b""
         self.position = 0
+        self.undecided = False
         self.last_ns: int | None = None
         self.quiet_ns: int | None = None
         self._taken = 0
-        self._total = 0
-        self._marks: deque[tuple[int, int | None]] = deque()
+        self._marks: deque[tuple[int, int | None]] | None = None
 
     def __len__(self) -> int:
         return len(self.buffer) - self.position
 
     def append(self, time_ns: int | None, data: bytes) -> None:
         """Add bytes that arrived at ``time_ns``."""
-        if self.position >= len(self.buffer):
-            self.quiet_ns = None
-            if time_ns is not None and self.last_ns is not None:
-                self.quiet_ns = time_ns - self.last_ns
-            self.buffer = data
-        else:
-            self.buffer = self.buffer[self.position :] + data
+        position, last_ns = self.position, self.last_ns
+        self._taken += position
         self.position = 0
-        self._total += len(data)
         self.last_ns = time_ns
-        marks = self._marks
-        if marks and marks[-1][1] == time_ns:
-            marks[-1] = (self._total, time_ns)
-        else:
-            marks.append((self._total, time_ns))
+        if position >= len(self.buffer):
+            self.quiet_ns = time_ns - last_ns if time_ns is not None and last_ns is not None else None
+            self.buffer = data
+            self._marks = None
+            return
+        if self._marks is None and time_ns != last_ns:
+            self._marks = deque([(len(self.buffer), last_ns)])
+        if self._marks is not None and position:
+            self._marks = deque([(end - position, at) for end, at in self._marks])
+        self.buffer = self.buffer[position:] + data
+        if self._marks is not None:
+            if self._marks[-1][1] == time_ns:
+                self._marks.pop()
+            self._marks.append((len(self.buffer), time_ns))
 
     @property
     def taken(self) -> int:
         """How many bytes have been taken since the beginning."""
-        return self._taken
+        return self._taken + self.position
 
     def waiting(self) -> bytes:
         """Return what has not been taken, without taking it."""
@@ -84,18 +90,16 @@ class Wire:
 
     def take(self, end: int) -> Span:
         """Take everything up to offset ``end`` of :attr:`buffer`."""
-        start = self.position
-        raw = self.buffer[start:end]
+        raw = self.buffer[self.position : end]
         self.position = end
         marks = self._marks
-        mark = marks[0]
-        first = mark[1]
-        self._taken += end - start
-        while mark[0] < self._taken:
+        if marks is None:
+            return Span(raw, self.last_ns, self.last_ns)
+        first = marks[0][1]
+        while marks[0][0] < end:
             marks.popleft()
-            mark = marks[0]
-        last = mark[1]
-        if mark[0] == self._taken:
+        last = marks[0][1]
+        if marks[0][0] == end and len(marks) > 1:
             marks.popleft()
         return Span(raw, first, last)
 

@@ -80,7 +80,8 @@ class Requests:
                 request.answered = True
         asked_ns = found.information.time_ns
         latency_ns = time_ns - asked_ns if time_ns is not None and isinstance(asked_ns, int) else None
-        return msgspec.structs.replace(found.information, latency_ns=latency_ns), found.number
+        told = found.information
+        return msgspec.structs.replace(told, params=told.params.copy(), latency_ns=latency_ns), found.number
 
     def _find(self, command: str, params: Params) -> _Request | None:
         best: _Request | None = None

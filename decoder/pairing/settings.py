@@ -7,11 +7,11 @@ from typing import Literal
 from decoder.catalog.spec import SetsSpec
 from decoder.events import Params
 
-MAX_STATES = 256
+MAX_SETTINGS = 256
 _ENCODINGS: dict[int, Literal["raw", "hex", "escaped"]] = {0: "raw", 1: "hex", 2: "escaped"}
 
 
-class States:
+class Settings:
     """What was configured for each connection: encodings, access modes. Bounded; ``None`` is the whole module."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class States:
             for state, name in rule.values.items():
                 value = params.get(name, rule.defaults.get(state) if defaults else None)
                 if isinstance(value, int):
-                    if len(self._values) >= MAX_STATES:
+                    if len(self._values) >= MAX_SETTINGS:
                         self._values.clear()
                     self._values[state, key] = value
 

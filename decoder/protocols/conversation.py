@@ -31,6 +31,11 @@ class Conversation:
         self._waiting: dict[Side, bytearray] = {"mcu": bytearray(), "module": bytearray()}
         self._exchanges = Exchanges()
 
+    @property
+    def listens(self) -> bool:
+        """Whether frames may still be found: it is none of the protocols if not."""
+        return self._datagrams or not self._unknown
+
     def feed(self, side: Side, data: bytes) -> Finds:
         """Take bytes that ``side`` sent and yield the frames that they complete."""
         if self._datagrams:

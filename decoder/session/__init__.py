@@ -1,16 +1,17 @@
-"""The decoder: chunks of two wires in, messages and records out.
+"""A channel, decoded: chunks of two wires in, messages and records out.
 
 Strategy: a push machine without I/O and without a clock. A reader per wire takes spans from it, a third takes both
 wires in transparent mode:
 
     mcu.py          lines -> (command that announces payload) held -> (prompt) payload -> lines
-    module.py       lines; inline.py those with payload inside
+    module.py       lines; embedded.py those with payload inside, blocks.py what follows an OK
     transparent.py  both wires, after CONNECT, until "+++" that stands alone is answered by OK
 
-What a span means may depend on the other wire; then the bytes wait, bounded in size and time. Every decision rests
-on bytes and their times only, never on how they were cut into chunks. Time passes with the chunks, and by
-:meth:`Session.tick` while both wires are silent. A wire is *loose* while only its next byte can tell what the last
-ones are (a CR that LF may follow); it *settles* when the other side speaks, time goes by, or the input ends.
+modes.py says which of them is at work. What a span means may depend on the other wire; then the bytes wait, bounded in
+size and time. Every decision rests on bytes and their times only, never on how they were cut into chunks. Time passes
+with the chunks, and by :meth:`Session.tick` while both wires are silent. A wire is *undecided* while only its next byte
+can tell what the last ones are (a CR that LF may follow); that is *concluded* when the other side speaks, time goes by,
+or the input ends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from capture.chunk import Chunk, WholeChunk
 from decoder.catalog import Catalog
 from decoder.events import Event
 from decoder.link.wire import Wire
-from decoder.session.context import SETTLE_NS, Context
+from decoder.session.channel import SILENCE_NS, Channel
 from decoder.session.mcu import McuReader
 from decoder.session.module import ModuleReader
 from decoder.session.transparent import Transparent
@@ -33,86 +34,123 @@ class Session:
     """Decode one pair of wires. Feed chunks in the order in which they arrived; take the events that result."""
 
     def __init__(self, catalog: Catalog) -> None:
-        context = self._context = Context(catalog)
-        self._pairing, self._groups = context.pairing, context.groups
-        self._mcu = McuReader(context)
-        self._transparent = Transparent(context, self._mcu)
-        self._module = ModuleReader(context, self._mcu, self._transparent)
-        self._now_ns = -NEVER
-        self._last_ns: int | None = None
+        channel = self._channel = Channel(catalog)
+        self._mcu = McuReader(channel)
+        self._transparent = Transparent(channel, self._mcu)
+        self._module = ModuleReader(channel, self._mcu, self._transparent)
+        self._now_ns = self._latest_ns = -NEVER
+
+    @property
+    def last_ns(self) -> int | None:
+        """The latest time that it heard of."""
+        last_ns = max(self._now_ns, self._latest_ns)
+        return None if last_ns == -NEVER else last_ns
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
         time_ns, side, data = chunk
-        context = self._context
-        if side == "mcu":
-            wire, other = context.mcu, context.module
-        else:
-            wire, other = context.module, context.mcu
         if not data:
             return []
-        if context.loose[other.side]:
-            self._settle(other)
-        if context.loose[side] and (time_ns is None) != (wire.last_ns is None):
-            self._settle(wire)
-        if time_ns is not None:
-            if time_ns < self._now_ns and context.loose[side]:
-                self._settle(wire)
+        channel = self._channel
+        if side == "mcu":
+            wire, other = channel.mcu_wire, channel.module_wire
+        else:
+            wire, other = channel.module_wire, channel.mcu_wire
+        channel.told = False
+        if other.undecided:
+            self._conclude(other)
+        if time_ns is None or wire.undecided or other.undecided or not self._now_ns <= time_ns < channel.alarm():
+            self._approach(time_ns, wire, other)
+        else:
             self._now_ns = time_ns
-            if self._last_ns is None or time_ns > self._last_ns:
-                self._last_ns = time_ns
-            if time_ns >= context.wake_ns or time_ns >= self._pairing.wake_ns or time_ns >= self._groups.wake_ns:
-                self._pass_time(time_ns)
         wire.append(time_ns, data)
-        self._pump(wire)
-        if len(wire) and isinstance(chunk, WholeChunk) and not self._transparent.active:
+        if channel.streams:
+            self._pump(wire)
+        else:
+            reader = self._mcu if side == "mcu" else self._module
+            while reader.step():
+                if channel.streams:
+                    self._pump(wire)
+                    break
+        if wire.position < len(wire.buffer) and isinstance(chunk, WholeChunk) and not channel.streams:
             self._complete(wire)
+        out = channel.out
+        events = out[:]
+        out.clear()
+        return events
+
+    @property
+    def told(self) -> bool:
+        """Whether there were effects among the last events of :meth:`feed`."""
+        return self._channel.told
+
+    def approach(self, chunk: Chunk) -> list[Event]:
+        """Decide what the coming of a chunk decides, and return the events; :meth:`feed` does it by itself."""
+        time_ns, side, data = chunk
+        channel = self._channel
+        if data and side == "mcu":
+            self._approach(time_ns, channel.mcu_wire, channel.module_wire)
+        elif data:
+            self._approach(time_ns, channel.module_wire, channel.mcu_wire)
         return self._drain()
+
+    def _approach(self, time_ns: int | None, wire: Wire, other: Wire) -> None:
+        if other.undecided:
+            self._conclude(other)
+        if wire.undecided and (time_ns is None) != (wire.last_ns is None):
+            self._conclude(wire)
+        if time_ns is None:
+            return
+        if wire.undecided and time_ns < self._now_ns:
+            self._conclude(wire)
+        if time_ns < self._now_ns:
+            self._latest_ns = max(self._latest_ns, self._now_ns)
+        self._now_ns = time_ns
+        if time_ns >= self._channel.alarm() or wire.undecided or other.undecided:
+            self._pass_time(time_ns)
 
     def _complete(self, wire: Wire) -> None:
         """Decide about a message that is whole: no later byte can belong to it."""
-        if wire is self._context.module and self._module.inline.waits:
+        if wire is self._channel.module_wire and self._module.inline.waits:
             self._module.inline.give_up(whole=True)
             self._pump(wire)
-        self._settle(wire)
+        self._conclude(wire)
 
     def tick(self, now_ns: int) -> list[Event]:
         """Let time pass without bytes. ``now_ns`` must not be before the last chunk."""
-        context = self._context
-        if now_ns >= min(context.wake_ns, context.pairing.wake_ns, context.groups.wake_ns):
+        channel = self._channel
+        undecided = channel.mcu_wire.undecided or channel.module_wire.undecided
+        if undecided or now_ns >= channel.alarm():
             self._pass_time(now_ns)
         return self._drain()
 
     def close(self) -> list[Event]:
         """End the input: everything that waits is decided now."""
-        context = self._context
+        channel = self._channel
+        mcu, module = channel.mcu_wire, channel.module_wire
         for _ in range(_CLOSING_ROUNDS):
-            for wire in (context.module, context.mcu):
-                self._settle(wire)
-            if not len(context.mcu) and not len(context.module):
+            for wire in (module, mcu):
+                self._conclude(wire)
+            if not len(mcu) and not len(module):
                 break
             if self._module.inline.waits:
                 self._module.inline.give_up()
-                self._pump(context.module)
+                self._pump(module)
             if self._module.raw.expected:
                 self._module.raw.give_up()
-                self._pump(context.module)
+                self._pump(module)
             self._transparent.give_up()
             self._mcu.end("the input ended")
         self._mcu.end("the input ended")
-        for wire in (context.mcu, context.module):
+        for wire in (mcu, module):
             if len(wire):
                 self._leftover(wire)
-        context.pairing.abandon_all()
-        context.groups.end()
-        context.sockets.finish()
-        context.inferred.finish()
-        context.firmware.finish(self._last_ns)
-        context.out.append(context.pairing.ranking.summary(self._last_ns))
+        channel.pairing.abandon_all()
+        channel.out.append(channel.module.ranking.summary(self.last_ns))
         return self._drain()
 
     def _drain(self) -> list[Event]:
-        out = self._context.out
+        out = self._channel.out
         if not out:
             return []
         events = out[:]
@@ -120,49 +158,44 @@ class Session:
         return events
 
     def _pass_time(self, now_ns: int) -> None:
-        context = self._context
-        context.wake_ns = NEVER
-        for wire in (context.module, context.mcu):
-            if context.loose[wire.side] and wire.last_ns is not None:
-                if wire.last_ns + SETTLE_NS <= now_ns:
-                    self._settle(wire)
-                else:
-                    context.wake(wire.last_ns + SETTLE_NS)
-        if self._module.inline.pass_time(now_ns) or self._module.raw.pass_time(now_ns):
-            self._pump(context.module)
-        self._mcu.pass_time(now_ns)
-        self._transparent.pass_time(now_ns)
-        context.pairing.expire(now_ns)
-        if now_ns >= context.groups.wake_ns:
-            context.groups.expire(now_ns)
+        channel = self._channel
+        for wire in (channel.module_wire, channel.mcu_wire):
+            if wire.undecided and wire.last_ns is not None and wire.last_ns + SILENCE_NS <= now_ns:
+                self._conclude(wire)
+        if now_ns >= channel.wake_ns:
+            channel.wake_ns = NEVER
+            if self._module.inline.pass_time(now_ns) or self._module.raw.pass_time(now_ns):
+                self._pump(channel.module_wire)
+            self._mcu.pass_time(now_ns)
+            self._transparent.pass_time(now_ns)
+        if now_ns >= channel.pairing.wake_ns:
+            channel.pairing.expire(now_ns)
 
-    def _settle(self, wire: Wire) -> None:
-        self._context.loose[wire.side] = False
-        if self._transparent.active:
-            self._transparent.settle(wire)
-            if not self._transparent.active and len(wire):
+    def _conclude(self, wire: Wire) -> None:
+        wire.undecided = False
+        if self._channel.streams:
+            self._transparent.conclude(wire)
+            if not self._channel.streams and len(wire):
                 self._pump(wire)
-                self._settle(wire)
-        elif wire is self._context.mcu:
-            self._mcu.settle()
+                self._conclude(wire)
+        elif wire is self._channel.mcu_wire:
+            self._mcu.conclude()
         else:
-            self._module.settle()
+            self._module.conclude()
 
     def _pump(self, wire: Wire) -> None:
-        is_mcu = wire is self._context.mcu
+        channel = self._channel
+        reader = self._mcu if wire is channel.mcu_wire else self._module
         while True:
-            if self._transparent.active:
-                more = self._transparent.step(wire)
-            else:
-                more = self._mcu.step() if is_mcu else self._module.step()
+            more = self._transparent.step(wire) if channel.streams else reader.step()
             if not more:
                 return
 
     def _leftover(self, wire: Wire) -> None:
         raw = wire.waiting().lstrip(grammar.PADDING)
         if not raw:
-            self._context.message("blank", wire.side, wire.take_all())
+            self._channel.message("blank", wire.side, wire.take_all())
             return
-        command = wire is self._context.mcu and grammar.command_start(raw) == 0
+        command = wire is self._channel.mcu_wire and grammar.command_start(raw) == 0
         why = "the input ends inside a command line" if command else "the input ends inside a line"
-        self._context.noise(wire.side, wire.take_all(), why)
+        self._channel.noise(wire.side, wire.take_all(), why)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import binascii
 
+from decoder.catalog import Command, UrcType
 from decoder.catalog.spec import RawSpec
 from decoder.events import Data
-from decoder.pairing.transactions import Answer
-from decoder.session.context import ConnectId, Context, connection
+from decoder.pairing.attribution import Answer
+from decoder.session.channel import Channel, ConnectId, connection
 from decoder.times import SECOND
 
 GAP_NS = 1 * SECOND
@@ -23,75 +24,80 @@ MAX_RAW = 1 << 20
 class RawReader:
     """Takes announced raw bytes from the module's wire."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._wire = context.module
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._wire = channel.module_wire
         self._name = ""
         self._connect_id: ConnectId = None
-        self._length = 0
+        self.length = 0
         self._crc: int | None = None
+        self._command: Command | None = None
+        self._urc: UrcType | None = None
         self.expected = False
 
     def announce(self, answer: Answer, line: str) -> None:
         """Note what an answer or URC announces; any other line takes it back."""
-        self._length = 0
         rule = _rule(answer)
         if rule is None:
+            self.length = 0
             return
         params = answer.arguments.params
         length = params.get(rule.length)
-        self._length = length if isinstance(length, int) and 0 < length <= MAX_RAW else 0
+        self.length = length if isinstance(length, int) and 0 < length <= MAX_RAW else 0
         self._crc = _number(params.get(rule.crc16)) if rule.crc16 else None
         self._name = answer.name or line
         self._connect_id = connection(params)
+        self._urc = answer.urc
+        self._command = answer.owner.reading.command if answer.owner is not None else None
 
     def begin(self) -> None:
         """The OK came: what was announced follows now."""
-        self.expected = self._length > 0
+        self.expected = self.length > 0
+        if self.expected:
+            self._channel.plain = False
 
     def step(self) -> bool:
         """Take the bytes if all are there."""
-        if len(self._wire) < self._length:
+        if len(self._wire) < self.length:
             if self._wire.last_ns is not None:
-                self._context.wake(self._wire.last_ns + GAP_NS)
+                self._channel.wake(self._wire.last_ns + GAP_NS)
             return False
-        self._take(self._length)
+        self._take(self.length)
         return True
 
     def pass_time(self, now_ns: int) -> bool:
         """Give up on bytes that have not come by ``now_ns``. True if they were given up."""
-        if not self.expected or not len(self._wire) or not self._context.silent(self._wire, GAP_NS, now_ns):
+        if not self.expected or not len(self._wire) or not self._channel.silent(self._wire, GAP_NS, now_ns):
             return False
         self.give_up()
         return True
 
     def give_up(self) -> None:
         """Take what there is of the announced bytes."""
-        have, announced = len(self._wire), self._length
+        have, announced = len(self._wire), self.length
         if have:
             self._take(have)
         self.expected = False
         text = f"{self._name}: {announced} raw bytes were announced, {have} came"
-        self._context.finding(self._wire.last_ns, "module", "payload.length", "warning", text)
+        self._channel.finding(self._wire.last_ns, "module", "payload.length", "warning", text)
 
     def _take(self, size: int) -> None:
         span = self._wire.take(self._wire.position + size)
         self.expected = False
         data = Data(span.last_ns, "module", self._connect_id, self._name, "urc", "raw", size, span.raw.hex())
-        self._context.message("data", "module", span, data=data)
-        self._context.payload(data)
-        self._context.firmware.block(span.raw, span.last_ns)
-        if self._crc is not None and size == self._length:
+        self._channel.message("data", "module", span, data=data)
+        self._channel.carried(data, span.raw, {}, kind="block", command=self._command, urc=self._urc)
+        if self._crc is not None and size == self.length:
             got = binascii.crc_hqx(span.raw, 0xFFFF)
             if got != self._crc:
                 text = f"{self._name}: the block's CRC is 0x{got:04X}, announced was 0x{self._crc:04X}"
-                self._context.finding(span.last_ns, "module", "payload.crc", "error", text, "CRC-16/CCITT-FALSE")
-        self._length = 0
+                self._channel.finding(span.last_ns, "module", "payload.crc", "error", text, "CRC-16/CCITT-FALSE")
+        self.length = 0
 
 
 def _rule(answer: Answer) -> RawSpec | None:
     if answer.owner is not None and not answer.late:
-        command = answer.owner.command
+        command = answer.owner.reading.command
         return command.raw_after_ok if command is not None else None
     return answer.urc.spec.raw_after_ok if answer.urc is not None else None
 

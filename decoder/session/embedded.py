@@ -9,14 +9,14 @@ much has arrived beyond it. If everything is excluded, the payload ends at the n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from typing import Protocol
 
 from capture import grammar
 from decoder.catalog import Inline, best
 from decoder.events import Data, Params
 from decoder.link.wire import MAX_LINE, Span
-from decoder.pairing.transactions import Answer
-from decoder.session.context import ConnectId, Context, connection
+from decoder.pairing.attribution import Answer
+from decoder.session.channel import Channel, ConnectId, Via, connection
 from decoder.times import SECOND
 from decoder.values import to_text
 
@@ -29,16 +29,22 @@ _LEADS = tuple(
     for opening, closing in ((b"", b""), (b'"', b'"'), ("“".encode(), "”".encode()))
 )
 
-Take = Callable[[Answer, bytes, Span, Data | None], None]
+
+class Take(Protocol):
+    """Takes lines."""
+
+    def __call__(self, answer: Answer, text: str, span: Span, payload: tuple[Data, bytes] | None = None, /) -> None:
+        """Take a line: whose it is, its text, its bytes, the payload in it."""
 
 
 class InlineReader:
     """Takes lines with payload inside from the module's wire and hands them to ``take``."""
 
-    def __init__(self, context: Context, take: Take) -> None:
-        self._context = context
-        self._wire = context.module
+    def __init__(self, channel: Channel, take: Take) -> None:
+        self._channel = channel
+        self._wire = channel.module_wire
         self._take = take
+        self._catalog = channel.catalog
         self._awaited: Inline | None = None
         self._ordinary = -1
         """Where a line begins that was found to be an ordinary one."""
@@ -48,39 +54,40 @@ class InlineReader:
         """Whether the rest of an announced payload is awaited."""
         return self._awaited is not None
 
-    def step(self, settled: bool) -> bool | None:
+    def step(self, candidates: tuple[Inline, ...], concluded: bool) -> bool | None:
         """Try to take a line with payload inside. True: taken; False: wait for more; None: an ordinary line."""
         self._awaited = None
-        if self._wire.taken == self._ordinary:
+        wire = self._wire
+        if wire.taken == self._ordinary:
             return None
-        for inline in self._context.catalog.inline:
-            match = self._wire.match(inline.head)
+        for inline in candidates:
+            match = wire.match(inline.head)
             if match is not None and self._applies(inline) and self._carries_payload(inline, match):
-                return self._find_payload(inline, match, settled)
+                return self._find_payload(inline, match, concluded)
         return None
 
-    def whole_line(self, line: bytes, span: Span) -> bool:
+    def whole_line(self, candidates: tuple[Inline, ...], line: bytes, span: Span) -> bool:
         """Take an ordinary line that announces payload but does not carry it as announced.
 
         Either it gives counts, as in the buffered modes, or what follows up to the end of the line is payload.
         """
-        for inline in self._context.catalog.inline:
+        for inline in candidates:
             match = inline.head.match(line)
-            if match is None or not self._applies(inline) or not _is_length(match[_counter(inline)]):
+            if match is None or not self._applies(inline) or not _is_length(match[inline.length]):
                 continue
             if self._carries_payload(inline, match):
                 self._emit(inline, match, line[match.end() :], line, span, "raw")
                 return True
             parts = grammar.parse_information(to_text(line))
-            syntaxes = self._context.catalog.counting(inline.name)
+            syntaxes = self._catalog.counting(inline.name)
             arguments = best(syntaxes, parts[1] if parts else "")
-            self._take(self._context.pairing.answer(line, arguments, inline.name), line, span, None)
+            self._take(self._channel.pairing.answer_with_payload(inline.name, arguments), to_text(line), span)
             return True
         return False
 
     def pass_time(self, now_ns: int) -> bool:
         """Give up on a payload whose rest has not come by ``now_ns``. True if it was given up."""
-        if self._awaited is None or not self._context.silent(self._wire, GAP_NS, now_ns):
+        if self._awaited is None or not self._channel.silent(self._wire, GAP_NS, now_ns):
             return False
         self.give_up()
         return True
@@ -96,7 +103,7 @@ class InlineReader:
             self._ordinary = self._wire.taken
             return
         ended = self._wire.buffer.endswith((b"\r", b"\n"))
-        exact = end - match.end() == int(match[_counter(inline)]) and not ended
+        exact = end - match.end() == int(match[inline.length]) and not ended
         if whole and not exact:
             end = len(self._wire.buffer.removesuffix(b"\n").removesuffix(b"\r"))
         if exact or whole or self._resume(inline, match, end, True) is None:
@@ -104,18 +111,21 @@ class InlineReader:
 
     def _applies(self, inline: Inline) -> bool:
         """Tell whether a line without a name can be the answer that ``inline`` describes."""
-        return not inline.bare or self._context.pairing.awaits(inline.name)
+        return not inline.bare or self._channel.pairing.attribution.awaited(inline.name) is not None
 
     def _carries_payload(self, inline: Inline, match: re.Match[bytes]) -> bool:
         """Tell whether payload follows, and not a count as in the buffered modes."""
-        if not _is_length(match[_counter(inline)]):
+        if not _is_length(match[inline.length]):
             return False
-        if inline.payload_line == "next" and int(match[_counter(inline)]) == 0:
+        if inline.payload_line == "next" and int(match[inline.length]) == 0:
             return False
         if not inline.cached:
             return True
-        connect_id = _number(match.groupdict().get("connect_id"))
-        modes = {name: self._context.states.get(name, connect_id) for name in (*inline.cached, *inline.carried)}
+        settings = self._channel.module.settings
+        if not settings:
+            return not self._gives_count(inline, match)
+        connect_id = _connect_id(inline, match)
+        modes = {name: settings.get(name, connect_id) for name in (*inline.cached, *inline.carried)}
         if any(modes[name] in values for name, values in inline.cached.items()):
             return False
         if inline.carried:
@@ -126,23 +136,23 @@ class InlineReader:
 
     def _gives_count(self, inline: Inline, match: re.Match[bytes]) -> bool:
         rest = _REST_OF_LINE.match(match.string, match.end())
-        length = int(match[_counter(inline)])
+        length = int(match[inline.length])
         if rest is None or len(rest[0]) in (length, 2 * length):
             return False
         count = inline.syntax.payload + 1
-        syntaxes = self._context.catalog.counting(inline.name)
+        syntaxes = self._catalog.counting(inline.name)
         return any(one.minimum <= count <= one.maximum for one in syntaxes)
 
-    def _find_payload(self, inline: Inline, match: re.Match[bytes], settled: bool) -> bool | None:
+    def _find_payload(self, inline: Inline, match: re.Match[bytes], concluded: bool) -> bool | None:
         """Find where the payload ends.
 
         ``limit`` is how far one has to read to exclude what is excluded: only bytes up to there take part.
         """
         buffer, start = self._wire.buffer, match.end()
-        length = int(match[_counter(inline)])
+        length = int(match[inline.length])
         if inline.exact:
             return self._exactly(inline, match, length)
-        encoding = self._context.states.encoding(inline.encoding, _number(match.groupdict().get("connect_id")))
+        encoding = self._channel.module.settings.encoding(inline.encoding, _connect_id(inline, match))
         raw, in_hex = (length, encoding or "raw"), (2 * length, "hex")
         candidates = (in_hex, (length, "raw")) if encoding == "hex" else (raw, in_hex)
         waiting, limit = False, start
@@ -160,16 +170,16 @@ class InlineReader:
                     continue
                 limit = max(limit, end + 1)
                 if _ends_line(buffer, end) and buffer.startswith(tail, begin + size):
-                    return self._line(inline, match, (begin, begin + size), end, kind, settled)
+                    return self._line(inline, match, (begin, begin + size), end, kind, concluded)
         if not waiting:
-            return self._resume(inline, match, limit, settled)
+            return self._resume(inline, match, limit, concluded)
         return self._await_rest(inline)
 
     def _await_rest(self, inline: Inline) -> bool:
         """Wait for the rest of an announced payload, but not for longer than ``GAP_NS`` of silence."""
         self._awaited = inline
         if self._wire.last_ns is not None:
-            self._context.wake(self._wire.last_ns + GAP_NS)
+            self._channel.wake(self._wire.last_ns + GAP_NS)
         return False
 
     def _exactly(self, inline: Inline, match: re.Match[bytes], length: int) -> bool:
@@ -181,20 +191,20 @@ class InlineReader:
         self._emit(inline, match, buffer[match.end() : end], line, wire.take(end), "raw")
         return True
 
-    def _resume(self, inline: Inline, match: re.Match[bytes], limit: int, settled: bool) -> bool | None:
+    def _resume(self, inline: Inline, match: re.Match[bytes], limit: int, concluded: bool) -> bool | None:
         """The length leads to no line end: bytes were lost, or it is wrong. Go on with the next line before limit."""
         buffer, start = self._wire.buffer, match.end()
         stop = grammar.PLAUSIBLE_LINE.search(buffer, start, limit) or grammar.LINE_BREAK.search(buffer, start, limit)
         if stop is None:
             return None
-        return self._line(inline, match, (start, stop.start()), stop.start(), "raw", settled)
+        return self._line(inline, match, (start, stop.start()), stop.start(), "raw", concluded)
 
     def _line(
-        self, inline: Inline, match: re.Match[bytes], body: tuple[int, int], end: int, encoding: str, settled: bool
+        self, inline: Inline, match: re.Match[bytes], body: tuple[int, int], end: int, encoding: str, concluded: bool
     ) -> bool:
         wire, buffer = self._wire, self._wire.buffer
-        if not settled and buffer[end:] == b"\r":
-            self._context.set_loose(wire, True)
+        if not concluded and buffer[end:] == b"\r":
+            wire.undecided = True
             return False
         stop = end + (buffer[end : end + 1] == b"\r")
         stop += buffer[stop : stop + 1] == b"\n"
@@ -214,19 +224,18 @@ class InlineReader:
         sizes = {"hex": 2 * (announced or 0), "quoted": len(body)}
         if announced is not None and len(body) != sizes.get(encoding, announced):
             text = f"{inline.name}: {announced} bytes of payload were announced, {len(body)} came"
-            self._context.finding(span.last_ns, "module", "payload.length", "warning", text)
-        answer = self._context.pairing.answer(line, arguments, inline.name)
-        data = self._context.decode(
-            span, "module", _connection(answer, arguments.params), inline.name,
-            via="urc" if answer.owner is None else "answer", encoding=encoding, body=body,
-        )  # fmt: skip
-        self._take(answer, line, span, data)
+            self._channel.finding(span.last_ns, "module", "payload.length", "warning", text)
+        answer = self._channel.pairing.answer_with_payload(inline.name, arguments)
+        via: Via = "urc" if answer.owner is None else "answer"
+        connect_id = _connection(answer, arguments.params)
+        payload = self._channel.decode(span, "module", connect_id, inline.name, via=via, encoding=encoding, body=body)
+        self._take(answer, to_text(line), span, payload)
 
 
 def _connection(answer: Answer, params: Params) -> ConnectId:
     """Return the connection that a line names, or else the command that it answers."""
     named = connection(params)
-    return connection(answer.owner.record.params) if named is None and answer.owner is not None else named
+    return connection(answer.owner.issued.params) if named is None and answer.owner is not None else named
 
 
 def _escaped_length(body: bytes) -> int:
@@ -234,16 +243,13 @@ def _escaped_length(body: bytes) -> int:
     return len(body[1:-1].replace(b'\\"', b'"')) if len(body) > 1 and body[:1] == body[-1:] == b'"' else -1
 
 
-def _counter(inline: Inline) -> str:
-    return inline.syntax.params[inline.syntax.payload].length
-
-
 def _is_length(text: bytes) -> bool:
     return len(text) <= 8 and text.strip().isdigit() and int(text) <= MAX_LINE
 
 
-def _number(text: bytes | None) -> int | None:
-    return int(text) if text is not None and text.strip().isdigit() else None
+def _connect_id(inline: Inline, match: re.Match[bytes]) -> int | None:
+    text = match["connect_id"] if inline.connects else b""
+    return int(text) if text.strip().isdigit() else None
 
 
 def _ends_line(buffer: bytes, end: int) -> bool:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 
 from capture import grammar
-from decoder.catalog import best
-from decoder.events import Data
-from decoder.followers.ppp import Link
+from decoder.catalog import FITS, best
+from decoder.events import Connected, Data
 from decoder.link.wire import Wire
-from decoder.pairing.transactions import Open
-from decoder.session.context import ConnectId, Context, connection
+from decoder.pairing.pending import PendingCommand
+from decoder.session.channel import Channel, ConnectId, connection
 from decoder.session.mcu import McuReader
+from decoder.session.modes import Turn
 from decoder.times import SECOND
 from decoder.values import to_text
 
@@ -40,61 +40,54 @@ _NUMBER_AFTER_FRAME = re.compile(rb"\x7e3\r\Z")
 class _Stream:
     """The connection that is in transparent mode. ``escape``: the size of a "+++" that waits for its OK, or 0.
 
-    ``link``: what takes its bytes if it is PPP.
+    ``link``: it is PPP.
     """
 
     __slots__ = ("connect_id", "escape", "escape_answer", "escape_ns", "exchanges", "link", "name", "suspect")
 
-    def __init__(self, name: str, connect_id: ConnectId, *, escape_answer: bool) -> None:
+    def __init__(self, name: str, connect_id: ConnectId, *, escape_answer: bool, link: bool) -> None:
         self.name = name
+        self.link = link
         self.connect_id = connect_id
         self.escape_answer = escape_answer
         self.escape = 0
         self.escape_ns: int | None = None
         self.suspect = False
         self.exchanges = 0
-        self.link: Link | None = None
 
 
 class Transparent:
-    """Takes runs of data from both wires while :attr:`active`."""
+    """Takes runs of data from both wires in transparent mode."""
 
-    def __init__(self, context: Context, mcu: McuReader) -> None:
-        self._context = context
+    def __init__(self, channel: Channel, mcu: McuReader) -> None:
+        self._channel = channel
         self._mcu = mcu
+        self._escape_line = channel.catalog.readings.command(b"+++")
         self._stream: _Stream | None = None
-        self._link: Link | None = None
 
-    @property
-    def active(self) -> bool:
-        """Whether transparent mode is on."""
-        return self._stream is not None
-
-    def enter(self, waiting: Open) -> None:
+    def enter(self, waiting: PendingCommand) -> None:
         """Begin: the module is ready for the data of the command ``waiting``."""
-        record, rule = waiting.record, waiting.command.stream if waiting.command is not None else None
+        channel, issued, command = self._channel, waiting.issued, waiting.reading.command
+        rule = command.stream if command is not None else None
+        link = rule is not None and rule.ppp
         escape_answer = rule is None or rule.escape_answer
-        stream = self._stream = _Stream(record.name, connection(record.params), escape_answer=escape_answer)
-        if rule is not None and rule.ppp:
-            if record.form == "dial" or self._link is None:
-                self._link = Link(self._context.out, self._context.sockets.number)
-            stream.link = self._link
-        opens = waiting.command.socket.opens if waiting.command is not None and waiting.command.socket else None
-        if opens is not None:
-            self._context.sockets.opened(opens, record, self._context.module.last_ns)
-        self._mcu.reset()
-        self._context.loose["mcu"] = False
-        if len(self._context.mcu):
-            self.step(self._context.mcu)
+        self._stream = _Stream(issued.name, connection(issued.params), escape_answer=escape_answer, link=link)
+        effects = command.effects if command is not None else ()
+        channel.tell(Connected(effects, issued, channel.module_wire.last_ns, link))
+        self._mcu.forget()
+        channel.turn(Turn.CONNECTED)
+        channel.mcu_wire.undecided = False
+        if len(channel.mcu_wire):
+            self.step(channel.mcu_wire)
 
     def step(self, wire: Wire) -> bool:
         """Look at new bytes. True if transparent mode ended and lines are left on ``wire``."""
         stream = self._stream
         if stream is None or not len(wire):
             return False
-        if wire is self._context.mcu:
+        if wire is self._channel.mcu_wire:
             self._refute(stream)
-        elif stream.link is not None and (match := _AFTER_FRAME.search(wire.waiting())):
+        elif stream.link and (match := _AFTER_FRAME.search(wire.waiting())):
             if match.start(1):
                 self._run(stream, wire, wire.position + match.start(1))
             self._leave()
@@ -105,31 +98,33 @@ class Transparent:
             self._refute(stream)
         while len(wire) >= MAX_RUN:
             self._run(stream, wire, wire.position + MAX_RUN)
-        self._context.set_loose(wire, len(wire) > 0)
+        wire.undecided = len(wire) > 0
         return False
 
-    def settle(self, wire: Wire) -> None:
+    def conclude(self, wire: Wire) -> None:
         """A run is complete: the other side spoke, or there was silence."""
         stream = self._stream
         if stream is None or not len(wire):
             return
-        if wire is self._context.mcu:
+        if wire is self._channel.mcu_wire:
             if self._is_escape(stream, wire):
                 if not stream.escape_answer:
-                    self._stream = None
-                    self._mcu.command(b"+++", wire.take_all(), silent=True)
+                    self._end()
+                    self._mcu.command(self._escape_line, wire.take_all(), silent=True)
                     return
+                if not stream.escape:
+                    self._channel.turn(Turn.ESCAPED)
                 stream.escape = len(wire)
                 stream.escape_ns = wire.last_ns
                 if wire.last_ns is not None:
-                    self._context.wake(wire.last_ns + ESCAPE_ANSWER_NS)
+                    self._channel.wake(wire.last_ns + ESCAPE_ANSWER_NS)
                 return
             stream.suspect = grammar.is_lone_command(wire.waiting())
             if not stream.suspect:
                 stream.exchanges = 0
-        elif stream.link is not None and _NUMBER_AFTER_FRAME.search(wire.waiting()):
+        elif stream.link and _NUMBER_AFTER_FRAME.search(wire.waiting()):
             self._run(stream, wire, len(wire.buffer) - 2)
-            self._stream = None
+            self._end()
             return
         elif stream.escape:
             return
@@ -139,8 +134,8 @@ class Transparent:
         self._run(stream, wire, len(wire.buffer))
         if stream.exchanges >= _LOST_AFTER:
             text = f"commands are answered again: transparent mode of {stream.name} ended without a recognised +++"
-            self._context.finding(wire.last_ns, "module", "transparent.lost", "warning", text)
-            self._stream = None
+            self._channel.finding(wire.last_ns, "module", "transparent.lost", "warning", text)
+            self._end()
 
     def pass_time(self, now_ns: int) -> None:
         """Give up on the confirmation of a "+++" by ``now_ns``."""
@@ -149,7 +144,7 @@ class Transparent:
             if stream.escape_ns + ESCAPE_ANSWER_NS <= now_ns:
                 self.give_up()
             else:
-                self._context.wake(stream.escape_ns + ESCAPE_ANSWER_NS)
+                self._channel.wake(stream.escape_ns + ESCAPE_ANSWER_NS)
 
     def give_up(self) -> None:
         """The "+++" was not confirmed: it was data after all."""
@@ -157,14 +152,15 @@ class Transparent:
         if stream is None or not stream.escape:
             return
         text = f"+++ did not end transparent mode of {stream.name}: the module did not answer OK"
-        self._context.finding(stream.escape_ns, "mcu", "transparent.escape", "warning", text)
+        self._channel.finding(stream.escape_ns, "mcu", "transparent.escape", "warning", text)
         self._refute(stream)
 
     def _refute(self, stream: _Stream) -> None:
         """The "+++" was data; so is what the module sent after it."""
         if stream.escape:
-            mcu, module = self._context.mcu, self._context.module
+            mcu, module = self._channel.mcu_wire, self._channel.module_wire
             size, stream.escape = stream.escape, 0
+            self._channel.turn(Turn.REFUTED)
             self._run(stream, mcu, mcu.position + size)
             if len(module):
                 self._run(stream, module, len(module.buffer))
@@ -181,13 +177,13 @@ class Transparent:
         return wire.quiet_ns is None or wire.quiet_ns >= GUARD_NS
 
     def _ends(self, stream: _Stream) -> bool:
-        wire = self._context.module
+        wire = self._channel.module_wire
         waiting = wire.waiting()
         if stream.escape and (match := _ESCAPE_OK.match(waiting)):
-            self._mcu.command(b"+++", self._context.mcu.take_all())
+            self._mcu.command(self._escape_line, self._channel.mcu_wire.take_all())
             if match[1]:
                 self._run(stream, wire, wire.position + len(match[1]))
-            self._stream = None
+            self._end()
             return True
         if _NO_CARRIER.match(waiting) or self._connection_gone(stream, wire):
             self._leave()
@@ -196,9 +192,14 @@ class Transparent:
 
     def _leave(self) -> None:
         """The module ended transparent mode: what the MCU has sent was data."""
-        stream, self._stream = self._stream, None
-        if stream is not None and len(self._context.mcu):
-            self._run(stream, self._context.mcu, len(self._context.mcu.buffer))
+        stream = self._stream
+        self._end()
+        if stream is not None and len(self._channel.mcu_wire):
+            self._run(stream, self._channel.mcu_wire, len(self._channel.mcu_wire.buffer))
+
+    def _end(self) -> None:
+        self._stream = None
+        self._channel.turn(Turn.LEFT)
 
     def _connection_gone(self, stream: _Stream, wire: Wire) -> bool:
         """Tell whether a whole run is the URC by which the module gives this connection up."""
@@ -206,12 +207,12 @@ class Transparent:
         if line is None or line.end() != len(wire.buffer):
             return False
         parts = grammar.parse_information(to_text(line[1]))
-        urc = self._context.catalog.urcs.get(parts[0].lstrip("+")) if parts else None
+        urc = self._channel.catalog.urcs.get(parts[0].lstrip("+")) if parts else None
         if parts is None or urc is None or not urc.spec.ends_stream:
             return False
         arguments = best(urc.syntaxes, parts[1])
         ends = all(arguments.params.get(name) == value for name, value in urc.spec.ends_stream.items())
-        return ends and arguments.fit == 0 and connection(arguments.params) == stream.connect_id
+        return ends and arguments.fit is FITS and connection(arguments.params) == stream.connect_id
 
     def _run(self, stream: _Stream, wire: Wire, end: int) -> None:
         span = wire.take(end)
@@ -219,12 +220,8 @@ class Transparent:
         data = Data(
             span.last_ns, wire.side, stream.connect_id, stream.name, "transparent", "raw", size, span.raw.hex()
         )  # fmt: skip
-        self._context.message("data", wire.side, span, data=data)
-        if stream.link is not None:
-            self._context.out.append(data)
-            stream.link.feed(data)
-        else:
-            self._context.payload(data)
+        self._channel.message("data", wire.side, span, data=data)
+        self._channel.carried(data, span.raw, {}, kind="link" if stream.link else "stream")
 
 
 def _is_answer(run: bytes) -> bool:

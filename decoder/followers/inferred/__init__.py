@@ -7,6 +7,7 @@ passed off as observed. A frame whose packet id only a later line tells waits fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from construct import ConstructError
@@ -14,10 +15,10 @@ from construct import ConstructError
 from capture.chunk import Side
 from decoder.catalog.conditions import applies
 from decoder.catalog.effects import InferSpec, KeepsSpec
-from decoder.catalog.spec import CommandSpec, UrcSpec
-from decoder.events import Data, Event, Frame, Params, Transaction
+from decoder.events import Answered, Carried, Ended, Frame, Params, Reported, Restarted
+from decoder.followers.follower import Follower, Hear, Seat
 from decoder.followers.inferred import coap, http, lwm2m, mqtt
-from decoder.followers.inferred.made import Builder, Fields, Made
+from decoder.followers.inferred.builder import Builder, Fields, Made
 from decoder.protocols.frames.errors import NotThisFormatError
 
 BUILDERS: dict[str, Builder] = {**mqtt.BUILDERS, **coap.BUILDERS, **http.BUILDERS, **lwm2m.BUILDERS}
@@ -36,95 +37,119 @@ class _Waiting(NamedTuple):
     side: Side
 
 
-class Inferred:
-    """Makes the inferred frames of a session. Appends them to ``out``."""
+class Inferred(Follower):
+    """Makes the inferred frames of a session."""
 
-    def __init__(self, out: list[Event]) -> None:
-        self._out = out
+    effects = frozenset(["infer", "keeps"])
+
+    def __init__(self, seat: Seat) -> None:
+        super().__init__(seat)
         self._settings: Params = {}
         self._memory: dict[str, Any] = {}
-        self._payloads: dict[tuple[Side, str], str] = {}
-        """The last payload of each side for each name, in hex: most of it nobody asks for."""
-        self._held: dict[int, tuple[Transaction, list[_Waiting]]] = {}
+        self._payloads: dict[tuple[Side, str], bytes] = {}
+        """The last payload of each side for each name: most of it nobody asks for."""
+        self._held: dict[int, list[_Waiting]] = {}
+        """By the number of its command, what waits for a later line."""
         self._awaits_data: dict[str, list[_Waiting]] = {}
+
+    def hears(self) -> Mapping[type, Hear]:
+        """Commands and URCs that stand for frames, and payload."""
+        return {
+            Ended: self._ended,
+            Answered: self._answered,
+            Reported: self._reported,
+            Carried: self._carried,
+            Restarted: self._restarted,
+        }
 
     # what lines say
 
-    def payload(self, data: Data) -> None:
+    def _carried(self, event: Carried) -> None:
         """Take notice of payload; a URC may have waited for it."""
+        if event.kind in ("stream", "link"):
+            return
+        data = event.data
         if len(self._payloads) >= _MAX_PAYLOADS:
             self._payloads.clear()
-        self._payloads[data.side, data.announced_by] = data.data
+        self._payloads[data.side, data.announced_by] = event.raw
         for waiting in self._awaits_data.pop(data.announced_by, []) if data.side == "module" else ():
-            self._make(waiting._replace(time_ns=data.time_ns), bytes.fromhex(data.data))
+            self._make(waiting._replace(time_ns=data.time_ns), event.raw)
 
-    def succeeded(self, spec: CommandSpec, record: Transaction, time_ns: int | None) -> None:
-        """A command got its OK at ``time_ns``."""
-        if record.form not in ("set", "exec"):
+    def _ended(self, event: Ended) -> None:
+        """A command got its OK."""
+        issued = event.issued
+        spec = issued.command.infer if issued.command is not None and event.good else None
+        if spec is None or issued.form not in ("set", "exec"):
             return
-        params = dict(record.params)
-        for information in record.information:
+        params = dict(issued.params)
+        for information in event.information:
             params |= {name: value for name, value in information.params.items() if name not in params}
         self._keep(spec.keeps, params, spec.name)
         for one in spec.infer:
             if not applies(one.when, params):
                 continue
             side = one.side or "mcu"
-            waiting = _Waiting(one, record.time_ns if side == "mcu" else time_ns, params, record.raw, side)
+            waiting = _Waiting(one, issued.time_ns if side == "mcu" else event.time_ns, params, issued.raw, side)
             data = self._last_payload(side, spec.name)
             if one.needs and one.needs not in params:
-                self._hold(record, waiting._replace(params={**params, "@data": data}))
+                self._hold(issued.number, waiting._replace(params={**params, "@data": data}))
             else:
                 self._make(waiting, data)
         self._payloads.pop(("mcu", spec.name), None)
         self._payloads.pop(("module", spec.name), None)
 
-    def completed(self, record: Transaction, params: Params) -> None:
+    def _answered(self, event: Answered) -> None:
         """A later line belongs to a command: frames that waited for what it tells are complete."""
-        data = self._last_payload("mcu", record.name)
-        for waiting in self._held.pop(id(record), (record, []))[1]:
-            self._make(waiting._replace(params={**params, **waiting.params}), data)
-        self._payloads.pop(("mcu", record.name), None)
+        if not event.late:
+            return
+        issued = event.issued
+        data = self._last_payload("mcu", issued.name)
+        for waiting in self._held.pop(issued.number, []):
+            self._make(waiting._replace(params={**event.message.params, **waiting.params}), data)
+        self._payloads.pop(("mcu", issued.name), None)
 
-    def reported(
-        self, spec: UrcSpec, own: Params, params: Params, time_ns: int | None, raw: str, data: Data | None
-    ) -> None:
-        """A URC came. ``own``: the parameters of the command that it belongs to; ``data``: what it carries."""
-        merged = {**own, **params}
+    def _reported(self, event: Reported) -> None:
+        """A URC came."""
+        message = event.message
+        spec = event.urc.infer if event.urc is not None else None
+        if spec is None:
+            return
+        own = event.issued.params if event.issued is not None else {}
+        merged = {**own, **message.params}
         for one in spec.infer:
             if not applies(one.when, merged):
                 continue
-            waiting = _Waiting(one, time_ns, merged, raw, one.side or "module")
+            waiting = _Waiting(one, message.time_ns, merged, message.text, one.side or "module")
             if spec.raw_after_ok is not None and "@data" in one.fields.values():
                 self._awaits_data.setdefault(spec.name, []).append(waiting)
                 del self._awaits_data[spec.name][:-_MAX_PAYLOADS]
             else:
-                self._make(waiting, bytes.fromhex(data.data) if data is not None else b"")
+                self._make(waiting, self._last_payload("module", message.data.announced_by) if message.data else b"")
 
-    def restarted(self) -> None:
+    def _restarted(self, _event: Restarted) -> None:
         """The module restarted: what it knew is gone."""
-        self.finish()
+        self.finish(None)
         self._settings.clear()
         self._memory.clear()
         self._payloads.clear()
         self._awaits_data.clear()
 
-    def finish(self) -> None:
+    def finish(self, last_ns: int | None) -> None:
         """Make what still waits, without what it waited for."""
         for key in list(self._held):
-            for waiting in self._held.pop(key)[1]:
+            for waiting in self._held.pop(key):
                 self._make(waiting, b"")
 
     # frames
 
     def _last_payload(self, side: Side, name: str) -> bytes:
-        return bytes.fromhex(self._payloads.get((side, name), ""))
+        return self._payloads.get((side, name), b"")
 
-    def _hold(self, record: Transaction, waiting: _Waiting) -> None:
+    def _hold(self, number: int, waiting: _Waiting) -> None:
         if len(self._held) >= MAX_HELD:
-            for one in self._held.pop(next(iter(self._held)))[1]:
+            for one in self._held.pop(next(iter(self._held))):
                 self._make(one, b"")
-        self._held.setdefault(id(record), (record, []))[1].append(waiting)
+        self._held.setdefault(number, []).append(waiting)
 
     def _keep(self, spec: KeepsSpec | None, params: Params, name: str) -> None:
         if spec is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from capture.chunk import Side
-from decoder.followers.inferred.made import Builder, Fields, Made
+from decoder.followers.inferred.builder import Builder, Fields, Made
 from decoder.protocols.frames import coap
 from decoder.protocols.frames.coap import Message, Option
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from capture.chunk import Side
-from decoder.followers.inferred.made import Builder, Fields, Made
+from decoder.followers.inferred.builder import Builder, Fields, Made
 from decoder.protocols.frames import http
 from decoder.protocols.frames.http import Head
 

@@ -10,6 +10,7 @@ import struct
 from typing import Any
 
 from capture.chunk import Side
+from decoder.followers.inferred.builder import Builder, Fields, Made
 from decoder.followers.inferred.coap import (
     ACK,
     CON,
@@ -21,7 +22,6 @@ from decoder.followers.inferred.coap import (
     path_options,
     token_of,
 )
-from decoder.followers.inferred.made import Builder, Fields, Made
 from decoder.protocols.frames import content, tlv
 from decoder.protocols.frames.coap import Message, Option
 

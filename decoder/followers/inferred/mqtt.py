@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from capture.chunk import Side
-from decoder.followers.inferred.made import Builder, Fields, Made
+from decoder.followers.inferred.builder import Builder, Fields, Made
 from decoder.protocols.frames import mqtt
 
 _LEVELS = {"3.1": 3, "3": 3, "3.1.1": 4, "4": 4, "5.0": 5, "5": 5}
