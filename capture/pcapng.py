@@ -59,7 +59,7 @@ class Writer:
 
     def __init__(self, stream: BinaryIO, application: str, comment: str = "") -> None:
         self._stream = stream
-        self._interfaces = 0
+        self._steps: list[int] = []
         body = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
         options = _text_option(_OPT_COMMENT, comment) + _text_option(_SHB_USERAPPL, application)
         self._block(_SHB, body + options + _option(_OPT_END, b""))
@@ -68,15 +68,20 @@ class Writer:
         total = len(body) + 12
         self._stream.write(struct.pack("<II", kind, total) + body + struct.pack("<I", total))
 
-    def add_interface(self, name: str, description: str = "", *, link_type: int, speed: int = 0) -> int:
-        """Describe an interface and return its number. ``speed`` is in bit/s, 0 for unknown."""
+    def add_interface(
+        self, name: str, description: str = "", *, link_type: int, speed: int = 0, resolution_ns: int = 1
+    ) -> int:
+        """Describe an interface and return its number. ``speed`` is in bit/s, 0 for unknown.
+
+        ``resolution_ns``, a power of ten up to a second, is the step of its time stamps.
+        """
         options = _text_option(_IF_NAME, name) + _text_option(_IF_DESCRIPTION, description)
         if speed:
             options += _option(_IF_SPEED, struct.pack("<Q", speed))
-        options += _option(_IF_TSRESOL, b"\x09") + _option(_OPT_END, b"")
+        options += _option(_IF_TSRESOL, bytes([10 - len(str(resolution_ns))])) + _option(_OPT_END, b"")
         self._block(_IDB, struct.pack("<HHI", link_type, 0, 0) + options)
-        self._interfaces += 1
-        return self._interfaces - 1
+        self._steps.append(resolution_ns)
+        return len(self._steps) - 1
 
     def name(self, address: str, name: str) -> None:
         """Tell the name of an IP address (a name resolution block)."""
@@ -93,6 +98,7 @@ class Writer:
             options += _EPB_FLAGS_OPT.pack(_EPB_FLAGS, 4, direction)
         if options:
             options += b"\0\0\0\0"
+        time_ns //= self._steps[interface]
         padding = -size % 4
         total = 32 + size + padding + len(options)
         head = _EPB_HEAD.pack(_EPB, total, interface, time_ns >> 32, time_ns & 0xFFFFFFFF, size, size)
@@ -109,6 +115,11 @@ class Interface:
     speed: int = 0
     units_per_s: int = 1_000_000
     offset_s: int = 0
+
+    @property
+    def resolution_ns(self) -> int:
+        """The step of its time stamps."""
+        return max(1, _NS // self.units_per_s)
 
     def to_ns(self, ticks: int) -> int:
         """Turn a time stamp of this interface into ns since the epoch."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from capture import pcapng, upper_pdu
 from capture.chunk import MARK_KINDS, Chunk, Mark, MarkChunk, ReadChunk, Side, WholeChunk
 from capture.errors import AtsharkError
+from capture.timing import EXACT, Timing
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -161,6 +162,14 @@ def record(chunks: Iterable[Chunk], path: Path) -> None:
     with Recorder(path) as recorder:
         for chunk in chunks:
             recorder.write(chunk)
+
+
+def timing_of(head: bytes) -> Timing:
+    """Tell from the first bytes of a file how exact its times are: as its first packet's interface says."""
+    with contextlib.suppress(AtsharkError):
+        for packet in pcapng.Reader(io.BytesIO(head)):
+            return Timing(packet.interface.resolution_ns)
+    return EXACT
 
 
 def read(stream: BinaryIO, name: str, warnings: list[str]) -> Iterator[Chunk]:

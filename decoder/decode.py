@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Protocol
 
 from capture.chunk import Chunk, MarkChunk
+from capture.timing import EXACT, Timing
 from decoder.catalog import Catalog
 from decoder.events import Event
 from decoder.findings import Inspector
@@ -41,7 +42,7 @@ NO_STAGES: Stages = ()
 
 
 class Pushed(Protocol):
-    """What takes chunks and returns events: a :class:`Decoder`, or a :class:`Session` alone."""
+    """What takes chunks and returns events."""
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
@@ -51,31 +52,36 @@ class Pushed(Protocol):
 
 
 class Decoder:
-    """A session with its followers and stages, for chunks as they come."""
+    """A session with its followers and stages, for chunks as they come. ``timing``: how exact their times are."""
 
-    def __init__(self, catalog: Catalog, stages: Stages = FINDINGS, followers: Makes = STANDARD) -> None:
-        self._session = Session(catalog)
+    def __init__(
+        self, catalog: Catalog, stages: Stages = FINDINGS, followers: Makes = STANDARD, timing: Timing = EXACT
+    ) -> None:
+        self.timing = timing
+        self._session = Session(catalog, timing)
         self._followers = Followers(catalog, followers)
         self._stages = [make(catalog) for make in stages]
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
-        followers = self._followers
         time_ns = chunk.time_ns
-        early: list[Event] = []
-        if time_ns is not None and time_ns >= followers.wake_ns:
-            early = followers.look(self._session.approach(chunk))
-            early += followers.expire(time_ns)
-        events = self._session.feed(chunk)
-        if events:
-            events = followers.look(events, told=self._session.told)
-        if early:
-            events = early + events
-        for stage in self._stages:
-            if events:
-                events = stage.look(events)
-            if not chunk.data and isinstance(chunk, MarkChunk):
+        if time_ns is not None and chunk.data and time_ns >= self._followers.wake_ns:
+            early = self._followers.look(self._session.approach(chunk))
+            events = self._look(early + self._followers.expire(time_ns))
+        else:
+            events = []
+        new = self._session.feed(chunk)
+        if new:
+            new = self._look(self._followers.look(new, told=self._session.told))
+            events = events + new if events else new
+        elif not chunk.data and isinstance(chunk, MarkChunk):
+            for stage in self._stages:
                 events = [*events, *stage.mark(chunk)]
+        return events
+
+    def _look(self, events: list[Event]) -> list[Event]:
+        for stage in self._stages:
+            events = stage.look(events)
         return events
 
     def tick(self, now_ns: int) -> list[Event]:
@@ -113,7 +119,13 @@ def run(source: Iterable[Chunk], catalog: Catalog, stages: Stages = FINDINGS) ->
 
     Raises what the source raises: :class:`AtsharkError` if it turns out to be unusable.
     """
-    return chain.from_iterable(drive(source, Decoder(catalog, stages)))
+    return chain.from_iterable(drive(source, Decoder(catalog, stages, timing=timing_of(source))))
+
+
+def timing_of(source: Iterable[Chunk]) -> Timing:
+    """Return how exact the times of a source are, as it says itself."""
+    timing = getattr(source, "timing", EXACT)
+    return timing if isinstance(timing, Timing) else EXACT
 
 
 __all__ = ["FINDINGS", "NO_STAGES", "Decoder", "Pushed", "Stage", "Stages", "drive", "run"]

@@ -22,7 +22,8 @@ from capture import pcapng, upper_pdu
 from capture.chunk import Chunk, Mark, MarkKind, Side
 from capture.errors import AtsharkError
 from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR, NOTE_DISSECTOR, mark_packet
-from decoder.decode import Pushed, drive
+from capture.timing import EXACT, Timing
+from decoder.decode import Decoder, drive
 from decoder.events import (
     Data,
     Event,
@@ -75,12 +76,13 @@ _ASIDE = frozenset([Finding, GivenUp, GroupEnded])
 class Exporter:
     """Write the messages among the events of a session to a pcapng stream (unbuffered)."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, timing: Timing = EXACT) -> None:
         self._writer = pcapng.Writer(stream, APPLICATION)
         self._uart = self._writer.add_interface(
             "uart",
             "serial line between MCU and module; outbound: sent by the MCU",
             link_type=pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
+            resolution_ns=timing.resolution_ns,
         )
         self._ip = SyntheticIp()
         self._interfaces: dict[str, int] = {}
@@ -206,13 +208,13 @@ class Exporter:
             self.packets += 1
 
 
-def export(chunks: Iterable[Chunk], session: Pushed, path: Path) -> int:
-    """Decode ``chunks`` with ``session`` and write the export to ``path``. Return the number of packets."""
+def export(chunks: Iterable[Chunk], decoder: Decoder, path: Path) -> int:
+    """Decode ``chunks`` with ``decoder`` and write the export to ``path``. Return the number of packets."""
     try:
         stream: BinaryIO
         with open(path, "wb", buffering=1 << 18) as stream:
-            exporter = Exporter(stream)
-            for events in drive(chunks, session):
+            exporter = Exporter(stream, decoder.timing)
+            for events in drive(chunks, decoder):
                 exporter.write(events)
     except OSError as error:
         raise AtsharkError(f"{path}: cannot write the export: {error.strerror}") from error

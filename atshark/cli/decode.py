@@ -44,8 +44,9 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
 
     The exit status is 0 if all went well on the line, 1 if there are errors or warnings, or the input was cut.
     """
-    decoder = Decoder(catalog.load(dialects))
+    known = catalog.load(dialects)
     with open_source(file) as source:
+        decoder = Decoder(known, timing=source.timing)
         write = _writer(output)
         at_once = 1 if file == "-" else _BATCH
         troubles = 0

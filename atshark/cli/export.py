@@ -21,11 +21,11 @@ from wireshark.export import export
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
 def command(file: str, out: Path, dialects: tuple[str, ...]) -> int:
     """Export FILE (a recording, an export, a text log; "-" is standard input) for Wireshark."""
-    decoder = Decoder(catalog.load(dialects))
+    known = catalog.load(dialects)
     with open_source(file) as source:
         if file != "-" and out.exists() and out.samefile(file):
             raise click.UsageError(f"{out}: the export would overwrite its input; give another file to -w")
-        packets = export(source, decoder, out)
+        packets = export(source, Decoder(known, timing=source.timing), out)
         say(file, source)
         click.echo(f"{out}: {packets} packets", err=True)
         return FINDINGS if source.warnings else DONE

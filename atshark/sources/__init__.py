@@ -12,6 +12,7 @@ from atshark.sources.logs import HEAD, Log, open_log
 from capture import chunkfile, pcapng, recording
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
+from capture.timing import EXACT, Timing
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -23,15 +24,18 @@ _PIECE = 1 << 17
 class Source:
     """An opened input: iterate over its chunks once; then ``warnings`` holds what was wrong with it.
 
-    ``format`` says what it is; ``notes`` what its reader had to assume.
+    ``format`` says what it is; ``notes`` what its reader had to assume; ``timing`` how exact its times are.
     """
 
-    def __init__(self, chunks: Iterator[Chunk], warnings: list[str], form: str, log: Log | None = None) -> None:
+    def __init__(
+        self, chunks: Iterator[Chunk], warnings: list[str], form: str, log: Log | None = None, timing: Timing = EXACT
+    ) -> None:
         self._chunks = chunks
         self._log = log
         self.warnings = warnings
         self.notes: list[str] = log.notes if log is not None else []
         self.format = log.format if log is not None else form
+        self.timing = log.timing if log is not None else timing
 
     @property
     def line(self) -> int | None:
@@ -119,7 +123,9 @@ def _detect(stream: io.BufferedReader, name: str) -> Source:
     if not head:
         raise AtsharkError(warnings[0] if warnings else f"{name}: the input is empty")
     if head[:4] == pcapng.SHB_MAGIC:
-        return Source(recording.read(cast(BinaryIO, stream), name, warnings), warnings, "pcapng")
+        return Source(
+            recording.read(cast(BinaryIO, stream), name, warnings), warnings, "pcapng", None, recording.timing_of(head)
+        )
     if chunkfile.sniff(head):
         return Source(chunkfile.read(cast(BinaryIO, stream), name), warnings, "chunks")
     start = stream.read(HEAD)

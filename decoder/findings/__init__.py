@@ -26,6 +26,8 @@ from decoder.findings.ranges import Ranges
 from decoder.findings.rules import Lang, Rule, advice, message, rules
 from decoder.findings.say import Say
 
+Hearers = tuple[Callable[[Message], None], ...]
+
 
 class Inspector:
     """Looks at the events of a session and adds findings, each behind the event that it is about."""
@@ -36,10 +38,9 @@ class Inspector:
         self._declared, self._network, self._lwm2m = Declared(say), Network(say), Lwm2m(say)
         self._mqtt, self._line, self._ranges = Mqtt(say), Line(say), Ranges(say, catalog)
         self._last_ns: int | None = None
-        self._commands = frozenset(
-            [*self._declared.names("command"), *NETWORK_COMMANDS, *MQTT_COMMANDS, *self._ranges.names()]
-        )
-        self._answers: dict[str, tuple[Callable[[Message], None], ...]] = {}
+        self._answers: dict[str, Hearers] = {}
+        self._commands: dict[str, Hearers] = {}
+        self._limited = self._ranges.names()
         self._looks: dict[type, Callable[[Any], None]] = {
             Message: self._message, Socket: self._socket, Frame: self._mqtt.frame, Group: self._mqtt.group,
             Data: self._line.data, Finding: self._line.finding,
@@ -97,13 +98,13 @@ class Inspector:
             line.command(one)
             if self._lwm2m.follows(one):
                 self._lwm2m.message(one)
-            for command in one.commands:
-                if command.name in self._commands:
-                    self._declared.message(one)
-                    self._network.message(one)
-                    self._mqtt.message(one)
-                    self._ranges.message(one)
-                    break
+            commands = one.commands
+            if len(commands) == 1:
+                for hear in self._hearers_of_command(commands[0].name):
+                    hear(one)
+            else:
+                for hear in dict.fromkeys(hear for each in commands for hear in self._hearers_of_command(each.name)):
+                    hear(one)
             return
         if kind == "noise":
             line.noise(one)
@@ -116,14 +117,30 @@ class Inspector:
         elif name is None:
             line.text(one)
         else:
-            hearers = self._answers.get(name)
-            if hearers is None:
-                hearers = self._answers[name] = self._hearers_of(name)
-            for hear in hearers:
+            for hear in self._hearers_of_answer(name):
                 hear(one)
 
-    def _hearers_of(self, name: str) -> tuple[Callable[[Message], None], ...]:
+    def _hearers_of_command(self, name: str) -> Hearers:
+        """Return the families that have something to say about commands of this name."""
+        found = self._commands.get(name)
+        if found is None:
+            hearers: list[Callable[[Message], None]] = []
+            if name in self._declared.names("command"):
+                hearers.append(self._declared.message)
+            if name in NETWORK_COMMANDS:
+                hearers.append(self._network.message)
+            if name in MQTT_COMMANDS:
+                hearers.append(self._mqtt.message)
+            if name in self._limited:
+                hearers.append(self._ranges.message)
+            found = self._commands[name] = tuple(hearers)
+        return found
+
+    def _hearers_of_answer(self, name: str) -> Hearers:
         """Return the families that have something to say about answers of this name."""
+        found = self._answers.get(name)
+        if found is not None:
+            return found
         hearers: list[Callable[[Message], None]] = []
         if name in self._declared.names("answer"):
             hearers.append(self._declared.message)
@@ -131,7 +148,8 @@ class Inspector:
             hearers.append(self._network.message)
         if name.startswith("MIPL"):
             hearers.append(self._lwm2m.message)
-        return tuple(hearers)
+        found = self._answers[name] = tuple(hearers)
+        return found
 
     def _socket(self, one: Socket) -> None:
         self._declared.socket(one)

@@ -51,7 +51,7 @@ class Attribution:
         for entry in self._pending:
             for waiting in entry.commands:
                 if name in waiting.takes:
-                    if found is not None and not overtaken(found[0], entry):
+                    if found is not None and not overtaken(found[0], entry, self._module.timing):
                         return found
                     found = entry, waiting
                     break

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 
+from capture.timing import Timing
 from decoder.catalog import Catalog
 from decoder.catalog.choice import Ranking
 from decoder.catalog.spec import AnsweredSpec
@@ -23,19 +23,20 @@ _SHORT_LINE = 1024
 class Module:
     """The state of a module. ``late``: commands that said OK and that a later line completes. Bounded.
 
-    ``own_ok``: URCs after which the module was seen to send an OK of their own. ``numbers`` counts commands, requests
-    and groups of a session.
+    ``own_ok``: URCs after which the module was seen to send an OK of their own. ``numbers`` counts the
+    commands and requests of a session.
     """
 
-    def __init__(self, catalog: Catalog, out: list[Event], numbers: Iterator[int] | None = None) -> None:
+    def __init__(self, catalog: Catalog, out: list[Event], timing: Timing) -> None:
         self._out = out
+        self.timing = timing
         self.catalog = catalog
         self.settings = Settings()
         self.ranking = Ranking(catalog)
         self.requests = Requests(catalog, self._unanswered_request)
         self.late: list[PendingCommand] = []
         self.own_ok: set[str] = set()
-        self.numbers = numbers if numbers is not None else count(1)
+        self.numbers = count(1)
 
     def await_late(self, waiting: PendingCommand) -> None:
         """A later line completes this command."""

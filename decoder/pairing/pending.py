@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from capture.grammar import Form
+from capture.timing import Timing
 from decoder.catalog.conditions import applies, fixed, matches
 from decoder.catalog.readings import Reading
 from decoder.catalog.spec import LateSpec
@@ -111,12 +112,12 @@ class PendingLine(msgspec.Struct):
     answered: bool = False
 
 
-def overtaken(first: PendingLine, second: PendingLine) -> bool:
+def overtaken(first: PendingLine, second: PendingLine, timing: Timing) -> bool:
     """Tell whether the MCU had given up on ``first``, so that an answer that fits both belongs to ``second``."""
     if first.echoed or first.answered:
         return False
     if first.time_ns is not None and second.time_ns is not None:
-        return second.time_ns - first.time_ns > PIPELINE_NS
+        return timing.surely_longer(second.time_ns - first.time_ns, PIPELINE_NS)
     return first.text == second.text or (first.time_ns is None) != (second.time_ns is None)
 
 

@@ -72,7 +72,7 @@ class Pairing:
                 module.finish(waiting)
             return entry
         if time_ns is not None:
-            deadline_ns = entry.deadline_ns = time_ns + timeout_s * SECOND
+            deadline_ns = entry.deadline_ns = time_ns + timeout_s * SECOND + module.timing.slack_ns
             self.wake_ns = min(self.wake_ns, deadline_ns)
         self.pending.append(entry)
         if len(self.pending) > _MAX_PENDING:
@@ -204,7 +204,7 @@ class Pairing:
         pending = self.pending
         if not pending:
             return None
-        while len(pending) > 1 and overtaken(pending[0], pending[1]):
+        while len(pending) > 1 and overtaken(pending[0], pending[1], self._module.timing):
             self._abandon(pending.popleft())
         entry = pending.popleft()
         if time_ns is not None and entry.time_ns is not None:
@@ -227,7 +227,7 @@ class Pairing:
         within: Any = issued.params.get(late.within, late.default) if isinstance(late.within, str) else late.within
         if issued.time_ns is not None:
             seconds = within if isinstance(within, int) and 0 < within < _MAX_WITHIN_S else late.default
-            waiting.deadline_ns = issued.time_ns + (seconds + _GRACE_S) * SECOND
+            waiting.deadline_ns = issued.time_ns + (seconds + _GRACE_S) * SECOND + self._module.timing.slack_ns
             self.wake_ns = min(self.wake_ns, waiting.deadline_ns)
         self._module.await_late(waiting)
 

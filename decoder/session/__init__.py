@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from capture import grammar
 from capture.chunk import Chunk, WholeChunk
+from capture.timing import EXACT, Timing
 from decoder.catalog import Catalog
 from decoder.events import Event
 from decoder.link.wire import Wire
@@ -33,8 +34,9 @@ _CLOSING_ROUNDS = 4
 class Session:
     """Decode one pair of wires. Feed chunks in the order in which they arrived; take the events that result."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        channel = self._channel = Channel(catalog)
+    def __init__(self, catalog: Catalog, timing: Timing = EXACT) -> None:
+        channel = self._channel = Channel(catalog, timing)
+        self._silence_ns = SILENCE_NS + timing.slack_ns
         self._mcu = McuReader(channel)
         self._transparent = Transparent(channel, self._mcu)
         self._module = ModuleReader(channel, self._mcu, self._transparent)
@@ -160,7 +162,7 @@ class Session:
     def _pass_time(self, now_ns: int) -> None:
         channel = self._channel
         for wire in (channel.module_wire, channel.mcu_wire):
-            if wire.undecided and wire.last_ns is not None and wire.last_ns + SILENCE_NS <= now_ns:
+            if wire.undecided and wire.last_ns is not None and wire.last_ns + self._silence_ns <= now_ns:
                 self._conclude(wire)
         if now_ns >= channel.wake_ns:
             channel.wake_ns = NEVER

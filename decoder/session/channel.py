@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from capture.chunk import Side
+from capture.timing import Timing
 from decoder.catalog import Catalog, Command, UrcType
 from decoder.catalog.conditions import applies
 from decoder.catalog.spec import FrameSpec
@@ -33,10 +34,11 @@ _SHOWN_TEXT = 80
 class Channel:
     """The common ground of the readers of a channel."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, timing: Timing) -> None:
+        self.timing = timing
         self.catalog = catalog
         self.out: list[Event] = []
-        self.module = Module(catalog, self.out)
+        self.module = Module(catalog, self.out, timing)
         self.pairing = Pairing(self.module, self.out)
         self.mcu_wire = Wire("mcu")
         self.module_wire = Wire("module")
@@ -79,8 +81,9 @@ class Channel:
         """Tell whether ``wire`` has been silent for ``gap_ns``; if not yet, ask to be called when it will have been."""
         if wire.last_ns is None:
             return False
-        if wire.last_ns + gap_ns > now_ns:
-            self.wake(wire.last_ns + gap_ns)
+        over_ns = wire.last_ns + gap_ns + self.timing.slack_ns
+        if over_ns > now_ns:
+            self.wake(over_ns)
             return False
         return True
 

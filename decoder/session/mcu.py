@@ -317,7 +317,8 @@ class McuReader:
 
     def _postpone(self, time_ns: int | None, gap_ns: int) -> None:
         if self._payload is not None:
-            self._payload.deadline_ns = NEVER if time_ns is None else time_ns + gap_ns
+            slack_ns = self._channel.timing.slack_ns
+            self._payload.deadline_ns = NEVER if time_ns is None else time_ns + gap_ns + slack_ns
             self._channel.wake(self._payload.deadline_ns)
 
     def _payload_step(self, payload: _Payload) -> bool:

@@ -62,6 +62,7 @@ class Transparent:
     def __init__(self, channel: Channel, mcu: McuReader) -> None:
         self._channel = channel
         self._mcu = mcu
+        self._patience_ns = ESCAPE_ANSWER_NS + channel.timing.slack_ns
         self._escape_line = channel.catalog.readings.command(b"+++")
         self._stream: _Stream | None = None
 
@@ -117,7 +118,7 @@ class Transparent:
                 stream.escape = len(wire)
                 stream.escape_ns = wire.last_ns
                 if wire.last_ns is not None:
-                    self._channel.wake(wire.last_ns + ESCAPE_ANSWER_NS)
+                    self._channel.wake(wire.last_ns + self._patience_ns)
                 return
             stream.suspect = grammar.is_lone_command(wire.waiting())
             if not stream.suspect:
@@ -141,10 +142,10 @@ class Transparent:
         """Give up on the confirmation of a "+++" by ``now_ns``."""
         stream = self._stream
         if stream is not None and stream.escape and stream.escape_ns is not None:
-            if stream.escape_ns + ESCAPE_ANSWER_NS <= now_ns:
+            if stream.escape_ns + self._patience_ns <= now_ns:
                 self.give_up()
             else:
-                self._channel.wake(stream.escape_ns + ESCAPE_ANSWER_NS)
+                self._channel.wake(stream.escape_ns + self._patience_ns)
 
     def give_up(self) -> None:
         """The "+++" was not confirmed: it was data after all."""
@@ -174,7 +175,7 @@ class Transparent:
             return match is not None
         if not _ESCAPE.match(waiting):
             return False
-        return wire.quiet_ns is None or wire.quiet_ns >= GUARD_NS
+        return wire.quiet_ns is None or self._channel.timing.perhaps_as_long(wire.quiet_ns, GUARD_NS)
 
     def _ends(self, stream: _Stream) -> bool:
         wire = self._channel.module_wire

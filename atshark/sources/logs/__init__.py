@@ -22,6 +22,7 @@ from atshark.sources.logs.speakers import Speakers
 from capture import grammar
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
+from capture.timing import timing_of
 
 HEAD = 1 << 18
 _HEAD_LINES = 2000
@@ -82,6 +83,7 @@ class Log:
         self._sides = _sides(entries)
         self._echo = _echoes(entries)
         self._note(title, entries)
+        self.timing = timing_of(entry.time_ns for entry in entries)
 
     def _look_inside(self, head: list[Numbered]) -> None:
         """A column may hold lines of a log with marks of their own."""
