@@ -390,7 +390,7 @@ class Segment(msgspec.Struct, frozen=True):
     data: bytes
 
 
-class Packet(msgspec.Struct, frozen=True):
+class LinkFrame(msgspec.Struct, frozen=True):
     """A frame of a link inside transparent mode, without flags, escapes and checksum. ``link``: which protocol."""
 
     time_ns: int | None
@@ -428,7 +428,7 @@ class Body(msgspec.Struct, frozen=True):
 Record = Transaction | Urc | Data | Socket | Frame | Group | Finding | Summary
 Effect = Sent | Answered | Reported | Ended | Carried | Connected | Restarted
 """What the session tells followers; what they make of it are events and records."""
-Inner = Message | Finished | GivenUp | Joined | GroupEnded | Segment | Packet | Body | Image | Effect
+Inner = Message | Finished | GivenUp | Joined | GroupEnded | Segment | LinkFrame | Body | Image | Effect
 Event = Inner | Record
 EFFECTS = (Sent, Answered, Reported, Ended, Carried, Connected, Restarted)
 INNER = (
@@ -439,7 +439,7 @@ INNER = (
     Joined,
     GroupEnded,
     Segment,
-    Packet,
+    LinkFrame,
     Body,
     Image,
 )

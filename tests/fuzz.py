@@ -26,7 +26,7 @@ def seeds() -> dict[str, list[bytes]]:
     from atshark.sources import open_source
     from decoder import catalog
     from decoder.decode import NO_STAGES, Decoder
-    from decoder.events import Frame, Packet, Segment
+    from decoder.events import Frame, LinkFrame, Segment
     from tests.line_shapes import UNITS
 
     noise = random.Random(1)
@@ -60,7 +60,7 @@ def seeds() -> dict[str, list[bytes]]:
                         for target in ("mqtt", "http", "tls", "coap-tcp"):
                             if noise.random() < 0.3:
                                 add(target, data)
-                    elif isinstance(event, Packet):
+                    elif isinstance(event, LinkFrame):
                         add("ppp", event.data)
                     elif isinstance(event, Frame) and isinstance(event.data, str):
                         add("coap" if event.protocol == "coap" else event.protocol, bytes.fromhex(event.data))

@@ -7,7 +7,7 @@ from scapy.layers.inet import IP, TCP, UDP
 
 from capture.chunk import Chunk
 from decoder.protocols.frames import ppp
-from decoder.protocols.frames.ppp import Packet
+from decoder.protocols.frames.ppp import PppPacket
 from tests.helpers import answer, command, talk
 from tests.test_sockets import CONNACK, CONNECT, publish
 
@@ -20,7 +20,7 @@ def control(side: str, protocol: int, code: int, number: int, data: bytes = b"")
 
 
 def ip(side: str, packet: object) -> Said:
-    return (side, ppp.wrap(ppp.build(Packet(ppp.IP, bytes(packet)))), 30)  # type: ignore[call-overload]
+    return (side, ppp.wrap(ppp.build(PppPacket(ppp.IP, bytes(packet)))), 30)  # type: ignore[call-overload]
 
 
 def segment(side: str, sequence: int, acknowledged: int, flags: str, data: bytes = b"") -> Said:

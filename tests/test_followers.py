@@ -25,8 +25,8 @@ from decoder.events import (
     Image,
     Issued,
     Joined,
+    LinkFrame,
     Message,
-    Packet,
     Reported,
     Restarted,
     Segment,
@@ -137,7 +137,7 @@ def test_sockets_when_the_module_restarts() -> None:
 
 def test_ppp() -> None:
     emitted = Playbook(Ppp).hears(*said(dial_up()))
-    assert {type(one) for one in emitted} == {Packet, Frame, Finding, Socket, Segment}
+    assert {type(one) for one in emitted} == {LinkFrame, Frame, Finding, Socket, Segment}
     assert Playbook(Sockets).hears(*[one for one in said(dial_up()) if isinstance(one, Carried)]) == []
 
 
@@ -196,7 +196,9 @@ def test_every_follower_takes_anything_that_a_session_says() -> None:
     for make in STANDARD:
         play = Playbook(make)
         for event in (*play.hears(*told), *play.waits(START * 2), *play.ends(None)):
-            assert isinstance(event, (Socket, Segment, Frame, Finding, Body, Group, GroupEnded, Joined, Image, Packet))
+            assert isinstance(
+                event, (Socket, Segment, Frame, Finding, Body, Group, GroupEnded, Joined, Image, LinkFrame)
+            )
 
 
 # records are their owner's --------------------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def test_a_view_that_is_killed_does_not_stop_the_recording(tmp_path: Path) -> No
 
 def test_a_pipe_that_a_thread_waits_for() -> None:
     """What Windows has instead of a pipe that does not wait."""
-    from atshark.viewer import _ThreadedPipe
+    from atshark.live_view import _ThreadedPipe
 
     out, into = os.pipe()
     pipe = _ThreadedPipe(into)

@@ -25,7 +25,7 @@ from decoder.events import (
 from decoder.followers.ppp import Ppp
 from decoder.protocols.frames import mqtt, ppp
 from decoder.protocols.frames.errors import NotThisFormatError
-from decoder.protocols.frames.ppp import Packet
+from decoder.protocols.frames.ppp import PppPacket
 from tests.helpers import answer, command, events, records, talk, tshark
 from tests.playbook import Playbook
 from tests.ppp_session import BEGIN, END, HANDSHAKE, NAMES, NEGOTIATION, THERE, Said, segment, session
@@ -182,7 +182,7 @@ def test_fcs_of_the_standard() -> None:
 @given(st.sampled_from([ppp.LCP, ppp.IPCP, ppp.PAP, ppp.CHAP, ppp.IP, 0x4021]), st.binary(max_size=40))
 def test_any_frame_is_told_or_refused(protocol: int, data: bytes) -> None:
     try:
-        text, told = ppp.describe(Packet(protocol, data))
+        text, told = ppp.describe(PppPacket(protocol, data))
     except NotThisFormatError:
         return
     assert text
@@ -194,7 +194,7 @@ def test_any_bytes_of_a_link(said: list[tuple[Side, bytes]]) -> None:
     play = Playbook(Ppp)
     out = play.hears(Connected((), Issued(1, None, "D", "dial", None, {}, {}, "ATD*99#", None), None, True))
     for side, data in said:
-        for raw in (data, ppp.wrap(ppp.build(Packet(ppp.IP, b"\x45" + data)))):
+        for raw in (data, ppp.wrap(ppp.build(PppPacket(ppp.IP, b"\x45" + data)))):
             payload = Data(None, side, None, "D", "transparent", "raw", len(raw), raw.hex())
             out += play.hears(Carried((), payload, raw, {}, "link"))
     assert all(not isinstance(one, Segment) or one.data for one in out)

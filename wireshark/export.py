@@ -33,8 +33,8 @@ from decoder.events import (
     GivenUp,
     GroupEnded,
     Joined,
+    LinkFrame,
     Message,
-    Packet,
     Params,
     Segment,
     Socket,
@@ -90,7 +90,7 @@ class Exporter:
         self._tags = TagWriter()
         self._last_ns = 0
         self._others: dict[type, Callable[[Any], None]] = {
-            Packet: self._link, Frame: self._inferred, Socket: self._socket, Segment: self._segment,
+            LinkFrame: self._link, Frame: self._inferred, Socket: self._socket, Segment: self._segment,
         }  # fmt: skip
         self.packets = 0
 
@@ -188,7 +188,7 @@ class Exporter:
         )
         self.packets += 1
 
-    def _link(self, packet: Packet) -> None:
+    def _link(self, packet: LinkFrame) -> None:
         data = (b"\1" if packet.side == "mcu" else b"\0") + packet.data
         direction = _DIRECTION[packet.side]
         self._writer.packet(self._interface("ppp"), packet.time_ns or 0, data, direction=direction)

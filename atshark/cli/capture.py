@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from atshark.cli import DONE, FINDINGS
-from atshark.viewer import STOP, Viewer
+from atshark.live_view import STOP, LiveView
 from capture.errors import AtsharkError
 from capture.recording import Recorder
 from capture.rotation import Compression, RotatingRecorder, Rotation, parse
@@ -107,15 +107,15 @@ def command(
             _identify(tap, mcu_port, module_port)
         writer = Background(_recorder(out, rotation, tap))
         if shown if shown is not None else sys.stdout.isatty():
-            viewer: Viewer | None = Viewer(tap.descriptions, str(out))
+            view: LiveView | None = LiveView(tap.descriptions, str(out))
         else:
-            viewer = None
+            view = None
         names = " and ".join(f"{port.name} ({side}, {tap.speeds[side]} bit/s)" for side, port in tap.ports.items())
         click.echo(f"recording {names} to {out}; stop with Ctrl-C", err=True)
-        counts = _record(tap, writer, viewer, duration)
+        counts = _record(tap, writer, view, duration)
     finally:
         tap.close()
-    return _told(tap, writer, viewer, out, counts)
+    return _told(tap, writer, view, out, counts)
 
 
 def _rotation(rotate: str | None, keep: int | None, compress: Compression | None) -> Rotation | None:
@@ -140,7 +140,7 @@ def _identify(tap: Tap, mcu_port: str, module_port: str) -> None:
     click.echo(tap.identify(), err=True)
 
 
-def _record(tap: Tap, writer: Background, viewer: Viewer | None, duration: float | None) -> dict[str, int]:
+def _record(tap: Tap, writer: Background, view: LiveView | None, duration: float | None) -> dict[str, int]:
     """Record until the tap stops or the time is over. Return how many bytes came from each side."""
     counts = {"mcu": 0, "module": 0}
     deadline = None if duration is None else time.monotonic() + duration
@@ -150,13 +150,13 @@ def _record(tap: Tap, writer: Background, viewer: Viewer | None, duration: float
             if chunk is not None:
                 writer.write(chunk)
                 counts[chunk.side] += len(chunk.data)
-                if viewer is not None:
-                    viewer.send(chunk)
+                if view is not None:
+                    view.send(chunk)
             now = time.monotonic()
-            if viewer is not None and now - asked >= _NOTES_S:
+            if view is not None and now - asked >= _NOTES_S:
                 asked = now
-                viewer.idle()
-                for note in viewer.notes():
+                view.idle()
+                for note in view.notes():
                     if note == STOP:
                         tap.stop()
                     else:
@@ -165,12 +165,12 @@ def _record(tap: Tap, writer: Background, viewer: Viewer | None, duration: float
                 tap.stop()
     finally:
         writer.close()
-        if viewer is not None:
-            viewer.close()
+        if view is not None:
+            view.close()
     return counts
 
 
-def _told(tap: Tap, writer: Background, viewer: Viewer | None, out: Path, counts: dict[str, int]) -> int:
+def _told(tap: Tap, writer: Background, view: LiveView | None, out: Path, counts: dict[str, int]) -> int:
     """Say at the end what was recorded, and what was not."""
     if writer.failure is not None:
         reason = getattr(writer.failure, "strerror", None) or writer.failure
@@ -183,8 +183,8 @@ def _told(tap: Tap, writer: Background, viewer: Viewer | None, out: Path, counts
         problems.append(f"the disk was too slow: reading had to wait {writer.waited_s:.1f} s for it")
     for problem in problems:
         click.echo(f"atshark: {problem}", err=True)
-    if viewer is not None and viewer.not_shown:
-        click.echo(f"atshark: {viewer.not_shown} bytes were recorded but not shown: the display was behind", err=True)
+    if view is not None and view.not_shown:
+        click.echo(f"atshark: {view.not_shown} bytes were recorded but not shown: the display was behind", err=True)
     if tap.skew:
         click.echo(f"atshark: {tap.skew}", err=True)
     click.echo(f"{out}: {counts['mcu']} bytes from the MCU, {counts['module']} from the module", err=True)

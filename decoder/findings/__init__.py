@@ -22,9 +22,9 @@ from decoder.findings.mqtt import Mqtt
 from decoder.findings.network import ANSWERS as NETWORK_ANSWERS
 from decoder.findings.network import COMMANDS as NETWORK_COMMANDS
 from decoder.findings.network import Network
+from decoder.findings.raising import Raise
 from decoder.findings.ranges import Ranges
 from decoder.findings.rules import Lang, Rule, advice, message, rules
-from decoder.findings.say import Say
 
 Hearers = tuple[Callable[[Message], None], ...]
 
@@ -34,9 +34,9 @@ class Inspector:
 
     def __init__(self, catalog: Catalog) -> None:
         self._found: list[Finding] = []
-        say = self._say = Say(self._found)
-        self._declared, self._network, self._lwm2m = Declared(say), Network(say), Lwm2m(say)
-        self._mqtt, self._line, self._ranges = Mqtt(say), Line(say), Ranges(say, catalog)
+        raise_ = self._raise = Raise(self._found)
+        self._declared, self._network, self._lwm2m = Declared(raise_), Network(raise_), Lwm2m(raise_)
+        self._mqtt, self._line, self._ranges = Mqtt(raise_), Line(raise_), Ranges(raise_, catalog)
         self._last_ns: int | None = None
         self._answers: dict[str, Hearers] = {}
         self._commands: dict[str, Hearers] = {}
@@ -74,14 +74,14 @@ class Inspector:
         return out
 
     def mark(self, chunk: MarkChunk) -> list[Event]:
-        """Say what a mark of the recording says."""
-        self._say(f"tap.{chunk.mark.kind}", chunk, text=chunk.mark.text)
+        """Raise what a mark of the recording says."""
+        self._raise(f"tap.{chunk.mark.kind}", chunk, text=chunk.mark.text)
         out: list[Event] = list(self._found)
         self._found.clear()
         return out
 
     def close(self) -> list[Event]:
-        """Say what only the end of the session shows."""
+        """Raise what only the end of the session shows."""
         self._mqtt.close(self._last_ns)
         self._line.close()
         out: list[Event] = list(self._found)

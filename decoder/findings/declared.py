@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from decoder.events import Message, Params, Socket
+from decoder.findings.raising import Raise
 from decoder.findings.rules import Rule, rules
-from decoder.findings.say import Say
 
 _COMPARISON = re.compile(r"(<=|>=|<|>|!=)\s*(-?\d+(?:\.\d+)?)")
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -21,8 +21,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 class Declared:
     """Looks for the rules of rules.toml that say where to look."""
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, raise_: Raise) -> None:
+        self._raise = raise_
         self._by_line: dict[tuple[str, str], list[Rule]] = defaultdict(list)
         self._by_change: dict[str, list[Rule]] = defaultdict(list)
         for rule in rules().values():
@@ -43,18 +43,20 @@ class Declared:
             for command in one.commands:
                 for rule in self._by_line.get(("command", command.name), ()):
                     if command.form in rule.form and agrees(rule, command.params):
-                        self._say(rule.id, one, line=command.raw, **_texts(command.params))
+                        self._raise(rule.id, one, line=command.raw, **_texts(command.params))
         elif one.name is not None and one.kind in ("urc", "information"):
             for rule in self._by_line.get(("answer", one.name), ()):
                 if agrees(rule, one.params):
-                    self._say(rule.id, one, line=one.text, **_texts({**one.params, **_labels(one)}))
+                    self._raise(rule.id, one, line=one.text, **_texts({**one.params, **_labels(one)}))
 
     def socket(self, one: Socket) -> None:
         """Look at what happened to a connection."""
         for rule in self._by_change.get(one.change, ()):
             remote = one.flow.remote or one.flow.remote_ip or "?"
             peer = f"{remote}:{one.flow.remote_port}" if one.flow.remote_port else remote
-            self._say(rule.id, one, connect_id=one.connect_id, peer=peer, because=one.because, up=one.up, down=one.down)
+            self._raise(
+                rule.id, one, connect_id=one.connect_id, peer=peer, because=one.because, up=one.up, down=one.down
+            )
 
 
 def agrees(rule: Rule, params: Params) -> bool:

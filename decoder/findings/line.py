@@ -7,7 +7,7 @@ from collections import deque
 
 from capture import grammar
 from decoder.events import Data, Finding, Message, Socket
-from decoder.findings.say import Say
+from decoder.findings.raising import Raise
 
 _HEX_TEXT = re.compile(rb"(?:[0-9A-Fa-f]{2}){4,}")
 _SECOND = re.compile(r"AT[+^$%*#]", re.IGNORECASE)
@@ -23,8 +23,8 @@ _SENDS = ("MIPSEND", "QISEND", "QISENDEX", "CIPSEND", "LSIPSEND")
 class Line:
     """Follows what crosses the line."""
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, raise_: Raise) -> None:
+        self._raise = raise_
         self.count = 0
         """Messages so far."""
         self._noisy: deque[int] = deque(maxlen=_NOISY)
@@ -38,7 +38,7 @@ class Line:
     def command(self, one: Message) -> None:
         """Look at a command line."""
         if _SECOND.search(one.text, _SHORTEST) and grammar.TWO_COMMANDS.match(one.text):
-            self._say("line.interleaved", one, line=one.text)
+            self._raise("line.interleaved", one, line=one.text)
         for command in one.commands:
             if command.form == "set":
                 self._sends(one, command.name, command.params.get("connect_id"))
@@ -46,20 +46,20 @@ class Line:
     def text(self, one: Message) -> None:
         """Look at a line without a name."""
         if one.side == "module" and one.kind in _TEXT and _is_like_command(one.text):
-            self._say("line.echo-damaged", one, line=one.text)
+            self._raise("line.echo-damaged", one, line=one.text)
 
     def noise(self, one: Message) -> None:
         """Look at bytes that cannot be decoded."""
         self._noisy.append(self.count)
         if not self._noise_told and len(self._noisy) == _NOISY and self.count - self._noisy[0] < _WINDOW:
             self._noise_told = True
-            self._say("line.speed", one, count=_NOISY, of=self.count - self._noisy[0] + 1)
+            self._raise("line.speed", one, count=_NOISY, of=self.count - self._noisy[0] + 1)
 
     def _sends(self, one: Message, name: str, key: object) -> None:
         if name in _SENDS and key in self._closed:
             closed = self._closed[key]
             change = closed.change
-            self._say(
+            self._raise(
                 "send.closed", one, connect_id=key, change=change, change_zh=_ENDS[change], because=closed.because
             )
         if name == "LSIPSEND":
@@ -67,7 +67,7 @@ class Line:
         elif name == "LSIPPUSH":
             self._pushing.pop(key, None)
         elif name == "LSIPCLOSE" and key in self._pushing:
-            self._say("send.not-pushed", self._pushing.pop(key), connect_id=key)
+            self._raise("send.not-pushed", self._pushing.pop(key), connect_id=key)
 
     def socket(self, one: Socket) -> None:
         """Look at what happened to a connection."""
@@ -80,7 +80,7 @@ class Line:
         """Look at payload."""
         as_text = one.side == "mcu" and one.via == "command" and one.encoding in ("raw", "quoted")
         if as_text and one.announced_by in _SENDS and _HEX_TEXT.fullmatch(bytes.fromhex(one.data)):
-            self._say("send.hex-as-text", one, connect_id=one.connect_id, length=one.length)
+            self._raise("send.hex-as-text", one, connect_id=one.connect_id, length=one.length)
 
     def finding(self, one: Finding) -> None:
         """Look at what the decoder found."""
@@ -88,17 +88,17 @@ class Line:
             self.unanswered += 1
             self._given_up = one
             if self.unanswered == _SILENT:
-                self._say("module.silent", one, count=_SILENT)
+                self._raise("module.silent", one, count=_SILENT)
         elif one.rule == "result.unexpected" and self._given_up is not None:
             given_up, self._given_up = self._given_up, None
             if one.time_ns is not None and given_up.time_ns is not None and one.time_ns > given_up.time_ns:
                 seconds = f"{(one.time_ns - given_up.time_ns) / 1e9:.1f}"
-                self._say("answer.late", one, seconds=seconds, command=given_up.message.partition(": ")[0])
+                self._raise("answer.late", one, seconds=seconds, command=given_up.message.partition(": ")[0])
 
     def close(self) -> None:
         """The session ends."""
         for key, message in self._pushing.items():
-            self._say("send.not-pushed", message, connect_id=key)
+            self._raise("send.not-pushed", message, connect_id=key)
 
 
 def _is_like_command(text: str) -> bool:

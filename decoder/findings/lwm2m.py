@@ -7,7 +7,7 @@ from collections import deque
 
 from capture.grammar import split_arguments
 from decoder.events import Issued, Message, Params
-from decoder.findings.say import Say
+from decoder.findings.raising import Raise
 
 SECOND = 1_000_000_000
 _QUICK = ("MIPLREADRSP", "MIPLWRITERSP", "MIPLEXECUTERSP")
@@ -24,8 +24,8 @@ _PARAMETER = re.compile(r"(pmin|pmax|lt|gt|st)=(-?\d+(?:\.\d+)?)")
 class Lwm2m:
     """Follows the life of a LwM2M device: creation, login, requests, reports, the end of its lifetime."""
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, raise_: Raise) -> None:
+        self._raise = raise_
         self._requested = False
         self._logged_in_ns: int | None = None
         self._logged_in = False
@@ -66,11 +66,11 @@ class Lwm2m:
             self._lifetime = lifetime if isinstance(lifetime, int) else None
             self._opened = True
             if self._automatic and isinstance(lifetime, int) and lifetime < 60:
-                self._say("lwm2m.updateset.short", one, lifetime=lifetime)
+                self._raise("lwm2m.updateset.short", one, lifetime=lifetime)
         elif name == "MIPLUPDATESET":
             self._automatic = params.get("enable") == 1
             if self._opened and self._automatic:
-                self._say("lwm2m.updateset.late", one)
+                self._raise("lwm2m.updateset.late", one)
         elif name in ("MIPLCLOSE", "MIPLDELETE"):
             self._logged_in = self._opened = False
 
@@ -78,12 +78,12 @@ class Lwm2m:
         request = command.request
         if not hasattr(request, "latency_ns"):
             if self._requested or self._opened:
-                self._say("lwm2m.mid.unknown", one, name=command.name, mid=command.params.get("mid", "?"))
+                self._raise("lwm2m.mid.unknown", one, name=command.name, mid=command.params.get("mid", "?"))
             return
         latency = getattr(request, "latency_ns", None)
         limit = 3 if command.name in _QUICK else 5
         if isinstance(latency, int) and latency > limit * SECOND + _TOLERANCE_NS:
-            self._say("lwm2m.answer.late", one, name=command.name, seconds=f"{latency / SECOND:.1f}", limit=limit)
+            self._raise("lwm2m.answer.late", one, name=command.name, seconds=f"{latency / SECOND:.1f}", limit=limit)
 
     def _value(self, command: Issued, one: Message) -> None:
         params = command.params
@@ -92,10 +92,10 @@ class Lwm2m:
         raw = arguments[at].strip() if len(arguments) > at else ""
         value, length, kind = str(params["value"]), params.get("len"), params.get("type")
         if kind == 1 and raw and raw[0] not in '"“”':
-            self._say("lwm2m.value.quotes", one, value=value)
+            self._raise("lwm2m.value.quotes", one, value=value)
         characters = len(raw.strip('"“”')) if raw else len(value)
         if isinstance(length, int) and length not in (characters, len(value.encode())) and length * 2 != characters:
-            self._say("lwm2m.value.length", one, name=command.name, length=length, value=value, real=characters)
+            self._raise("lwm2m.value.length", one, name=command.name, length=length, value=value, real=characters)
         self._parts(command, one, length if isinstance(length, int) else characters)
 
     def _parts(self, command: Issued, one: Message, length: int) -> None:
@@ -105,22 +105,22 @@ class Lwm2m:
         before = self._index.get(name)
         last = flag == 0 or flag >= 0x200
         if (last and index != 0) or (before is not None and flag != 1 and index not in (before - 1, 0)):
-            self._say("lwm2m.parts", one, name=name, index=index, flag=flag)
+            self._raise("lwm2m.parts", one, name=name, index=index, flag=flag)
         size = self._sizes.get(name, 0) + length
         self._sizes[name], self._index[name] = (0, None) if last else (size, index)
         if size > _LARGEST and (last or size - length <= _LARGEST):
-            self._say("lwm2m.too-long", one, name=name, size=size)
+            self._raise("lwm2m.too-long", one, name=name, size=size)
 
     def _notify(self, params: Params, one: Message) -> None:
         ackid, place = params.get("ackid"), (params.get("objid"), params.get("insid"))
         if ackid is not None and ackid in self._acks:
-            self._say("lwm2m.ackid.repeated", one, ackid=ackid)
+            self._raise("lwm2m.ackid.repeated", one, ackid=ackid)
         if ackid is not None:
             self._acks.append(ackid)
         seen = {place, (place[0], -1), (place[0], None)} & self._observed
         if self._opened and not seen and place not in self._told:
             self._told.add(place)
-            self._say("lwm2m.notify.early", one, objid=place[0], insid=place[1])
+            self._raise("lwm2m.notify.early", one, objid=place[0], insid=place[1])
 
     def _line(self, name: str, params: Params, one: Message) -> None:
         if name in _REQUESTS and one.kind == "urc":
@@ -151,7 +151,7 @@ class Lwm2m:
         if values.get("st", 0) < 0 or values.get("pmin", 0) < 0:
             wrong.append("negative")
         if wrong:
-            self._say("lwm2m.attributes", one, text=text, why=", ".join(wrong))
+            self._raise("lwm2m.attributes", one, text=text, why=", ".join(wrong))
 
     def _clock(self, one: Message) -> None:
         began, lifetime = self._logged_in_ns, self._lifetime
@@ -159,4 +159,4 @@ class Lwm2m:
             return
         if one.time_ns - began > lifetime * SECOND:
             self._logged_in = False
-            self._say("lwm2m.lifetime.over", one, lifetime=lifetime)
+            self._raise("lwm2m.lifetime.over", one, lifetime=lifetime)

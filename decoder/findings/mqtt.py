@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decoder.events import Frame, Group, Message
-from decoder.findings.say import Say
+from decoder.findings.raising import Raise
 
 COMMANDS = ("MQTTCFG", "MQTTTO")
 """The names of commands that matter here."""
@@ -21,8 +21,8 @@ _GRACE_NS = 60_000_000_000
 class Mqtt:
     """Follows keep-alive and acknowledgements."""
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, raise_: Raise) -> None:
+        self._raise = raise_
         self._keep_alive: int | None = None
         self._ack_timeout = 10
         self._acknowledged: set[str] = set()
@@ -42,7 +42,7 @@ class Mqtt:
             else:
                 continue
             if self._keep_alive is not None and 0 < self._keep_alive <= self._ack_timeout:
-                self._say("mqtt.keep-alive", one, keep_alive=self._keep_alive, timeout=self._ack_timeout)
+                self._raise("mqtt.keep-alive", one, keep_alive=self._keep_alive, timeout=self._ack_timeout)
 
     def frame(self, one: Frame) -> None:
         """Look at a frame."""
@@ -50,9 +50,9 @@ class Mqtt:
             return
         kind, fields = one.fields.get("type"), one.fields
         if kind == "CONNACK" and isinstance(code := fields.get("code"), int) and code:
-            self._say("mqtt.connect-refused", one, code=code, why=_REFUSALS.get(code, f"0x{code:02x}"))
+            self._raise("mqtt.connect-refused", one, code=code, why=_REFUSALS.get(code, f"0x{code:02x}"))
         elif kind == "SUBACK" and any(isinstance(code, int) and code >= 128 for code in fields.get("codes", ())):
-            self._say("mqtt.subscription-refused", one, packet_id=fields.get("packet_id", "?"))
+            self._raise("mqtt.subscription-refused", one, packet_id=fields.get("packet_id", "?"))
         key = (one.connect_id, fields.get("packet_id"))
         if kind == "PUBLISH" and one.side == "mcu" and fields.get("qos") in (1, 2):
             if len(self._waiting) < _MAX_OPEN:
@@ -70,7 +70,7 @@ class Mqtt:
         pings = sum(1 for line in one.lines if line.name == "MQTTTO")
         tries = sum(1 for line in one.lines if line.name == "MQTTREC")
         failed = one.lines[-1].name in ("MQTTDISC", "MQTTREC", "MQTTTO")
-        self._say("mqtt.reconnect-failed" if failed else "mqtt.ping-timeouts", one, pings=pings, tries=tries)
+        self._raise("mqtt.reconnect-failed" if failed else "mqtt.ping-timeouts", one, pings=pings, tries=tries)
 
     def close(self, last_ns: int | None) -> None:
         """The session ends: what was never acknowledged is said, if there was time for it."""
@@ -80,4 +80,4 @@ class Mqtt:
             if frame.origin == "inferred" and "inferred" not in self._acknowledged:
                 continue  # this module keeps acknowledgements to itself
             topic = frame.fields.get("topic", "?")
-            self._say("mqtt.unacknowledged", frame, topic=topic, qos=frame.fields["qos"], wanted=wanted)
+            self._raise("mqtt.unacknowledged", frame, topic=topic, qos=frame.fields["qos"], wanted=wanted)

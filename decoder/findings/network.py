@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capture.grammar import GOOD_CODES
 from decoder.events import Message, Params, Socket
-from decoder.findings.say import About, Say
+from decoder.findings.raising import About, Raise
 
 _REGISTERED = (1, 5)
 _LOST = (0, 2, 3, 4)
@@ -33,8 +33,8 @@ _NEEDS_NETWORK = (
 class Network:
     """Follows registration and signal."""
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, raise_: Raise) -> None:
+        self._raise = raise_
         self._states: dict[str, int] = {}
         self._weak: int | None = None
         self._asked: dict[str, str] = {}
@@ -73,7 +73,7 @@ class Network:
         """Something failed that the network carries."""
         if self._weak is not None:
             shown = "unknown" if self._weak == 99 else f"{-113 + 2 * self._weak} dBm"
-            self._say("signal.weak", about, rssi=self._weak, dbm=shown)
+            self._raise("signal.weak", about, rssi=self._weak, dbm=shown)
             self._weak = None
 
     def _registration(self, name: str, stat: object, about: About) -> None:
@@ -82,9 +82,9 @@ class Network:
         before = self._states.get(name)
         self._states[name] = stat
         if before in _REGISTERED and stat in _LOST:
-            self._say("registration.lost", about, name=name, stat=stat)
+            self._raise("registration.lost", about, name=name, stat=stat)
         elif stat == 3 and before != 3:
-            self._say("registration.denied", about, name=name)
+            self._raise("registration.denied", about, name=name)
 
     def _ask(self, name: str, bits: object, *, on: bool) -> None:
         if on and isinstance(bits, str):
@@ -103,6 +103,6 @@ class Network:
                 key = (name, asked + granted)
                 if key not in self._told:
                     self._told.add(key)
-                    self._say(
+                    self._raise(
                         rule, about, what=name, asked=asked, granted=granted, seconds=params.get(name + "_s", "?")
                     )

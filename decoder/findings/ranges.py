@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 from decoder.catalog import Catalog, Command
 from decoder.events import Issued, Message
-from decoder.findings.say import Say
+from decoder.findings.raising import Raise
 
 TAGGED: dict[str, tuple[float, float]] = {"TIMEOUT": (0.5, 2), "KEEPALIVE": (60, 180), "CLEAN": (0, 1)}
 """ICA 5.4, 6.2, 7.2: of AT+IMQTTPARA, ICOAPPARA, IHTTPPARA."""
@@ -18,8 +18,8 @@ _VERSIONS = ("3.1", "3.1.1")
 class Ranges:
     """Looks at the parameters of commands."""
 
-    def __init__(self, say: Say, catalog: Catalog) -> None:
-        self._say = say
+    def __init__(self, raise_: Raise, catalog: Catalog) -> None:
+        self._raise = raise_
         self._catalog = catalog
         self._limited: dict[Command, list[tuple[str, int, int, set[object]]]] = {}
 
@@ -50,19 +50,19 @@ class Ranges:
                 continue
             if not low <= value <= high and value not in listed:
                 told.add(name)
-                self._say("parameter.range", one, name=command.name, parameter=name, value=value, low=low, high=high)
+                self._raise("parameter.range", one, name=command.name, parameter=name, value=value, low=low, high=high)
 
     def _tagged(self, command: Issued, one: Message) -> None:
         params = command.params
         for number in ("", "2", "3", "4"):
             tag, value = str(params.get("para_tag" + number, "")).upper(), params.get("para_value" + number)
             if tag == "VERSION" and value is not None and str(value) not in _VERSIONS:
-                self._say("parameter.version", one, name=command.name, value=value)
+                self._raise("parameter.version", one, name=command.name, value=value)
             limits = TAGGED.get(tag)
             if limits is None or value is None or isinstance(value, str):
                 continue
             if not limits[0] <= float(value) <= limits[1]:
-                self._say("parameter.range", one, name=command.name, parameter=tag, value=value, low=limits[0],
+                self._raise("parameter.range", one, name=command.name, parameter=tag, value=value, low=limits[0],
                           high=limits[1])  # fmt: skip
 
 

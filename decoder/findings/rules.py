@@ -24,7 +24,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
 
     ``on``: which kind of message it is about; ``line``: names; ``where``: parameters, each a value, a list of values,
     or a comparison ("<10"); ``has``: parameters that must be there; ``form``, ``change``: of commands, of connections.
-    ``said``: of rules that the decoder raises: patterns of its messages, and what they are in Chinese.
+    ``translations``: of rules that the decoder raises: patterns of its messages, and what they are in Chinese.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
     has: list[str] = []
     form: list[str] = msgspec.field(default_factory=lambda: ["set", "exec"])
     change: list[str] = []
-    said: list[tuple[str, str]] = []
+    translations: list[tuple[str, str]] = []
 
     def advice(self, lang: Lang = "en") -> str:
         """Return what to try; empty if nothing general can be said."""
@@ -74,7 +74,7 @@ def rules() -> dict[str, Rule]:
 
 
 def advice(found: Finding, lang: Lang = "en") -> str:
-    """Say what to try for a finding: by the error code that it is about, else by its rule."""
+    """Raise what to try for a finding: by the error code that it is about, else by its rule."""
     if found.rule == "command.error":
         for (kind, code), one in _load()[1].items():
             if f"+{kind}: {code} " in found.message + " ":
@@ -92,7 +92,7 @@ def message(found: Finding, lang: Lang = "en") -> str:
     rule = rules().get(found.rule)
     if rule is None:
         return found.message
-    for pattern, zh in rule.said:
+    for pattern, zh in rule.translations:
         if match := re.fullmatch(pattern, found.message, re.DOTALL):
             return zh.format(**match.groupdict())
     return f"{rule.zh}: {found.message}"

@@ -34,7 +34,7 @@ _ROUTINE = {
 _REQUESTS = ("MIPLREAD", "MIPLWRITE", "MIPLEXECUTE")
 
 
-class Step(msgspec.Struct):
+class StoryStep(msgspec.Struct):
     """A step of a story. ``kind``: "good" (a milestone), "routine", "error" or "warning"; times in ns.
 
     ``count``: how often it happened in a row; ``rule``: of the finding that it tells.
@@ -53,7 +53,7 @@ class Story:
     """Hears the events of a session and tells what they amount to."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[StoryStep] = []
         self._routine: Counter[str] = Counter()
         self._routine_ns: tuple[int | None, int | None] = (None, None)
         self._registered: dict[str, object] = {}
@@ -131,7 +131,7 @@ class Story:
         for what, count in self._routine.items():
             one, several, zh = _ROUTINE[what]
             self._add(
-                Step("routine", f"{count} {one if count == 1 else several}", zh.format(n=count), *self._routine_ns)
+                StoryStep("routine", f"{count} {one if count == 1 else several}", zh.format(n=count), *self._routine_ns)
             )
         self._routine.clear()
 
@@ -143,9 +143,9 @@ class Story:
                 last.last_ns = time_ns
                 return
         self._flush()
-        self._add(Step(kind, en, zh, time_ns, time_ns, rule=key))
+        self._add(StoryStep(kind, en, zh, time_ns, time_ns, rule=key))
 
-    def _add(self, step: Step) -> None:
+    def _add(self, step: StoryStep) -> None:
         if len(self.steps) < _MAX_STEPS:
             self.steps.append(step)
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from capture.chunk import Side
-from decoder.events import Carried, Connected, Data, Event, Finding, Frame, Packet
+from decoder.events import Carried, Connected, Data, Event, Finding, Frame, LinkFrame
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.protocols.frames import ppp
 from decoder.protocols.frames.errors import NotThisFormatError
-from decoder.protocols.ip import Network, Step
+from decoder.protocols.ip import Network, Progress
 
 MAX_FRAME = 65536
 _MAX_NAMES = 256
@@ -79,7 +79,7 @@ class _Link:
             text = f"a PPP frame of {len(raw)} bytes from the {side} is damaged: its checksum (FCS) is wrong"
             self._out.append(Finding(time_ns, side, "ppp.fcs", "error", text, "RFC 1662 appendix C"))
             return
-        self._out.append(Packet(time_ns, side, "ppp", frame))
+        self._out.append(LinkFrame(time_ns, side, "ppp", frame))
         try:
             packet = ppp.parse(frame)
             if packet.protocol in (ppp.IP, ppp.IPV6):
@@ -93,7 +93,7 @@ class _Link:
             return
         self._out.append(Frame(time_ns, side, "ppp", None, data.announced_by, text, fields))
 
-    def _step(self, data: Data, step: Step) -> None:
+    def _step(self, data: Data, step: Progress) -> None:
         connection, side, time_ns = step.connection, step.side, data.time_ns
         flow = connection.flow
         because = f"{flow.transport.upper()} inside PPP"

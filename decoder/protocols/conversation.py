@@ -14,7 +14,7 @@ from contextlib import suppress
 from capture.chunk import Side
 from decoder.protocols.frames import coap, dns, tls
 from decoder.protocols.frames.errors import NotThisFormatError
-from decoder.protocols.streams import Exchanges, Finds, Found, Reader, choose
+from decoder.protocols.streams import Exchanges, Finds, Found, StreamReader, choose
 
 MAX_WAITING = 1 << 21
 """A frame that needs more bytes than this is not waited for."""
@@ -26,7 +26,7 @@ class Conversation:
     def __init__(self, transport: str, port: int | None = None) -> None:
         self._datagrams = transport == "udp"
         self._dns = self._datagrams and port == dns.PORT
-        self._reader: Reader | None = None
+        self._reader: StreamReader | None = None
         self._unknown = False
         self._waiting: dict[Side, bytearray] = {"mcu": bytearray(), "module": bytearray()}
         self._exchanges = Exchanges()

@@ -76,7 +76,7 @@ TCP = Struct(
 UDP = Struct("sport" / Int16ub, "dport" / Int16ub, "length" / Int16ub, "checksum" / Int16ub, "data" / GreedyBytes)
 
 
-class Step(NamedTuple):
+class Progress(NamedTuple):
     """What a packet did to a connection: bytes that it handed on, how it changed, how many bytes were lost before."""
 
     connection: Connection
@@ -115,14 +115,14 @@ class Network:
         self._number, self._name = number, name
         self._connections: dict[tuple[int, str, int, str, int], Connection] = {}
 
-    def packet(self, side: Side, data: bytes, time_ns: int | None) -> list[Step]:
+    def packet(self, side: Side, data: bytes, time_ns: int | None) -> list[Progress]:
         """Take an IP packet that ``side`` sent. What is no TCP or UDP packet changes nothing."""
         try:
             return self._packet(side, data, time_ns)
         except ConstructError:
             return []
 
-    def _packet(self, side: Side, data: bytes, time_ns: int | None) -> list[Step]:
+    def _packet(self, side: Side, data: bytes, time_ns: int | None) -> list[Progress]:
         version = data[0] >> 4 if data else 0
         form: Construct = IPV6 if version == 6 else IPV4
         packet = form.parse(data)
@@ -153,7 +153,7 @@ class Network:
         if packet.protocol == _UDP:
             new = not connection.state
             connection.state = "opened"
-            return [Step(connection, side, bytes(segment.data), "opened" if new else None)]
+            return [Progress(connection, side, bytes(segment.data), "opened" if new else None)]
         return _segment(connection, side, segment.sequence, segment.head.flags, bytes(segment.data))
 
     def _flow(self, protocol: int, near: tuple[str, int], far: tuple[str, int]) -> Flow:
@@ -163,26 +163,26 @@ class Network:
         )  # fmt: skip
 
 
-def _segment(connection: Connection, side: Side, sequence: int, flags: int, data: bytes) -> list[Step]:
+def _segment(connection: Connection, side: Side, sequence: int, flags: int, data: bytes) -> list[Progress]:
     half = connection.halves[side]
-    changes: list[Step] = []
+    changes: list[Progress] = []
     if flags & _RST:
         if connection.state not in _OVER:
             change: Change = "failed" if connection.state == "" else "reset"
             connection.state = change
-            return [Step(connection, side, change=change)]
+            return [Progress(connection, side, change=change)]
         return []
     if flags & _SYN:
         half.next = (sequence + 1) % _MODULUS
         if flags & _ACK and not connection.state:
             connection.state = "opened"
-            changes.append(Step(connection, side, change="opened"))
+            changes.append(Progress(connection, side, change="opened"))
         sequence = half.next
     if half.next is None:
         half.next = sequence
         if not connection.state:
             connection.state = "opened"
-            changes.append(Step(connection, side, change="opened"))
+            changes.append(Progress(connection, side, change="opened"))
     if data:
         half.early[sequence] = max(half.early.get(sequence, b""), data, key=len)
         changes += _in_order(connection, side, half)
@@ -194,11 +194,11 @@ def _segment(connection: Connection, side: Side, sequence: int, flags: int, data
         elif both and connection.state.startswith("closing"):
             by: Change = "closed" if connection.state.endswith("mcu") else "closed by peer"
             connection.state = "closed"
-            changes.append(Step(connection, side, change=by))
+            changes.append(Progress(connection, side, change=by))
     return changes
 
 
-def _in_order(connection: Connection, side: Side, half: _Half) -> list[Step]:
+def _in_order(connection: Connection, side: Side, half: _Half) -> list[Progress]:
     """Hand on what follows without a gap; if too much waits behind one, skip it."""
     ready, gap = [], 0
     while half.early:
@@ -215,7 +215,7 @@ def _in_order(connection: Connection, side: Side, half: _Half) -> list[Step]:
         half.next = (start + len(new)) % _MODULUS
     if not ready:
         return []
-    return [Step(connection, side, b"".join(ready), gap=gap)]
+    return [Progress(connection, side, b"".join(ready), gap=gap)]
 
 
 def _distance(start: int, end: int) -> int:

@@ -46,7 +46,7 @@ Steps = Generator[Found | Part, None, bool]
 """Yields what it finds; returns whether it could go on, or was done."""
 
 
-class Reader(Protocol):
+class StreamReader(Protocol):
     """Reads the stream of one protocol."""
 
     reference: str
@@ -59,7 +59,7 @@ class Reader(Protocol):
         yield from ()
 
 
-class Mqtt(Reader):
+class Mqtt(StreamReader):
     """MQTT packets; the CONNECT tells the level."""
 
     reference = "MQTT 3.1.1, 2.2"
@@ -77,7 +77,7 @@ class Mqtt(Reader):
             yield Found("mqtt", *mqtt.decode(packet, self._level))
 
 
-class Tls(Reader):
+class Tls(StreamReader):
     """TLS records; what follows ChangeCipherSpec is encrypted."""
 
     reference = "RFC 5246 6.2"
@@ -157,7 +157,7 @@ def _keep(kept: bytearray | None, more: bytes) -> bytearray | None:
     return kept
 
 
-class CoapTcp(Reader):
+class CoapTcp(StreamReader):
     """CoAP messages over TCP."""
 
     reference = "RFC 8323 3.2"
@@ -187,7 +187,7 @@ class _HttpBody:
         self.trailer = False
 
 
-class Http(Reader):
+class Http(StreamReader):
     """HTTP/1.1 messages: bodies by length, in chunks, or up to the end of the connection."""
 
     reference = "RFC 9112"
@@ -313,7 +313,7 @@ class Http(Reader):
         yield Found("http", text, fields)
 
 
-def choose(side: Side, stream: bytearray) -> Reader | bool:
+def choose(side: Side, stream: bytearray) -> StreamReader | bool:
     """Choose the reader for a stream by how it begins; True if more bytes must tell, False if it is nothing known."""
     undecided = False
     for begins, reader in (
@@ -323,7 +323,7 @@ def choose(side: Side, stream: bytearray) -> Reader | bool:
         (coap.starts_tcp(stream), CoapTcp),
     ):
         if begins:
-            made: Reader = reader()
+            made: StreamReader = reader()
             return made
         undecided = undecided or begins is None
     return undecided

@@ -26,7 +26,7 @@ MAX_BODY = 1 << 20
 _MAX_SHOWN = 160
 _MAX_DEPTH = 32
 Path = tuple[int, ...]
-Reader = Callable[[bytes, Path], tuple[str, dict[str, Any]]]
+BodyReader = Callable[[bytes, Path], tuple[str, dict[str, Any]]]
 
 _LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs", 0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s",
@@ -264,7 +264,7 @@ def _links(data: bytes, _path: Path) -> tuple[str, dict[str, Any]]:
     return ", ".join(said), {"links": [{"target": target, "attributes": given} for target, given in links]}
 
 
-_READERS: dict[str, Reader] = {
+_READERS: dict[str, BodyReader] = {
     "application/json": _json,
     "application/cbor": _cbor,
     "text/plain": _text,

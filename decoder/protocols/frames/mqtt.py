@@ -121,7 +121,7 @@ def may_start(stream: bytes | bytearray) -> bool:
     return any(rest and STARTS.match(bytes(stream[:32]) + rest) is not None for rest in rests)
 
 
-class Packet(NamedTuple):
+class MqttPacket(NamedTuple):
     """A control packet: its type, the four flags of its first byte, the bytes behind its length."""
 
     type: str
@@ -134,7 +134,7 @@ class Packet(NamedTuple):
         return self.flags >> 1 & 3
 
 
-def take(stream: bytes | bytearray) -> tuple[Packet, int] | None:
+def take(stream: bytes | bytearray) -> tuple[MqttPacket, int] | None:
     """Take the first packet of ``stream``: the packet and its size in bytes; None if more bytes are needed.
 
     Raises :class:`NotThisFormatError` if no packet begins here.
@@ -154,14 +154,14 @@ def take(stream: bytes | bytearray) -> tuple[Packet, int] | None:
             if length > MAX_PACKET:
                 raise NotThisFormatError("a packet too long")
             return (
-                (Packet(TYPES[kind], stream[0] & 15, bytes(stream[index + 1 : end])), end)
+                (MqttPacket(TYPES[kind], stream[0] & 15, bytes(stream[index + 1 : end])), end)
                 if end <= len(stream)
                 else None
             )
     raise NotThisFormatError("a length of more than four bytes")
 
 
-def parse(packet: Packet, level: int) -> Container[Any]:
+def parse(packet: MqttPacket, level: int) -> Container[Any]:
     """Take the body of a packet apart. Raises :class:`NotThisFormatError`, also for bytes that nothing explains."""
     construct = BODIES[packet.type]
     try:
@@ -176,20 +176,20 @@ def parse(packet: Packet, level: int) -> Container[Any]:
 
 def build(kind: str, level: int, fields: dict[str, Any], flags: int = 0) -> bytes:
     """Build a whole packet from the fields of its body; what may be absent may be left out."""
-    packet = Packet(kind, flags, b"")
+    packet = MqttPacket(kind, flags, b"")
     absent = {field.name: None for field in BODIES[kind].subcons}
     body: bytes = BODIES[kind].build({**absent, **fields}, level=level, qos=packet.qos)
     length: bytes = VarInt.build(len(body))
     return bytes([TYPES.index(kind) << 4 | flags]) + length + body
 
 
-def level_of(packet: Packet) -> int:
+def level_of(packet: MqttPacket) -> int:
     """Return the protocol level that a CONNECT asks for (3, 4 or 5)."""
     level: int = parse(packet, 4).level if packet.type == "CONNECT" else 4
     return level
 
 
-def decode(packet: Packet, level: int) -> tuple[str, dict[str, Any]]:
+def decode(packet: MqttPacket, level: int) -> tuple[str, dict[str, Any]]:
     """Decode a packet for people. Raises :class:`NotThisFormatError`."""
     body = parse(packet, level)
     fields: dict[str, Any] = {"type": packet.type}
@@ -225,7 +225,7 @@ def _property(one: Any) -> dict[str, Any]:
     return {"name": PROPERTY_NAMES.get(one.id, str(one.id)), "value": shown}
 
 
-def _words(packet: Packet, fields: dict[str, Any]) -> list[str]:
+def _words(packet: MqttPacket, fields: dict[str, Any]) -> list[str]:
     words = []
     if packet.type == "CONNECT":
         words = [f"client {fields['client_id']!r}", f"level {fields['level']}", f"keep-alive {fields['keep_alive']} s"]

@@ -71,7 +71,7 @@ _PAP_REQUEST = Struct("peer_id" / Prefixed(Int8ub, GreedyBytes), "password" / Pr
 _CHAP_VALUE = Struct("value" / Prefixed(Int8ub, GreedyBytes), "name" / GreedyBytes)
 
 
-class Packet(NamedTuple):
+class PppPacket(NamedTuple):
     """What a PPP frame carries: its protocol and information field."""
 
     protocol: int
@@ -104,7 +104,7 @@ def wrap(data: bytes) -> bytes:
     return b"\x7e" + _SPECIAL.sub(lambda match: bytes([_ESCAPE, match[0][0] ^ 0x20]), body) + b"\x7e"
 
 
-def parse(frame: bytes) -> Packet:
+def parse(frame: bytes) -> PppPacket:
     """Take a frame apart; address, control and the first byte of the protocol may be compressed away.
 
     Raises :class:`NotThisFormatError`.
@@ -113,15 +113,15 @@ def parse(frame: bytes) -> Packet:
     size = 1 if data[:1] and data[0] & 1 else 2
     if len(data) < size:
         raise NotThisFormatError("a frame without a protocol")
-    return Packet(int.from_bytes(data[:size], "big"), data[size:])
+    return PppPacket(int.from_bytes(data[:size], "big"), data[size:])
 
 
-def build(packet: Packet) -> bytes:
+def build(packet: PppPacket) -> bytes:
     """Build a frame without compression."""
     return b"\xff\x03" + packet.protocol.to_bytes(2, "big") + packet.data
 
 
-def describe(packet: Packet) -> tuple[str, dict[str, Any]]:
+def describe(packet: PppPacket) -> tuple[str, dict[str, Any]]:
     """Tell people what a frame carries. Raises :class:`NotThisFormatError`."""
     name = PROTOCOLS.get(packet.protocol, f"protocol 0x{packet.protocol:04x}")
     fields: dict[str, Any] = {"protocol": name, "length": len(packet.data)}
@@ -196,7 +196,7 @@ def _chap(code: int, data: bytes, fields: dict[str, Any]) -> list[str]:
 def build_control(protocol: int, code: int, identifier: int, data: bytes) -> bytes:
     """Build a frame with a packet of a control or authentication protocol."""
     packet: bytes = PACKET.build({"code": code, "id": identifier, "data": data})
-    return build(Packet(protocol, packet))
+    return build(PppPacket(protocol, packet))
 
 
 def build_options(options: list[tuple[int, bytes]]) -> bytes:

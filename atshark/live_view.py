@@ -25,7 +25,7 @@ STOP = "\0stop"
 
 
 class _Pipe:
-    """The pipe to the viewer, as a stream that takes whole blocks and never waits."""
+    """The pipe to the view, as a stream that takes whole blocks and never waits."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -58,7 +58,7 @@ class _Pipe:
             self._waiting.clear()
 
     def close(self) -> None:
-        """End the stream: what the viewer has not taken yet, it takes now."""
+        """End the stream: what the view has not taken yet, it takes now."""
         with contextlib.suppress(OSError):
             os.set_blocking(self._number, True)
             self.flush()
@@ -74,7 +74,7 @@ class _ThreadedPipe:
         self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._put = self._done = 0
         self.closed = False
-        self._thread = threading.Thread(target=self._run, name="viewer", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="view", daemon=True)
         self._thread.start()
 
     @property
@@ -100,18 +100,18 @@ class _ThreadedPipe:
             self._done += len(block)
 
     def close(self) -> None:
-        """End the stream: what the viewer has not taken yet, it takes now."""
+        """End the stream: what the view has not taken yet, it takes now."""
         self._blocks.put(None)
         self._thread.join(10)
         with contextlib.suppress(OSError):
             os.close(self._number)
 
 
-class Viewer:
+class LiveView:
     """A running view. ``not_shown`` counts the bytes that it did not get."""
 
     def __init__(self, descriptions: dict[Side, str], title: str) -> None:
-        arguments = [sys.executable, "-m", "atshark.view", "--title", title]
+        arguments = [sys.executable, "-m", "atshark.screen", "--title", title]
         inherited: tuple[int, ...] = ()
         self._notes: int | None = None
         self._partial = b""

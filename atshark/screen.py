@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from atshark.live_view import STOP
 from atshark.render import utf8_output
 from atshark.render.console import console_on
 from atshark.render.text import clock, duration, render, shorten
-from atshark.viewer import STOP
 from capture import recording
 from capture.chunk import Chunk, MarkChunk, Side
 from capture.errors import AtsharkError

@@ -1,4 +1,4 @@
-"""How rules speak: a finding at the time and on the side of the event that it is about."""
+"""Raising findings: each at the time and on the side of the event that it is about."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class About(Protocol):
         """Who spoke."""
 
 
-class Say:
+class Raise:
     """Collects findings. What a rule's message asks for and nobody knows is shown as "?"."""
 
     def __init__(self, out: list[Finding]) -> None:
