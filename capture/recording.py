@@ -68,7 +68,7 @@ class ChunkWriter:
         self._writer.packet(self._interfaces[side], time_ns or 0, packet, direction=_DIRECTION[side])
 
 
-class _WholeBlocks(io.RawIOBase):
+class WholeBlocks(io.RawIOBase):
     """A file to which a block is written wholly or not at all: what a full disk cut is taken back."""
 
     def __init__(self, path: Path) -> None:
@@ -76,9 +76,11 @@ class _WholeBlocks(io.RawIOBase):
         self.size = 0
 
     def writable(self) -> bool:
+        """Say that it can be written to."""
         return True
 
     def write(self, data: ReadableBuffer, /) -> int:
+        """Write a block. Raises OSError if the disk does not take it; nothing of it is in the file then."""
         view = memoryview(data)
         done = 0
         try:
@@ -93,10 +95,12 @@ class _WholeBlocks(io.RawIOBase):
         return done
 
     def sync(self) -> None:
+        """Wait until what was written is on the disk."""
         with contextlib.suppress(OSError):
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
         super().close()
 
@@ -111,7 +115,7 @@ class Recorder:
         self, path: Path, descriptions: dict[Side, str] | None = None, speeds: dict[Side, int] | None = None
     ) -> None:
         try:
-            self._file = _WholeBlocks(path)
+            self._file = WholeBlocks(path)
             self._writer = ChunkWriter(cast(BinaryIO, self._file), descriptions, speeds)
         except OSError as error:
             raise AtsharkError(f"{path}: cannot write the recording: {error.strerror}") from error

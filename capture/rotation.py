@@ -50,6 +50,21 @@ def parse(text: str, keep: int | None = None, compress: Compression | None = Non
     raise ValueError(f"{text!r} is neither a size (100MB) nor a time (1h, 30min)")
 
 
+def numbered(path: Path, number: int) -> Path:
+    """Name the file ``number`` of what is asked for under the name ``path``."""
+    return path.with_name(f"{path.stem}-{number:05d}{path.suffix}")
+
+
+def existing(path: Path) -> dict[int, Path]:
+    """Find the files of the recording ``path`` by their numbers, in order: a file rather than its compressed copy."""
+    name = re.compile(re.escape(path.stem) + r"-(\d{5,})" + re.escape(path.suffix) + r"(?:\.gz|\.zst)?")
+    found: dict[int, Path] = {}
+    for other in sorted(path.parent.iterdir(), reverse=True):
+        if match := name.fullmatch(other.name):
+            found[int(match[1])] = other
+    return dict(sorted(found.items()))
+
+
 class RotatingRecorder:
     """Writes chunks to one file after the other. ``files`` are those that exist, the oldest first.
 
@@ -126,7 +141,7 @@ class RotatingRecorder:
 
     def _next(self) -> Recorder:
         self._number += 1
-        path = self._path.with_name(f"{self._path.stem}-{self._number:05d}{self._path.suffix}")
+        path = numbered(self._path, self._number)
         if any(path.with_name(path.name + end).exists() for end in ("", *_SUFFIX.values())):
             raise AtsharkError(f"{path}: exists already; give another name to -w, or move the old recording away")
         recorder = Recorder(path, self._descriptions, self._speeds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import click
 
+from atshark.beside import LiveExport
 from atshark.cli import DONE, FINDINGS
 from atshark.live_view import STOP, LiveView
 from capture.errors import AtsharkError
 from capture.recording import Recorder
-from capture.rotation import Compression, RotatingRecorder, Rotation, parse
+from capture.rotation import Compression, RotatingRecorder, Rotation, numbered, parse
 from capture.tap import DEFAULT_BAUD, IDENTIFY_S, Tap
 from capture.writing import Background
 
@@ -40,6 +42,12 @@ def _speed(text: str) -> int:
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     help="The recording to write (pcapng).",
+)
+@click.option(
+    "--export",
+    "wire",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write an export for Wireshark, too, beside the recording, while it grows.",
 )
 @click.option(
     "-b",
@@ -70,6 +78,7 @@ def command(
     mcu_port: str,
     module_port: str,
     out: Path,
+    wire: Path | None,
     baud: int,
     module_baud: int | None,
     framing: str,
@@ -90,8 +99,7 @@ def command(
     recording, q or Ctrl-C stops.
     """
     rotation = _rotation(rotate, keep, compress)
-    if not overwrite and out.is_file() and out.stat().st_size:
-        raise click.UsageError(f"{out}: exists already; give another name to -w, or --overwrite")
+    _not_over_another(out, wire, rotation, overwrite)
     tap = Tap(
         None if mcu_port == "-" else mcu_port,
         None if module_port == "-" else module_port,
@@ -110,12 +118,29 @@ def command(
             view: LiveView | None = LiveView(tap.descriptions, str(out))
         else:
             view = None
+        exporting = None if wire is None else LiveExport(out, wire, rotation is not None, keep)
         names = " and ".join(f"{port.name} ({side}, {tap.speeds[side]} bit/s)" for side, port in tap.ports.items())
         click.echo(f"recording {names} to {out}; stop with Ctrl-C", err=True)
-        counts = _record(tap, writer, view, duration)
+        counts = _record(tap, writer, view, exporting, duration)
     finally:
         tap.close()
-    return _told(tap, writer, view, out, counts)
+    if exporting is not None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        exporting.close()
+    return _told(tap, writer, view, exporting, out, counts)
+
+
+def _not_over_another(out: Path, wire: Path | None, rotation: Rotation | None, overwrite: bool) -> None:
+    """Refuse names of files that are there already; those of several recordings are looked at one by one."""
+    if wire is not None and os.path.abspath(wire) == os.path.abspath(out):
+        raise click.UsageError(f"{wire}: the export would overwrite the recording; give another file to --export")
+    for option, path in (("-w", out), ("--export", wire)):
+        if path is not None and not overwrite and path.is_file() and path.stat().st_size:
+            raise click.UsageError(f"{path}: exists already; give another name to {option}, or --overwrite")
+    if wire is not None and rotation is not None and numbered(wire, 1).exists():
+        raise click.UsageError(f"{numbered(wire, 1)}: exists already; give another name to --export, or move it away")
+    if wire is not None and not wire.absolute().parent.is_dir():
+        raise click.UsageError(f"{wire}: there is no such folder")
 
 
 def _rotation(rotate: str | None, keep: int | None, compress: Compression | None) -> Rotation | None:
@@ -140,7 +165,9 @@ def _identify(tap: Tap, mcu_port: str, module_port: str) -> None:
     click.echo(tap.identify(), err=True)
 
 
-def _record(tap: Tap, writer: Background, view: LiveView | None, duration: float | None) -> dict[str, int]:
+def _record(
+    tap: Tap, writer: Background, view: LiveView | None, exporting: LiveExport | None, duration: float | None
+) -> dict[str, int]:
     """Record until the tap stops or the time is over. Return how many bytes came from each side."""
     counts = {"mcu": 0, "module": 0}
     deadline = None if duration is None else time.monotonic() + duration
@@ -161,6 +188,9 @@ def _record(tap: Tap, writer: Background, view: LiveView | None, duration: float
                         tap.stop()
                     else:
                         tap.note(note)
+            if exporting is not None and view is None:
+                for problem in exporting.news():
+                    click.echo(f"atshark: {problem}", err=True)
             if (deadline is not None and now >= deadline) or writer.failure is not None:
                 tap.stop()
     finally:
@@ -170,8 +200,17 @@ def _record(tap: Tap, writer: Background, view: LiveView | None, duration: float
     return counts
 
 
-def _told(tap: Tap, writer: Background, view: LiveView | None, out: Path, counts: dict[str, int]) -> int:
+def _told(
+    tap: Tap,
+    writer: Background,
+    view: LiveView | None,
+    exporting: LiveExport | None,
+    out: Path,
+    counts: dict[str, int],
+) -> int:
     """Say at the end what was recorded, and what was not."""
+    for problem in [] if exporting is None else exporting.news():
+        click.echo(f"atshark: {problem}", err=True)
     if writer.failure is not None:
         reason = getattr(writer.failure, "strerror", None) or writer.failure
         raise AtsharkError(f"{out}: recording stopped: {reason}; everything before is in the file")
@@ -190,4 +229,4 @@ def _told(tap: Tap, writer: Background, view: LiveView | None, out: Path, counts
     click.echo(f"{out}: {counts['mcu']} bytes from the MCU, {counts['module']} from the module", err=True)
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    return FINDINGS if problems else DONE
+    return FINDINGS if problems or (exporting is not None and not exporting.whole) else DONE
