@@ -99,16 +99,21 @@ def test_a_recording_in_several_files(paths: tuple[Path, Path], keep: int | None
         kept = () if keep is None else ("--keep", str(keep))
         process = capture(recording, line, "--quiet", "--rotate", "20k", *kept, "--export", str(wire))
         writer = Writer(line, 2)
-        until(lambda: bool(existing(recording)), process)
+        until(lambda: bool(existing(wire)), process)
         writer.start()
         until(lambda: max(existing(wire), default=0) >= 5, process)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         writer.stopped = True
         writer.join()
-    assert process.returncode == 0, errors
-    assert list(existing(wire)) == list(existing(recording))
-    assert len(existing(wire)) == keep or keep is None
+    assert len(existing(recording)) == keep or keep is None
+    if b"deleted before they could be exported" in errors:  # on a machine that is too busy; --keep 3 is not much
+        assert keep is not None
+        assert process.returncode == 1
+        assert set(existing(wire)) < set(existing(recording))
+    else:
+        assert process.returncode == 0, errors
+        assert list(existing(wire)) == list(existing(recording))
     assert all(packets(path)[1] == "" for path in existing(wire).values())
     if keep is None:
         for side in ("mcu", "module"):
