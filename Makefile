@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: demo quick test lint bench fuzz soak samples golden tables clean
+.PHONY: demo quick test test-current lint bench fuzz soak samples golden tables clean
 
 demo: $(VENV)/.run
 	$(BIN)/atshark demo --out out
@@ -21,6 +21,10 @@ test: $(VENV)/.dev tshark peers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2
+
+# The tests of Wireshark and of the command line in a Debian 13 of their own (.debian/trixie, made once), as an ordinary user.
+test-current:
+	tests/current.sh
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -76,4 +80,5 @@ peers:
 	  $(APT) update && $(APT) install -y --no-install-recommends mosquitto libcoap3-bin lua5.2 lua5.4 chromium; fi
 
 clean:
+	$(SUDO) rm -rf --one-file-system .debian
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,6 +11,8 @@ import sys
 from serial.tools import list_ports
 
 UDEV_RULE = 'SUBSYSTEM=="usb", ATTRS{idVendor}=="%s", ATTRS{idProduct}=="%s", ENV{ID_MM_DEVICE_IGNORE}="1"'
+_GROUP_OPENS = 0o060
+_SERIAL_GROUP = "dialout"
 _EXAMPLE = (0x0403, 0x6001)
 
 
@@ -26,19 +28,24 @@ def permission_problems() -> list[str]:
     for device, _ in ports():
         if sys.platform == "win32" or not os.path.exists(device) or os.access(device, os.R_OK | os.W_OK):
             continue
-        group = _group_of(device)
-        remedy = f"sudo usermod -aG {group} $USER, then log in again" if group else "ask the machine's administrator"
-        problems.append(f"{device}: no permission to open it; {remedy}")
+        problems.append(f"{device}: no permission to open it; {_remedy(device)}")
     return problems
 
 
-def _group_of(device: str) -> str:
-    if sys.platform != "win32":
-        import grp  # noqa: PLC0415 - POSIX only
+def _remedy(device: str) -> str:
+    """Tell how a user gets to a port: by its group, if the group may open it and is not that of root."""
+    if sys.platform == "win32":
+        return ""
+    import grp  # noqa: PLC0415 - POSIX only
 
-        with contextlib.suppress(KeyError, OSError):
-            return grp.getgrgid(os.stat(device).st_gid).gr_name
-    return ""
+    status = os.stat(device)
+    name = os.path.basename(device)
+    if status.st_gid == 0 or status.st_mode & _GROUP_OPENS != _GROUP_OPENS:
+        rule = f'KERNEL=="{name}", GROUP="{_SERIAL_GROUP}", MODE="0660"'
+        return f"only root may: a udev rule gives it to a group, {rule}, then you join that group"
+    with contextlib.suppress(KeyError):
+        return f"sudo usermod -aG {grp.getgrgid(status.st_gid).gr_name} $USER, then log in again"
+    return f"its group {status.st_gid} has no name: ask the machine's administrator"
 
 
 def prober_warning() -> str:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.helpers import ROOT, SAMPLES, sample_files
 
+pytestmark = pytest.mark.outside
+
 CALL = """
 import sys
 from atshark.cli import cli

@@ -25,6 +25,8 @@ from capture.rotation import RotatingRecorder, Rotation, existing
 from tests.helpers import ROOT, SAMPLES, START, run
 from tests.test_reliability import Writer, capture, small_disk  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.outside
+
 PATIENCE_S = 60
 
 

@@ -26,18 +26,24 @@ from wireshark import bundle
 
 MARK = "installed by atshark"
 PROFILE = "atshark"
+PLUGIN = "atshark.lua"
+DISSECTOR = "dissector"
 _TIMEOUT_S = 20
 _FOLDER = re.compile(r"^(?P<name>[^:]+):\s+(?P<path>.+?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where one user's Wireshark looks. ``version`` is its version, "" if it was not found."""
+    """Where one user's Wireshark looks. ``version`` is its version, "" if it was not found.
+
+    ``global_plugins``: where it looks for Lua plugins of all users.
+    """
 
     plugins: Path
     extcap: Path
     profiles: Path
     version: str
+    global_plugins: Path = Path("/usr/lib/wireshark/plugins")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,11 @@ class File:
 def find_wireshark() -> str | None:
     """Return the path of tshark, or of Wireshark itself; None if neither is found."""
     names = ("tshark", "wireshark", "Wireshark")
+    return next((path for name in names if (path := shutil.which(name, path=usual_places()))), None)
+
+
+def usual_places() -> str:
+    """Return where programs are looked for: the search path, and where Wireshark usually lies."""
     usual = {
         "darwin": ["/Applications/Wireshark.app/Contents/MacOS"],
         "win32": [
@@ -77,8 +88,7 @@ def find_wireshark() -> str | None:
             for name in ("ProgramFiles", "ProgramFiles(x86)")
         ],
     }.get(sys.platform, ["/usr/local/bin", "/usr/bin"])
-    places = os.pathsep.join([os.environ.get("PATH", ""), *usual])
-    return next((path for name in names if (path := shutil.which(name, path=places))), None)
+    return os.pathsep.join([os.environ.get("PATH", ""), *usual])
 
 
 def folders() -> Folders:
@@ -86,14 +96,15 @@ def folders() -> Folders:
     program = find_wireshark()
     if program is None:
         return _usual_folders()
-    text = _output(program, "-G", "folders")
+    text = ask(program, "-G", "folders")
     found = {match["name"].strip().lower(): Path(match["path"]) for match in _FOLDER.finditer(text)}
-    version = re.search(r"\d+\.\d+\.\d+", _output(program, "--version"))
+    version = re.search(r"\d+\.\d+\.\d+", ask(program, "--version"))
     usual = _usual_folders()
     plugins = found.get("personal lua plugins") or found.get("personal plugins") or usual.plugins
     configuration = found.get("personal configuration") or usual.profiles.parent
     extcap = found.get("personal extcap path") or found.get("personal extcap") or configuration / "extcap"
-    return Folders(plugins, extcap, configuration / "profiles", version[0] if version else "")
+    shared = found.get("global lua plugins") or found.get("global plugins") or usual.global_plugins
+    return Folders(plugins, extcap, configuration / "profiles", version[0] if version else "", shared)
 
 
 def _usual_folders() -> Folders:
@@ -106,7 +117,8 @@ def _usual_folders() -> Folders:
     return Folders(library / "plugins", library / "extcap", configuration / "profiles", "")
 
 
-def _output(program: str, *arguments: str) -> str:
+def ask(program: str, *arguments: str) -> str:
+    """Return what a program of Wireshark's prints. Raises :class:`AtsharkError` if it does not run."""
     try:
         done = subprocess.run(
             [program, *arguments], capture_output=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
@@ -135,7 +147,7 @@ def files(where: Folders, plugin: str | None = None) -> list[File]:
         plugin = bundle.plugin(catalog.load())
     name = "atshark.bat" if sys.platform == "win32" else "atshark"
     found = [
-        File("dissector", where.plugins / "atshark.lua", f"-- {MARK}\n{plugin}"),
+        File(DISSECTOR, where.plugins / PLUGIN, f"-- {MARK}\n{plugin}"),
         File("capture interfaces", where.extcap / name, launcher(), executable=True),
     ]
     for entry in sorted((here / "profile").iterdir(), key=lambda one: one.name):

@@ -18,8 +18,9 @@ from atshark.virtual.module import tour_chunks
 from capture.tap import Tap
 from decoder import catalog
 from decoder.decode import Decoder
-from wireshark import bundle
+from wireshark import bundle, health
 from wireshark.export import export
+from wireshark.install import folders
 
 BAUD = 115200
 SETTLE_S = 0.3
@@ -55,6 +56,8 @@ def command(out: Path) -> int:
     click.echo(f"as JSON lines:      atshark decode {recording} --format jsonl", err=True)
     click.echo(f"open in Wireshark:  wireshark -X lua_script:{dissector} {exported}", err=True)
     click.echo(f"or on a terminal:   tshark -2 -X lua_script:{dissector} -r {exported}", err=True)
+    if health.is_root() and health.scripts_not_for_root(where := folders()):
+        click.echo(f"\nas root, Wireshark {where.version} ignores that script: be an ordinary user for it", err=True)
     return DONE if got == sent else FINDINGS
 
 

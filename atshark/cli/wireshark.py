@@ -1,4 +1,4 @@
-"""``atshark wireshark``: put atshark into Wireshark, take it out again, tell whether all is well."""
+"""``atshark wireshark``: put atshark into Wireshark, take it out again, tell whether all is well, open files in it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ import sys
 
 import click
 
-from atshark.cli import DONE, FINDINGS
+from atshark.cli import DONE, FINDINGS, say
 from atshark.ports import permission_problems, prober_warning
+from atshark.sources import open_source
+from atshark.window import show, temporary
+from capture.errors import AtsharkError
+from decoder import catalog
+from decoder.decode import Decoder
+from wireshark import health
 from wireshark import install as installation
+from wireshark.export import export
 
 
 @click.group("wireshark")
@@ -25,8 +32,39 @@ def install() -> int:
         click.echo("atshark: Wireshark was not found; installing where it usually looks", err=True)
     for line in installation.install(where):
         click.echo(line)
+    if where.version and health.loaded() is None:
+        click.echo(f"atshark: the dissector is in its place, but {health.why_not_loaded(where)}", err=True)
     click.echo('\nStart Wireshark, choose the profile "atshark" (bottom right), and try the interface "AT tap (demo)".')
     return DONE
+
+
+@command.command("open")
+@click.argument("file")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- WIRESHARK ARGUMENTS]")
+@click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
+def open_file(file: str, arguments: tuple[str, ...], dialects: tuple[str, ...]) -> int:
+    """Show FILE in Wireshark: a recording, an export, a text log, a capture; "-" is standard input.
+
+    It is exported to a temporary file, which is gone when Wireshark ends. What stands behind -- is handed to Wireshark:
+    atshark wireshark open ticket.txt -- -Y atshark.finding
+    """
+    program = health.find_window()
+    where = installation.folders()
+    known = catalog.load(dialects)
+    with temporary(file) as out:
+        with open_source(file) as source:
+            export(source, Decoder(known), out)
+            say(file, source)
+            partial = bool(source.warnings)
+        options = ["-C", installation.PROFILE] if (where.profiles / installation.PROFILE).is_dir() else []
+        if health.loaded() is None:
+            installed = (where.plugins / installation.PLUGIN).exists()
+            problem = health.why_not_loaded(where) if installed else "run `atshark wireshark install` first"
+            click.echo(f"atshark: the dissector is missing, packets show their comments only: {problem}", err=True)
+        status = show([program, *options, "-r", str(out), *arguments])
+    if status:
+        raise AtsharkError(f"Wireshark ended with status {status}")
+    return FINDINGS if partial else DONE
 
 
 @command.command("uninstall")
@@ -50,6 +88,10 @@ def status() -> int:
         click.echo(f"{file.title}: {_STATES[state]} ({file.path})")
         if state == "outdated" and (told := installation.difference(file)):
             click.echo(f"  {told}")
+        if file.title == installation.DISSECTOR and state in ("current", "outdated") and where.version:
+            source = health.loaded()
+            good &= source is not None
+            click.echo(f"  loaded from {source}" if source else f"  {health.why_not_loaded(where)}")
     problems = permission_problems()
     for problem in problems:
         click.echo(f"ports: {problem}")
