@@ -49,8 +49,8 @@ _READ_START = _TAG_START.pack(TAG_READ, 8)
 def header(dissector: str, side: Side, ends: Ends | None = None, *, info: str = "", decode: bytes = b"") -> bytes:
     """Build the tags that hand a packet of ``side`` to ``dissector``.
 
-    ``ends``: between which addresses it passed; ``info``: the text for the Info column (shown by Wireshark from 4.2
-    on, and by the plugin); ``decode``: what the decoder found, for the plugin.
+    ``ends``: between which addresses it passed; ``info``: the text for the Info column (which the plugin shows;
+    Wireshark from 4.2 on has it in the tree); ``decode``: what the decoder found, for the plugin.
     """
     start = _start(dissector, side, ends)
     if not info and not decode:
@@ -82,7 +82,9 @@ def tags_of(packet: bytes) -> dict[int, bytes]:
 
 
 def _tag(tag: int, value: bytes) -> bytes:
-    return _TAG_START.pack(tag, len(value)) + value + bytes(-len(value) % 4) if value else b""
+    """Build a tag. Its size counts the padding: Wireshark goes on right behind it, and passes over none itself."""
+    value += bytes(-len(value) % 4)
+    return _TAG_START.pack(tag, len(value)) + value if value else b""
 
 
 @cache

@@ -315,6 +315,12 @@ def test_the_info_column_is_what_the_exporter_wrote(path: Path, tmp_path: Path) 
     assert [text[2:] for [text] in listed] == [describe(one) for one in messages(events(chunks_of(path)))]
 
 
+def test_without_the_plugin_every_tag_is_read_or_passed_over(tmp_path: Path) -> None:
+    for stem in ("tour", "damaged", "lwm2m", "protocols"):
+        out = exported(tmp_path, stem)
+        assert tshark(out, "-Y", '_ws.malformed && frame.interface_name == "uart"', plugin=False) == ""
+
+
 def test_listed_without_a_look_into_packets(tmp_path: Path) -> None:
     """The Info column is the same whether the engine ran or not."""
     out = exported(tmp_path, "tour")

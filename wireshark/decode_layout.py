@@ -33,7 +33,7 @@ from construct import (
 
 VERSION = 1
 MAX_SIZE = 65_520
-"""A decode is at most so many bytes."""
+"""A decode is at most so many bytes, without what fills it up."""
 NOWHERE = 65535
 """The offset of what does not stand in the packet."""
 SEVERAL = 128
@@ -49,6 +49,7 @@ VIAS = ("command", "prompt", "urc", "answer", "transparent")
 ENCODINGS = ("raw", "hex", "escaped", "quoted")
 SEVERITIES = ("note", "warning", "error")
 
+FILL = 0
 COMMAND, NAME, DIALECT, PARAMETER, ANSWERS_COMMAND, RESULT, LATENCY, REQUEST = range(1, 9)
 ANSWERS_REQUEST, GROUP, PAYLOAD, FINDING, GIVEN_UP, GROUP_ENDED, TEXT = range(9, 16)
 CUT = 127
@@ -92,6 +93,7 @@ RECORDS: dict[int, Any] = {
     GROUP_ENDED: Struct("number" / Int32ub, "complete" / Flag, "text" / _REST),
     TEXT: _REST,
     CUT: Bytes(0),
+    FILL: GreedyBytes,
 }
 """What the records hold, by type."""
 RECORD = Struct("type" / Byte, "value" / Prefixed(Int16ub, Switch(this.type, RECORDS, default=GreedyBytes)))

@@ -21,6 +21,7 @@ from wireshark.decode_layout import (
     CUT,
     DIALECT,
     ENCODINGS,
+    FILL,
     FINDING,
     FORMS,
     GIVEN_UP,
@@ -48,6 +49,8 @@ _COMMAND = struct.Struct(">BHIBB")
 _ANSWERS = struct.Struct(">BHIB")
 _PLACE = struct.Struct(">HH")
 _CUT = _HEAD.pack(CUT, 0)
+_FILL = [b"", *(_HEAD.pack(FILL, size) + bytes(size) for size in (2, 3, 0))]
+"""What makes a decode 0, 1, 2 or 3 bytes longer, but for multiples of four."""
 _KIND = {kind: bytes([VERSION, number]) for number, kind in enumerate(KINDS)}
 _FORM = {form: number for number, form in enumerate(FORMS)}
 _ROLE = {"echo": 0, "information": 1, "text": 1, "urc": 2, "result": 3, "prompt": 4, "data": 5}
@@ -210,14 +213,14 @@ def _group(one: Joined) -> bytes:
 def _whole(parts: list[bytes]) -> bytes:
     whole = b"".join(parts)
     if len(whole) <= MAX_SIZE:
-        return whole
+        return whole + _FILL[-len(whole) % 4]
     size = position = 2
     while position + 3 <= len(whole):
         position += 3 + int.from_bytes(whole[position + 1 : position + 3], "big")
         if position > MAX_SIZE - len(_CUT):
             break
         size = position
-    return whole[:size] + _CUT
+    return whole[:size] + _CUT + _FILL[-(size + len(_CUT)) % 4]
 
 
 def _aside(one: Finding | GivenUp | GroupEnded) -> bytes:

@@ -34,7 +34,9 @@ function tags.read(packet)
     if not d then return nil end
     local number, size = a * 256 + b, c * 256 + d
     at = at + 4
-    if number == INFO then info, info_end = at, at + size - 1
+    if number == INFO then
+      info, info_end = at, at + size - 1
+      while info_end >= at and byte(packet, info_end) == 0 do info_end = info_end - 1 end -- padding
     elseif number == DECODE then decode, decode_end = at, at + size - 1
     elseif number == END then return start, at, info, info_end, decode, decode_end, read_ns
     elseif number == READ and size == 8 then
