@@ -75,8 +75,10 @@ class Decoder:
             new = self._look(self._followers.look(new, told=self._session.told))
             events = events + new if events else new
         elif not chunk.data and isinstance(chunk, MarkChunk):
+            told: list[Event] = []
             for stage in self._stages:
-                events = [*events, *stage.mark(chunk)]
+                told = [*stage.look(told), *stage.mark(chunk)] if told else stage.mark(chunk)
+            events = events + told
         return events
 
     def _look(self, events: list[Event]) -> list[Event]:
