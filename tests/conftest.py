@@ -7,7 +7,9 @@ test fails because the machine is busy: Hypothesis has no deadline.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -21,6 +23,7 @@ from tests.helpers import examples
 settings.register_profile("atshark", deadline=None, max_examples=examples(100))
 settings.load_profile("atshark")
 os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="atshark-tests-")
+atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
 
 
 def _refuse(*arguments: Any, **_options: Any) -> NoReturn:
