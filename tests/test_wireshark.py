@@ -63,7 +63,9 @@ def exported(tmp_path: Path, stem: str) -> Path:
 def values(path: Path, field: str, *arguments: str) -> list[list[str]]:
     """All values of a field, packet by packet."""
     found = json.loads(tshark(path, "-2", "-T", "json", "-e", field, *arguments))
-    return [one["_source"]["layers"].get(field, []) for one in found]
+    return [
+        next(iter(one["_source"]["layers"].values()), []) for one in found
+    ]  # 4.4 writes _ws.col.info for _ws.col.Info
 
 
 def lines(path: Path, *arguments: str) -> list[str]:
