@@ -47,7 +47,7 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
     known = catalog.load(dialects)
     with open_source(file) as source:
         decoder = Decoder(known, timing=source.timing)
-        write = _writer(output)
+        write, finish = _writer(output)
         at_once = 1 if file == "-" else _BATCH
         troubles = 0
         records: list[Record] = []
@@ -61,6 +61,7 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
                     records.clear()
         except (AtsharkError, KeyboardInterrupt):
             write(records)
+            finish()
             raise
         troubles += _emit(records, write)
         say(file, source)
@@ -73,7 +74,8 @@ def _emit(records: list[Record], write: Write) -> int:
     return sum(1 for record in records if type(record) is Finding and record.severity != "note")
 
 
-def _writer(output: str) -> Write:
+def _writer(output: str) -> tuple[Write, Callable[[], None]]:
+    """Return what writes records, and what to call if the input breaks off."""
     if output == "jsonl":
         encode = msgspec.json.Encoder().encode_lines
         stream = sys.stdout.buffer
@@ -82,7 +84,7 @@ def _writer(output: str) -> Write:
             stream.write(encode(records))
             stream.flush()
 
-        return write_lines
+        return write_lines, _nothing
     text = utf8_output()
     if output == "csv":
         from atshark.render.table import Writer  # noqa: PLC0415 - loaded when asked for
@@ -93,7 +95,12 @@ def _writer(output: str) -> Write:
             for record in records:
                 rows.write(record)
 
-        return write_rows
-    from atshark.render.console import printer  # noqa: PLC0415 - rich is slow to load
+        return write_rows, _nothing
+    from atshark.render.console import Printer  # noqa: PLC0415 - rich is slow to load
 
-    return printer(text)
+    printer = Printer(text)
+    return printer, printer.finish
+
+
+def _nothing() -> None:
+    """Nothing is held back."""

@@ -11,7 +11,7 @@ import click
 from atshark.cli import DONE, FINDINGS
 from atshark.live import Live
 from atshark.render import utf8_output
-from atshark.render.console import printer
+from atshark.render.console import Printer
 from atshark.sources import open_source
 from atshark.virtual.line import VirtualLine
 from atshark.virtual.module import tour_chunks
@@ -66,7 +66,7 @@ def _talk(recording: Path) -> int:
     chunks = list(tour_chunks(time.time_ns()))
     with VirtualLine() as line:
         tap = Tap(line.ports["mcu"], line.ports["module"], BAUD)
-        live = Live(tap, recording, catalog.load(), printer(utf8_output()))
+        live = Live(tap, recording, catalog.load(), Printer(utf8_output()))
         stopped = threading.Event()
         player = threading.Thread(target=line.play, args=(chunks, stopped.is_set), daemon=True)
         ended: list[float] = []

@@ -48,6 +48,12 @@ class Attribution:
     def awaited(self, name: str) -> tuple[PendingLine, PendingCommand] | None:
         """Find the command that an information response with this name answers."""
         found: tuple[PendingLine, PendingCommand] | None = None
+        if len(self._pending) == 1:
+            entry = self._pending[0]
+            for waiting in entry.commands:
+                if name in waiting.takes:
+                    return entry, waiting
+            return None
         for entry in self._pending:
             for waiting in entry.commands:
                 if name in waiting.takes:

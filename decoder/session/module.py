@@ -11,7 +11,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from capture import grammar
-from decoder.catalog import Inline, UrcType
+from decoder.catalog import FITS, Inline, UrcType
 from decoder.catalog.readings import ModuleLine
 from decoder.events import (
     Answered,
@@ -208,13 +208,28 @@ class ModuleReader:
             if urc is not None and urc.spec.reboot:
                 self._mcu.end("the module restarted")
         channel.expected_ok = None
-        message = self._message(answer, text, span, payload)
+        kind: MessageKind = "urc" if answer.name else "text"
+        issued, latency_ns, owner_number, number = None, None, 0, 0
+        time_ns = span.last_ns
+        if owner is not None:
+            kind = "urc" if answer.late else "information"
+            issued = owner.issued
+            owner_number = issued.number
+            if answer.late and issued.time_ns is not None and time_ns is not None:
+                latency_ns = time_ns - issued.time_ns
+        elif answer.urc is not None and answer.urc.spec.answered is not None:
+            number = next(channel.module.numbers)
+        data = payload[0] if payload is not None else None
+        message = Message(
+            kind, "module", span.first_ns, time_ns, span.raw, text, answer.name, arguments.params, arguments.labels, (),
+            issued, None, latency_ns, data, answer.dialect, (arguments,), (), (), owner_number, number,
+        )  # fmt: skip
         channel.out.append(message)
         if owner is None:
             self._unsolicited(answer, message)
         else:
             self._owned(answer, owner, message)
-        if arguments.fit.misses and answer.dialect is not None:
+        if arguments.fit is not FITS and arguments.fit.misses and answer.dialect is not None:
             line = short(span.raw.lstrip(grammar.PADDING).rstrip(b"\r\n").rstrip(b" "))
             why = f"{line}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
             channel.finding(span.last_ns, "module", "parameters", "note", why)
@@ -222,8 +237,9 @@ class ModuleReader:
             frame = answer.urc.spec.frame if answer.urc is not None else None
             command = owner.reading.command if owner is not None else None
             channel.carried(*payload, arguments.params, frame=frame, command=command, urc=answer.urc)
-        self.raw.announce(answer, text)
-        grouped = message.kind == "urc" and answer.name in self._catalog.grouped
+        if self.raw.length or urc is not None or (owner is not None and owner.reading.command is not None):
+            self.raw.announce(answer, text)
+        grouped = kind == "urc" and answer.name in self._catalog.grouped
         if grouped or (urc is not None and urc.effects):
             effects = urc.effects if urc is not None else ()
             channel.tell(Reported((*effects, "group") if grouped else effects, message, urc, message.owner))
@@ -232,28 +248,6 @@ class ModuleReader:
                 channel.expected_ok = urc
             if urc.spec.reboot:
                 self._reboot(span, answer)
-
-    @staticmethod
-    def _kind(answer: Answer) -> MessageKind:
-        if answer.owner is not None:
-            return "urc" if answer.late else "information"
-        return "urc" if answer.name else "text"
-
-    def _message(self, answer: Answer, text: str, span: Span, payload: tuple[Data, bytes] | None) -> Message:
-        arguments, owner = answer.arguments, answer.owner
-        issued, latency_ns, owner_number, number = None, None, 0, 0
-        if owner is not None:
-            issued = owner.issued
-            owner_number = issued.number
-            if answer.late and issued.time_ns is not None and span.last_ns is not None:
-                latency_ns = span.last_ns - issued.time_ns
-        elif answer.urc is not None and answer.urc.spec.answered is not None:
-            number = next(self._channel.module.numbers)
-        return Message(
-            self._kind(answer), "module", span.first_ns, span.last_ns, span.raw, text, answer.name, arguments.params,
-            arguments.labels, (), issued, None, latency_ns, payload[0] if payload is not None else None,
-            answer.dialect, (arguments,), (), (), owner_number, number,
-        )  # fmt: skip
 
     def _unsolicited(self, answer: Answer, message: Message) -> None:
         """Nobody waited for it."""
