@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from atshark.render.safe import json
 from capture.chunk import Side
 from capture.errors import AtsharkError
 from decoder.events import Body, Data, Event, Flow, Image, Segment
@@ -71,18 +72,15 @@ class Extractor:
 
     def write(self, events: Iterable[Event]) -> None:
         """Write what of ``events`` carries data."""
-        try:
-            for event in events:
-                if isinstance(event, Data):
-                    self._payload(event)
-                elif isinstance(event, Segment):
-                    self._segment(event)
-                elif isinstance(event, Body):
-                    self._body(event)
-                elif isinstance(event, Image):
-                    self._image(event)
-        except OSError as error:
-            raise AtsharkError(f"{error.filename}: cannot be written: {error.strerror}") from error
+        for event in events:
+            if isinstance(event, Data):
+                self._payload(event)
+            elif isinstance(event, Segment):
+                self._segment(event)
+            elif isinstance(event, Body):
+                self._body(event)
+            elif isinstance(event, Image):
+                self._image(event)
 
     def finish(self) -> list[Extracted]:
         """Write the index and return it."""
@@ -92,11 +90,12 @@ class Extractor:
                 one.entry.complete = False
             self._done.append(one.entry)
         self._done.sort(key=lambda entry: entry.file)
-        index = b"".join(msgspec.json.encode(entry) + b"\n" for entry in self._done)
+        index = b"".join(json(entry) + b"\n" for entry in self._done)
+        path = self._folder / "index.jsonl"
         try:
-            (self._folder / "index.jsonl").write_bytes(index)
+            path.write_bytes(index)
         except OSError as error:
-            raise AtsharkError(f"{error.filename}: cannot be written: {error.strerror}") from error
+            raise AtsharkError(f"{path}: cannot be written: {error.strerror}") from error
         return self._done
 
     def _payload(self, data: Data) -> None:
@@ -142,11 +141,14 @@ class Extractor:
     def _append(self, entry: Extracted, data: bytes, *, whole: bool = False) -> None:
         path = self._folder / entry.file
         if entry.file not in self._open:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._open[entry.file] = _Open(entry, hashlib.md5(usedforsecurity=False))
         one = self._open[entry.file]
-        with path.open("ab") as stream:
-            stream.write(data)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as stream:
+                stream.write(data)
+        except OSError as error:
+            raise AtsharkError(f"{path}: cannot be written: {error.strerror}") from error
         one.digest.update(data)
         one.entry.length += len(data)
         if whole:

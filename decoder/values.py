@@ -24,7 +24,12 @@ _SIMPLE_ESCAPES = {
     b"v": b"\v",
 }
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})*\Z")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""What Unicode calls control, format, surrogate, line or paragraph separator."""
 _NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
@@ -134,5 +139,11 @@ def is_text(line: bytes) -> bool:
 
 
 def printable(text: str) -> str:
-    """Show control characters and direction overrides as escapes, for terminals and one-line texts."""
-    return _UNSAFE.sub(lambda match: _NAMED.get(match[0], f"\\x{ord(match[0]):02x}"), text)
+    """Show control characters, direction overrides and what is invisible as escapes: fit for one line of a terminal."""
+    return text if text.isprintable() else _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    form = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return _NAMED.get(match[0], form)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from atshark.render.safe import shown
 from capture.errors import AtsharkError
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ DONE, FINDINGS, UNUSABLE = 0, 1, 2
 def say(file: str, source: Source) -> None:
     """Say on standard error what a reader had to assume, and what was wrong with its input."""
     for text in (*(f"{'standard input' if file == '-' else file}: {note}" for note in source.notes), *source.warnings):
-        click.echo(f"atshark: {text}", err=True)
+        complain(text)
+
+
+def complain(text: object) -> None:
+    """Tell a problem on standard error; what comes from a file in it is safe on a terminal."""
+    click.echo(f"atshark: {shown(str(text))}", err=True)
 
 
 def needs_batch() -> None:
@@ -91,7 +97,7 @@ def main() -> None:
         error.show()
         code = UNUSABLE
     except AtsharkError as error:
-        click.echo(f"atshark: {error}", err=True)
+        complain(error)
         code = UNUSABLE
     except (KeyboardInterrupt, click.Abort):
         code = 130

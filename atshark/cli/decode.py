@@ -10,6 +10,7 @@ import msgspec
 
 from atshark.cli import DONE, FINDINGS, say
 from atshark.render import utf8_output
+from atshark.render.safe import escaped
 from atshark.sources import open_source
 from capture.errors import AtsharkError
 from decoder import catalog
@@ -81,7 +82,7 @@ def _writer(output: str) -> tuple[Write, Callable[[], None]]:
         stream = sys.stdout.buffer
 
         def write_lines(records: list[Record]) -> None:
-            stream.write(encode(records))
+            stream.write(escaped(encode(records)))
             stream.flush()
 
         return write_lines, _nothing

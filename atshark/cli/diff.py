@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TextIO
 
 import click
-import msgspec
 from rich.text import Text
 
 from atshark.cli import DONE, FINDINGS
 from atshark.diff import Comparison, Difference, compare, steps
 from atshark.render import utf8_output
 from atshark.render.console import console_on
+from atshark.render.safe import json
 from atshark.render.text import clock, shorten
 from atshark.sources import open_source
 from decoder import catalog
@@ -58,7 +58,7 @@ def command(good: str, bad: str, output: str, limit: int, dialects: tuple[str, .
     stream = utf8_output()
     if output == "jsonl":
         stream.write(
-            msgspec.json.encode(
+            json(
                 {
                     "kind": "comparison",
                     "steps": found.steps,
@@ -69,7 +69,7 @@ def command(good: str, bad: str, output: str, limit: int, dialects: tuple[str, .
             + "\n"
         )
         for one in found.differences:
-            stream.write(msgspec.json.encode(one).decode() + "\n")
+            stream.write(json(one).decode() + "\n")
     else:
         _print(found, stream, good, bad, limit)
     return FINDINGS if found.differences else DONE

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE, FINDINGS, say
+from atshark.cli import DONE, FINDINGS, complain, say
 from atshark.extract import Extracted, extract
 from atshark.sources import open_source
 from decoder import catalog
 from decoder.decode import NO_STAGES, run
-from decoder.values import printable
 
 
 @click.command("extract")
@@ -52,5 +51,5 @@ def _report(written: list[Extracted], folder: Path) -> int:
     wrong = [entry for entry in written if not entry.complete]
     for entry in wrong:
         why = "; ".join(entry.problems) or "its end never came"
-        click.echo(f"atshark: {folder / entry.file}: not complete: {printable(why)}", err=True)
+        complain(f"{folder / entry.file}: not complete: {why}")
     return len(wrong)

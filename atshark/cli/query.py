@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 
 import click
-import msgspec
 
 from atshark.cli import DONE, needs_batch
 from atshark.render import utf8_output
+from atshark.render.safe import cell, json
 
 _NAMES = ("errors", "slowest-commands", "findings", "by-firmware", "by-dialect", "unreadable")
 
@@ -56,12 +56,12 @@ def command(dataset: str, sql: str | None, question: str | None, limit: int | No
     answer = ask(dataset, sql, limit)
     stream = utf8_output()
     if output == "csv":
-        rows = csv.writer(stream)
-        rows.writerow(answer.columns)
-        rows.writerows(answer.rows)
+        rows = csv.writer(stream, lineterminator="\n")
+        rows.writerow(map(cell, answer.columns))
+        rows.writerows(map(cell, row) for row in answer.rows)
     elif output == "jsonl":
         for row in answer.rows:
-            stream.write(msgspec.json.encode(dict(zip(answer.columns, row, strict=True))).decode() + "\n")
+            stream.write(json(dict(zip(answer.columns, row, strict=True))).decode() + "\n")
     else:
         from rich.table import Table  # noqa: PLC0415 - slow to load
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
+from atshark.render.safe import shown
 from atshark.render.text import render
 from decoder.events import INNER, Data, Event, Record, Summary, Transaction
 
@@ -16,9 +18,18 @@ _OF_COMMANDS = ("command", "prompt", "answer")
 _MAX_HELD = 64
 
 
+class _SafeConsole(Console):
+    """A console that no text can give commands to: whatever a field forgot is escaped when it is printed."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the segments of ``renderable``, all text in them safe."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else shown(text), style, control)
+
+
 def console_on(stream: TextIO) -> Console:
     """Make a console on ``stream`` that never wraps or interprets what it prints."""
-    return Console(file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    return _SafeConsole(file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 class Printer:
@@ -65,4 +76,4 @@ class Printer:
         if self._console.is_terminal:
             self._console.print(render(record))
         else:
-            self._stream.write(render(record).plain + "\n")
+            self._stream.write(shown(render(record).plain) + "\n")

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from atshark.check import Checked, Found
 from atshark.render.console import console_on
+from atshark.render.safe import json
 from atshark.render.text import clock
 from decoder.events import Finding, Severity
 from decoder.findings import Lang, advice, message, rules
@@ -156,7 +157,7 @@ def as_jsonl(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
 
 
 def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode() + "\n"
+    return json(value).decode() + "\n"
 
 
 def as_sarif(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
@@ -188,7 +189,7 @@ def as_sarif(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
         "results": found,
         "invocations": [{"executionSuccessful": not problems, "toolExecutionNotifications": problems}],
     }
-    whole = msgspec.json.encode({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+    whole = json({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
     stream.write(msgspec.json.format(whole).decode() + "\n")
 
 

@@ -7,6 +7,7 @@ from typing import TextIO
 
 import msgspec
 
+from atshark.render.safe import cell
 from decoder.events import Data, Finding, Frame, Group, Record, Socket, Summary, Transaction, Urc
 
 COLUMNS = (
@@ -38,13 +39,9 @@ class Writer:
         self._rows.writeheader()
 
     def write(self, record: Record) -> None:
-        """Write one record. Cells that a spreadsheet would run as a formula are given a leading quote."""
+        """Write one record. Cells that a spreadsheet would run as a formula are given a quote; none has controls."""
         row = {"kind": record.__struct_config__.tag, "time_ns": record.time_ns, "side": record.side, **_cells(record)}
-        self._rows.writerow({name: _harmless(value) for name, value in row.items()})
-
-
-def _harmless(value: object) -> object:
-    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+        self._rows.writerow({name: cell(value) for name, value in row.items()})
 
 
 def _json(value: object) -> str:

@@ -67,7 +67,7 @@ def _transaction(record: Transaction) -> Text:
     text = _head(record.time_ns, "→", "bold cyan").append(printable(shorten(record.raw)), "cyan")
     meaning = parameters(record.params, record.labels)
     title = f"{record.name} {record.form}" + (f": {meaning}" if meaning else "")
-    text.append(f"\n{_INDENT}{title}", "dim" if record.dialect else "yellow")
+    text.append(f"\n{_INDENT}{printable(title)}", "dim" if record.dialect else "yellow")
     if not isinstance(record.request, msgspec.UnsetType):
         text.append(f"\n{_INDENT}answers ", "dim").append(printable(shorten(record.request.raw)), "blue")
         if isinstance(record.request.latency_ns, int):
@@ -103,7 +103,7 @@ def _urc(record: Urc) -> Text:
     )
     meaning = parameters(record.params, record.labels)
     if meaning:
-        text.append(f"\n{_INDENT}{record.name} urc: {meaning}", "dim" if record.dialect else "yellow")
+        text.append(f"\n{_INDENT}{printable(str(record.name))} urc: {meaning}", "dim" if record.dialect else "yellow")
     return text
 
 
@@ -113,7 +113,8 @@ def _data(record: Data) -> Text:
     shown = printable(data[:48].decode("utf-8", "backslashreplace")) + ("…" if len(data) > 48 else "")
     where = "" if record.connect_id is None else f" on connection {record.connect_id}"
     text = _head(record.time_ns, arrow, "bold white")
-    return text.append(f"{record.length} bytes{where} ({record.announced_by}, {record.via}): ").append(shown, "white")
+    said = printable(f"{record.length} bytes{where} ({shorten(record.announced_by)}, {record.via}): ")
+    return text.append(said).append(shown, "white")
 
 
 def _socket(record: Socket) -> Text:
@@ -126,7 +127,7 @@ def _socket(record: Socket) -> Text:
     )
     where = "" if record.connect_id is None else f" {record.connect_id}"
     text = _head(record.time_ns, "○", style)
-    text.append(f"connection{where} {record.change}: {flow.transport.upper()} {printable(peer)}", style)
+    text.append(printable(f"connection{where} {record.change}: {flow.transport.upper()} {peer}"), style)
     if record.change not in ("opened", "failed"):
         text.append(f", {record.up} bytes up, {record.down} bytes down", "white")
     return text.append(f" ({printable(shorten(record.because))})", "dim") if record.because else text
@@ -142,7 +143,7 @@ def _frame(record: Frame) -> Text:
 def _group(record: Group) -> Text:
     counts = Counter(line.name or "text" for line in record.lines)
     shown = ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counts.items())
-    text = _head(record.time_ns, "≡", "bold white").append(f"{record.text}: {shown}", "white")
+    text = _head(record.time_ns, "≡", "bold white").append(printable(f"{record.text}: {shown}"), "white")
     if not isinstance(record.data, msgspec.UnsetType):
         text.append(f"\n{_INDENT}{printable(shorten(record.data))}", "dim")
     return text if record.complete else text.append(" (incomplete)", "yellow")
@@ -160,10 +161,10 @@ def _summary(record: Summary) -> Text:
 
 def _finding(record: Finding) -> Text:
     style = {"error": "bold red", "warning": "yellow", "note": "dim"}[record.severity]
-    text = _head(record.time_ns, "!", style).append(f"{record.severity}: {printable(record.message)}", style)
+    text = _head(record.time_ns, "!", style).append(printable(f"{record.severity}: {record.message}"), style)
     if record.reference:
-        text.append(f" [{record.reference}]", "dim")
-    return text.append(f" ({record.rule})", "dim")
+        text.append(f" [{printable(record.reference)}]", "dim")
+    return text.append(printable(f" ({record.rule})"), "dim")
 
 
 _RENDERERS: dict[type[Record], Callable[[Any], Text]] = {

@@ -14,9 +14,8 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-import msgspec
-
 from atshark import __version__
+from atshark.render.safe import all_shown, json
 from atshark.render.text import render
 from atshark.report.states import States
 from atshark.sources import Source
@@ -182,7 +181,7 @@ def report(source: Source, known: Catalog, file: str, lang: Lang = "en") -> str:
         "lang": lang,
         "first": rows.first_ns,
     }
-    packed = base64.b64encode(gzip.compress(msgspec.json.encode(data), mtime=0)).decode()
+    packed = base64.b64encode(gzip.compress(json(all_shown(data)), mtime=0)).decode()
     page = resources.files("atshark.report")
     return Template(page.joinpath("page.html").read_text("utf-8")).substitute(
         lang="zh-CN" if lang == "zh" else "en",
