@@ -256,7 +256,7 @@ def test_answers_are_right(dataset: Path) -> None:
     [
         (["SELEC"], b"the query failed"),
         (["SELECT * FROM read_csv('/etc/passwd')"], b"the query failed"),
-        (["COPY files TO '/tmp/x.csv'"], b"the query failed"),
+        (["COPY files TO '/tmp/x.csv'"], b"a dataset is only read"),
         ([], b"either a query in SQL"),
         (["--top", "wrong"], b"is none of"),
     ],
