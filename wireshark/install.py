@@ -2,7 +2,7 @@
 
 Strategy: ask Wireshark where it looks (``tshark -G folders``), since that differs by version and platform; without it,
 use the places of its documentation. Every file that is written carries a mark, and only files with the mark are ever
-changed or removed.
+changed or removed. The mark of a profile file has a digest of what stands below it: one that its user edited is his.
 
 Source: Wireshark User's Guide, appendix B (configuration files and folders); extcap(4).
 """
@@ -10,6 +10,7 @@ Source: Wireshark User's Guide, appendix B (configuration files and folders); ex
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -68,9 +69,10 @@ class File:
             return "missing"
         if found == self.text:
             return "current"
-        if MARK in found:
-            return "outdated"
-        return "adapted" if self.adaptable else "foreign"
+        if not self.adaptable:
+            return "outdated" if MARK in found else "foreign"
+        head, _, rest = found.partition("\n")
+        return "outdated" if head == _mark(rest) else "adapted"
 
 
 def find_wireshark() -> str | None:
@@ -152,9 +154,15 @@ def files(where: Folders, plugin: str | None = None) -> list[File]:
     ]
     for entry in sorted((here / "profile").iterdir(), key=lambda one: one.name):
         if entry.is_file() and not entry.name.startswith("__"):
-            text = f"# {MARK}\n" + entry.read_text("utf-8")
+            text = entry.read_text("utf-8")
+            text = f"{_mark(text)}\n{text}"
             found.append(File(f"profile: {entry.name}", where.profiles / PROFILE / entry.name, text, adaptable=True))
     return found
+
+
+def _mark(text: str) -> str:
+    """Make the first line of a profile file that holds ``text`` below it."""
+    return f"# {MARK}, {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
 
 def install(where: Folders) -> Iterator[str]:
