@@ -6,6 +6,7 @@ Names come from the wire only in part, and only in letters that no file system m
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ import msgspec
 from atshark.render.safe import json
 from capture.chunk import Side
 from capture.errors import AtsharkError
+from capture.outfile import output
 from decoder.events import Body, Data, Event, Flow, Image, Segment
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -91,11 +93,8 @@ class Extractor:
             self._done.append(one.entry)
         self._done.sort(key=lambda entry: entry.file)
         index = b"".join(json(entry) + b"\n" for entry in self._done)
-        path = self._folder / "index.jsonl"
-        try:
-            path.write_bytes(index)
-        except OSError as error:
-            raise AtsharkError(f"{path}: cannot be written: {error.strerror}") from error
+        with output(self._folder / "index.jsonl", secret=True) as stream:
+            stream.write(index)
         return self._done
 
     def _payload(self, data: Data) -> None:
@@ -145,7 +144,7 @@ class Extractor:
         one = self._open[entry.file]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as stream:
+            with open(path, "ab", opener=_private) as stream:
                 stream.write(data)
         except OSError as error:
             raise AtsharkError(f"{path}: cannot be written: {error.strerror}") from error
@@ -165,6 +164,11 @@ def extract(events: Iterable[Event], folder: Path) -> list[Extracted]:
     extractor = Extractor(folder)
     extractor.write(events)
     return extractor.finish()
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file for its owner only, and no link to another."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
 
 def _safe(name: str) -> str:

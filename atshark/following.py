@@ -150,7 +150,13 @@ def _begin(path: Path, out: Path, several: bool) -> tuple[WholeBlocks, Exporter]
     if several and out.exists():
         raise AtsharkError(f"{out} exists already")
     stream = WholeBlocks(out)
-    return stream, Exporter(cast(BinaryIO, stream))
+    try:
+        exporter = Exporter(cast(BinaryIO, stream))
+        stream.publish()
+    except OSError:
+        stream.close()
+        raise
+    return stream, exporter
 
 
 def _leave_room(path: Path, out: Path) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import subprocess
 import sys
 import threading
+import time
 from typing import BinaryIO, cast
 
 from capture.chunk import Chunk, Mark, MarkChunk, Side
@@ -21,6 +23,8 @@ _LIMIT = 1 << 20
 _ENOUGH = 1 << 16
 _PIPE_SIZE = 1 << 20
 _SET_PIPE_SIZE = 1031
+_PATIENCE_S = 3.0
+"""For so long the view may take what it has not shown yet, and end."""
 STOP = "\0stop"
 
 
@@ -58,10 +62,11 @@ class _Pipe:
             self._waiting.clear()
 
     def close(self) -> None:
-        """End the stream: what the view has not taken yet, it takes now."""
-        with contextlib.suppress(OSError):
-            os.set_blocking(self._number, True)
-            self.flush()
+        """End the stream: what the view has not taken yet, it takes now, if it takes anything."""
+        until = time.monotonic() + _PATIENCE_S
+        while self._waiting and (left := until - time.monotonic()) > 0:
+            if select.select([], [self._number], [], left)[1]:
+                self.flush()
         with contextlib.suppress(OSError):
             os.close(self._number)
 
@@ -102,7 +107,7 @@ class _ThreadedPipe:
     def close(self) -> None:
         """End the stream: what the view has not taken yet, it takes now."""
         self._blocks.put(None)
-        self._thread.join(10)
+        self._thread.join(_PATIENCE_S)
         with contextlib.suppress(OSError):
             os.close(self._number)
 
@@ -167,7 +172,7 @@ class LiveView:
         """Let the view end, and wait for it."""
         self._pipe.close()
         try:
-            self._process.wait(10)
+            self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

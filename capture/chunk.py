@@ -11,7 +11,20 @@ MCU: Side = "mcu"
 MODULE: Side = "module"
 
 MarkKind = Literal[
-    "gap", "back", "silent", "break", "error", "overrun", "order", "skew", "speed", "identified", "shed", "note"
+    "gap",
+    "back",
+    "silent",
+    "break",
+    "error",
+    "overrun",
+    "order",
+    "skew",
+    "speed",
+    "identified",
+    "shed",
+    "note",
+    "stall",
+    "file",
 ]
 MARK_KINDS: tuple[MarkKind, ...] = get_args(MarkKind)
 
@@ -22,7 +35,9 @@ class Mark(NamedTuple):
     ``gap``: nothing is heard from here on; ``back``: heard again; ``silent``: the wire is open and dead while the other
     one is busy; ``break``, ``error`` (framing or parity), ``overrun``: what the driver told; ``order``: a command was
     put before its answer; ``skew``: between the two adapters; ``speed``: a new one; ``identified``: which port is
-    the MCU; ``shed``: chunks that a live view did not get; ``note``: typed by the user.
+    the MCU; ``shed``: chunks that a live view did not get; ``note``: typed by the user; ``stall``: the reader itself
+    was held up, so that times and order of what came meanwhile are less sure; ``file``: something happened to the file
+    that is recorded to (told to a live view; the file cannot tell it).
     """
 
     kind: MarkKind

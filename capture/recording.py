@@ -11,6 +11,7 @@ packets that name the dissector ``atshark_mark``: their kind, a line feed, their
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 from collections.abc import Iterable, Iterator
@@ -18,10 +19,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from capture import pcapng, upper_pdu
+from capture import outfile, pcapng, upper_pdu
 from capture.chunk import MARK_KINDS, Chunk, Mark, MarkChunk, ReadChunk, Side, WholeChunk
 from capture.errors import AtsharkError
 from capture.timing import EXACT, Timing
+
+try:
+    import fcntl
+except ImportError:  # Windows has other locks
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -34,6 +40,8 @@ NOTE_DISSECTOR = "atshark_note"
 APPLICATION = "atshark 0.1.0"
 _DISSECTORS = (RAW_DISSECTOR, MESSAGE_DISSECTOR, DATA_DISSECTOR, MARK_DISSECTOR)
 _MAX_MARK = 1000
+_CACHED = 1 << 16
+"""Bytes before a block that may stand on the same page of the cache."""
 _LINK_TYPE = pcapng.LINKTYPE_WIRESHARK_UPPER_PDU
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
 
@@ -68,12 +76,43 @@ class ChunkWriter:
         self._writer.packet(self._interfaces[side], time_ns or 0, packet, direction=_DIRECTION[side])
 
 
+class OutputLostError(OSError):
+    """The file that is written is not what it should be any more; the text says what happened to it."""
+
+
 class WholeBlocks(io.RawIOBase):
-    """A file to which a block is written wholly or not at all: what a full disk cut is taken back."""
+    """A file to which a block is written wholly or not at all: what a full disk cut is taken back.
+
+    ``moved``: the file has another name now, and is written all the same.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by close()
+        self._path = path
+        self.moved = False
+        self._partial: Path | None
+        self._file, self._partial = outfile.create(path, secret=True)
+        self._lock()
         self.size = 0
+        self._last = b""
+
+    def _lock(self) -> None:
+        """Say to other recorders that this one writes the file."""
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def publish(self) -> None:
+        """Give the file its name, which so far has another one. Raises OSError if another recorder writes that file."""
+        partial, self._partial = self._partial, None
+        assert partial is not None
+        try:
+            if outfile.replaced(self._path) is not None and _is_locked(self._path):
+                raise OutputLostError(errno.EBUSY, "another recorder is writing this file")
+            os.replace(partial, self._path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise
 
     def writable(self) -> bool:
         """Say that it can be written to."""
@@ -92,32 +131,82 @@ class WholeBlocks(io.RawIOBase):
                 self._file.seek(self.size)
             raise
         self.size += done
+        self._last = bytes(view)
         return done
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk."""
-        with contextlib.suppress(OSError):
-            os.fsync(self._file.fileno())
+        """Wait for the disk, and ask it for the newest block: some say that they took what they did not."""
+        number = self._file.fileno()
+        outfile.synced(number)
+        start = self.size - len(self._last)
+        if hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(number, max(0, start - _CACHED), 0, os.POSIX_FADV_DONTNEED)
+        if hasattr(os, "pread") and os.pread(number, len(self._last), start) != self._last:
+            raise OutputLostError(errno.EIO, "the disk does not hold what it said it took")
+
+    def held(self) -> int:
+        """Return how many bytes the file really has. Raises OSError."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def check(self) -> None:
+        """Look whether the file is there and holds what was written. Raises :class:`OutputLostError` if not."""
+        own = os.fstat(self._file.fileno())
+        if own.st_size != self.size:
+            raise OutputLostError(errno.EIO, f"{self.size} bytes were written, but the file has another size")
+        try:
+            named: os.stat_result | None = os.stat(self._path)
+        except OSError:
+            named = None
+        same = named is not None and (named.st_ino, named.st_dev) == (own.st_ino, own.st_dev)
+        if not same and not own.st_nlink:
+            raise OutputLostError(
+                errno.ENOENT, "the file was replaced" if named is not None else "the file was deleted"
+            )
+        self.moved = not same
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; one that has not got its name goes."""
+        if self._partial is not None:
+            with contextlib.suppress(OSError):
+                self._partial.unlink()
+            self._partial = None
         self._file.close()
         super().close()
+
+
+def _is_locked(path: Path) -> bool:
+    """Tell whether a recorder holds the lock of a file."""
+    if fcntl is None:
+        return False
+    try:
+        with open(path, "rb") as stream:
+            fcntl.flock(stream.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class Recorder:
     """Write chunks to a recording as they come. A context manager; ``close`` is safe to call twice.
 
-    The other arguments are those of :class:`ChunkWriter`. Raises :class:`AtsharkError` if the file cannot be created.
+    The file gets its name with its head in it, in place of a regular file that had the name. The other arguments are
+    those of :class:`ChunkWriter`. Raises :class:`AtsharkError` if the file cannot be created.
     """
 
     def __init__(
         self, path: Path, descriptions: dict[Side, str] | None = None, speeds: dict[Side, int] | None = None
     ) -> None:
+        file: WholeBlocks | None = None
         try:
-            self._file = WholeBlocks(path)
+            self._file = file = WholeBlocks(path)
             self._writer = ChunkWriter(cast(BinaryIO, self._file), descriptions, speeds)
+            file.publish()
         except OSError as error:
+            if file is not None:
+                file.close()
             raise AtsharkError(f"{path}: cannot write the recording: {error.strerror}") from error
 
     def write(self, chunk: Chunk) -> None:
@@ -128,8 +217,21 @@ class Recorder:
         self._writer.write(chunk)
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk."""
+        """Wait until what was written is on the disk. Raises OSError if the disk says that it is not."""
         self._file.sync()
+
+    def check(self) -> None:
+        """Look whether the file still is what was written. Raises :class:`OutputLostError` if it is not."""
+        self._file.check()
+
+    @property
+    def moved(self) -> bool:
+        """Whether the file was given another name; it is written all the same."""
+        return self._file.moved
+
+    def held(self) -> int:
+        """Return how many bytes the file really has. Raises OSError."""
+        return self._file.held()
 
     @property
     def size(self) -> int:

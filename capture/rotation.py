@@ -112,8 +112,21 @@ class RotatingRecorder:
             self._packer.shutdown()
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk."""
+        """Wait until what was written is on the disk. Raises OSError if the disk says that it is not."""
         self._recorder.sync()
+
+    def check(self) -> None:
+        """Look whether the newest file still is what was written. Raises OSError if it is not."""
+        self._recorder.check()
+
+    @property
+    def moved(self) -> bool:
+        """Whether the newest file was given another name."""
+        return self._recorder.moved
+
+    def held(self) -> int:
+        """Return how many bytes the newest file really has. Raises OSError."""
+        return self._recorder.held()
 
     def _finish(self) -> None:
         self._recorder.close()

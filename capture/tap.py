@@ -26,6 +26,10 @@ from capture.ports import FRAMING, Port, find, open_port
 from capture.speed import Finder, Follower
 
 _POLL_S = 0.001
+_TICK_S = 0.01
+"""The reader looks at its clock at least this often, so that it notices when it was held up."""
+_STALL_NS = 30_000_000
+"""From here on it is said that it was: less is what schedulers do."""
 _CHECK_NS = 500_000_000
 _SILENT_NS = 10_000_000_000
 _SILENT_ANSWERS = 3
@@ -156,6 +160,11 @@ class Tap:
         """End the iteration at the next opportunity."""
         self._stopped = True
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to end."""
+        return self._stopped
+
     def note(self, text: str) -> None:
         """Put a note of the user among the chunks, with the time of now. May be called from any thread."""
         self._notes.append(self._mark("note", text, "mcu"))
@@ -238,6 +247,7 @@ class Tap:
         """Yield what is read, as it is read, with marks for what happens to the ports; None when nothing is."""
         waiter = _select_wait if sys.platform != "win32" else _polling_wait
         now = self.now
+        woke_ns = now()
         while not self._stopped:
             if now() >= self._check_ns:
                 yield from self._check()
@@ -246,12 +256,18 @@ class Tap:
                 if not self._reattach:
                     return
                 time.sleep(self._idle_s)
+                woke_ns = now()
                 yield None
                 continue
             wake = self._order.wake_ns
-            wait_s = self._idle_s if wake is None else min(self._idle_s, max(0.0, (wake - now()) / 1e9))
+            wait_s = min(self._idle_s, _TICK_S)
+            if wake is not None:
+                wait_s = min(wait_s, max(0.0, (wake - now()) / 1e9))
             idle = True
             ready = waiter(ports, wait_s)
+            before_ns, woke_ns = woke_ns, now()
+            if woke_ns - before_ns - int(wait_s * 1e9) >= _STALL_NS:
+                yield self._stalled(woke_ns - before_ns)
             if len(ready) < len(ports):
                 looked_ns = now()
                 for side in ports.keys() - ready:
@@ -269,6 +285,13 @@ class Tap:
                     yield from self._took(wire, data, now())
             if idle:
                 yield None
+
+    def _stalled(self, for_ns: int) -> Chunk:
+        """Say that the reader was held up for so long, before what came meanwhile is read."""
+        text = (
+            f"the reader was held up for {for_ns / 1e6:.0f} ms: what came meanwhile has the time at which it was read"
+        )
+        return self._mark("stall", text, next(iter(self.ports), "mcu"))
 
     def _took(self, wire: _Wire, data: bytes, read_ns: int) -> Iterator[Chunk]:
         first = wire.arrival.first(read_ns, len(data))

@@ -143,7 +143,7 @@ def test_a_rule_fires_and_keeps_silent(rule: str) -> None:
 
 MARKS = [
     "tap.gap", "tap.back", "tap.silent", "tap.break", "tap.error", "tap.overrun", "tap.order", "tap.skew", "tap.speed",
-    "tap.identified", "tap.shed", "tap.note",
+    "tap.identified", "tap.shed", "tap.note", "tap.stall", "tap.file",
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from capture import pcapng, upper_pdu
 from capture.chunk import Chunk, Mark, MarkKind, Side
-from capture.errors import AtsharkError
+from capture.outfile import output
 from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR, NOTE_DISSECTOR, mark_packet
 from capture.timing import EXACT, Timing
 from decoder.decode import Decoder, drive
@@ -210,14 +210,10 @@ class Exporter:
 
 def export(chunks: Iterable[Chunk], decoder: Decoder, path: Path) -> int:
     """Decode ``chunks`` with ``decoder`` and write the export to ``path``. Return the number of packets."""
-    try:
-        stream: BinaryIO
-        with open(path, "wb", buffering=1 << 18) as stream:
-            exporter = Exporter(stream, decoder.timing)
-            for events in drive(chunks, decoder):
-                exporter.write(events)
-    except OSError as error:
-        raise AtsharkError(f"{path}: cannot write the export: {error.strerror}") from error
+    with output(path, secret=True, what="write the export") as stream:
+        exporter = Exporter(stream, decoder.timing)
+        for events in drive(chunks, decoder):
+            exporter.write(events)
     return exporter.packets
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import click
 
 from atshark.beside import LiveExport
-from atshark.cli import DONE, FINDINGS
+from atshark.cli import DONE, FINDINGS, complain
 from atshark.live_view import STOP, LiveView
+from capture.chunk import Mark, MarkChunk
 from capture.errors import AtsharkError
-from capture.recording import Recorder
+from capture.recording import OutputLostError, Recorder
 from capture.rotation import Compression, RotatingRecorder, Rotation, numbered, parse
 from capture.tap import DEFAULT_BAUD, IDENTIFY_S, Tap
 from capture.writing import Background
@@ -108,12 +109,14 @@ def command(
         framing=framing.upper(),
         reattach=not no_reattach,
     )
+    writers: list[Background] = []
     for number in (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ())):
-        signal.signal(number, lambda _number, _frame: tap.stop())
+        signal.signal(number, lambda _number, _frame: _asked_to_stop(tap, writers))
     try:
         if identify:
             _identify(tap, mcu_port, module_port)
         writer = Background(_recorder(out, rotation, tap))
+        writers.append(writer)
         if shown if shown is not None else sys.stdout.isatty():
             view: LiveView | None = LiveView(tap.descriptions, str(out))
         else:
@@ -141,6 +144,14 @@ def _not_over_another(out: Path, wire: Path | None, rotation: Rotation | None, o
         raise click.UsageError(f"{numbered(wire, 1)}: exists already; give another name to --export, or move it away")
     if wire is not None and not wire.absolute().parent.is_dir():
         raise click.UsageError(f"{wire}: there is no such folder")
+
+
+def _asked_to_stop(tap: Tap, writers: list[Background]) -> None:
+    """Stop; when asked again while the disk hangs, do not wait for it any more."""
+    if tap.stopped and any(writer.hangs_s for writer in writers):
+        for writer in writers:
+            writer.abandon()
+    tap.stop()
 
 
 def _rotation(rotate: str | None, keep: int | None, compress: Compression | None) -> Rotation | None:
@@ -172,6 +183,17 @@ def _record(
     counts = {"mcu": 0, "module": 0}
     deadline = None if duration is None else time.monotonic() + duration
     asked = 0.0
+    told: set[str] = set()
+
+    def tell(what: str, text: str) -> None:
+        """Tell at once, and once, what happens to the file: in the view, or on standard error."""
+        if what not in told:
+            told.add(what)
+            if view is not None:
+                view.send(MarkChunk.at(tap.now(), next(iter(tap.speeds)), Mark("file", text)))
+            else:
+                complain(text)
+
     try:
         for chunk in tap:
             if chunk is not None:
@@ -191,6 +213,12 @@ def _record(
             if exporting is not None and view is None:
                 for problem in exporting.news():
                     click.echo(f"atshark: {problem}", err=True)
+            if writer.moved:
+                tell("moved", "the file was given another name; it is written under that one")
+            if writer.hangs_s:
+                tell("hangs", "the disk does not answer; what comes is kept in memory")
+            if writer.failure is not None and view is not None:
+                tell("failure", f"recording stopped: {_reason(writer.failure)}")
             if (deadline is not None and now >= deadline) or writer.failure is not None:
                 tap.stop()
     finally:
@@ -198,6 +226,10 @@ def _record(
         if view is not None:
             view.close()
     return counts
+
+
+def _reason(failure: Exception) -> object:
+    return getattr(failure, "strerror", None) or failure
 
 
 def _told(
@@ -211,10 +243,19 @@ def _told(
     """Say at the end what was recorded, and what was not."""
     for problem in [] if exporting is None else exporting.news():
         click.echo(f"atshark: {problem}", err=True)
+    held = "what is in the file is not known" if writer.final is None else f"{writer.final} bytes"
+    if writer.abandoned:
+        left = f"{writer.unwritten} bytes waited for the disk, which did not answer"
+        raise AtsharkError(f"{out}: recording stopped: {left}; {held}")
+    if isinstance(writer.failure, OutputLostError):
+        raise AtsharkError(f"{out}: recording stopped: {_reason(writer.failure)}; it had {held}")
     if writer.failure is not None:
-        reason = getattr(writer.failure, "strerror", None) or writer.failure
-        raise AtsharkError(f"{out}: recording stopped: {reason}; everything before is in the file")
+        raise AtsharkError(
+            f"{out}: recording stopped: {_reason(writer.failure)}; everything before is in the file ({held})"
+        )
     problems = list(tap.lost.values())
+    if writer.moved:
+        problems.append(f"{out}: the file was given another name while it was written; it is whole under that one")
     if tap.overruns:
         problems.append(f"the driver lost bytes ({tap.overruns} overruns)")
     problems += [f"{count} line errors on the {side} wire" for side, count in tap.errors.items() if count]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import click
 
-from atshark.cli import DONE
+from atshark.cli import DONE, FINDINGS, complain
 from atshark.redact import Options, redact
-from capture.errors import AtsharkError
+from capture.outfile import output
 from decoder import catalog
 
 
@@ -36,16 +34,13 @@ def command(file: str, out: Path, addresses: bool, topics: bool, payloads: bool,
     for kind, count in sorted(done.kinds.items()):
         click.echo(f"{kind}: {count} {'value' if count == 1 else 'values'} replaced")
     count = sum(done.kinds.values())
+    for text in done.warnings:
+        complain(text)
     click.echo(f"{out}: {len(done.data)} bytes, {count} secrets replaced; decoded and searched", err=True)
-    return DONE
+    return FINDINGS if done.warnings else DONE
 
 
 def _write(out: Path, data: bytes) -> None:
     """Write the whole file or nothing."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=out.parent, delete=False) as file:
-            file.write(data)
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, out)
-    except OSError as error:
-        raise AtsharkError(f"{out}: cannot be written: {error.strerror}") from error
+    with output(out) as stream:
+        stream.write(data)

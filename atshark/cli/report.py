@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE
+from atshark.cli import DONE, FINDINGS, say
 from atshark.report import report
 from atshark.sources import open_source
-from capture.errors import AtsharkError
+from capture.outfile import output
 from decoder import catalog
 from decoder.findings import Lang
 
@@ -25,16 +25,17 @@ def command(file: str, out: Path, lang: Lang, dialects: tuple[str, ...]) -> int:
     """Write FILE (a recording, an export, a text log) as one HTML page.
 
     It holds the story, the findings, a time line, the latencies and all records, and needs no
-    network and no other file. It can be searched, filtered and printed.
+    network and no other file. It can be searched, filtered and printed. The exit status is 1 if the input was cut.
     """
     if out.exists() and file != "-" and out.samefile(file):
         raise click.UsageError(f"{out}: the page would overwrite its input; give another file to -o")
     known = catalog.load(dialects)
     with open_source(file) as source:
         page = report(source, known, file, lang)
-    try:
-        out.write_text(page, "utf-8")
-    except OSError as error:
-        raise AtsharkError(f"{out}: cannot be written: {error.strerror}") from error
-    click.echo(f"{out}: {len(page.encode()) / 1e6:.1f} MB", err=True)
-    return DONE
+        cut = bool(source.warnings)
+        say(file, source)
+    data = page.encode("utf-8", "backslashreplace")
+    with output(out) as stream:
+        stream.write(data)
+    click.echo(f"{out}: {len(data) / 1e6:.1f} MB", err=True)
+    return FINDINGS if cut else DONE

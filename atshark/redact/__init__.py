@@ -41,6 +41,8 @@ class Redacted(NamedTuple):
     data: bytes
     kinds: Counter[str]
     notes: list[str]
+    warnings: list[str]
+    """What was wrong with the old file: cut, damaged."""
 
 
 def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:  # noqa: B008 - a tuple
@@ -57,17 +59,17 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
         raise AtsharkError(f"{path}: too large to redact: {MAX_SIZE >> 20} MiB are the limit; cut it into parts")
     with open_source(path) as source:
         chunks = list(source)
-        form, notes = source.format, [*source.notes, *source.warnings]
+        form, notes, warnings = source.format, source.notes, source.warnings
     if form in ("pcapng", "chunks"):
-        return _binary(chunks, known, options, form, notes)
+        return _binary(chunks, known, options, form)._replace(notes=notes, warnings=warnings)
     events = _decoded(chunks, known)
     found = secrets(events, known, options)
     data = redact_text(Path(path).read_bytes(), Substitutes(found, os.urandom(16)))
     _judge(path, events, data, found, known)
-    return Redacted(data, summary(found), notes)
+    return Redacted(data, summary(found), notes, warnings)
 
 
-def _binary(chunks: list[Chunk], known: Catalog, options: Options, form: str, notes: list[str]) -> Redacted:
+def _binary(chunks: list[Chunk], known: Catalog, options: Options, form: str) -> Redacted:
     events = _decoded(chunks, known)
     found = secrets(events, known, options)
     for _ in range(_ATTEMPTS):
@@ -78,7 +80,7 @@ def _binary(chunks: list[Chunk], known: Catalog, options: Options, form: str, no
     else:
         raise AtsharkError("no substitute keeps the length of the PPP frames that hold secrets; nothing was written")
     _compare(events, made, known, found)
-    return Redacted(_file(made, form, known), summary(found), notes)
+    return Redacted(_file(made, form, known), summary(found), [], [])
 
 
 def _decoded(chunks: list[Chunk], known: Catalog) -> list[Event]:
