@@ -93,6 +93,8 @@ class Writer:
     def packet(self, interface: int, time_ns: int, data: bytes, *, direction: int = 0, comment: str = "") -> None:
         """Write one packet. ``time_ns`` counts from the epoch; ``direction`` is INBOUND, OUTBOUND or 0."""
         size = len(data)
+        if not 0 <= time_ns < 1 << 64:
+            time_ns = 0  # unknown: the format has no other time before 1970 or after 2554
         options = _text_option(_OPT_COMMENT, comment) if comment else b""
         if direction:
             options += _EPB_FLAGS_OPT.pack(_EPB_FLAGS, 4, direction)

@@ -78,6 +78,7 @@ def test_where_traffic_begins() -> None:
 # a command line of many commands ---------------------------------------------------------------------------------
 
 
+@pytest.mark.outside
 def test_commands_of_a_long_line_tell_their_own_part(tmp_path: Path) -> None:
     """A line of 60 kB took 749 MB and wrote 722 MB: each command told the whole line."""
     path = tmp_path / "one.pcapng"
@@ -169,6 +170,7 @@ def write_announced(path: Path) -> None:
             recorder.write(Chunk(START + number * 10**6, "module", b"0123456789" * 200))
 
 
+@pytest.mark.outside
 @pytest.mark.parametrize("write", [write_commands, write_answers, write_information, write_late, write_announced])
 def test_long_lines_stay_within_memory(write: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "x.pcapng"

@@ -176,6 +176,7 @@ def test_no_verb_prints_it(arguments: tuple[str, ...], evil: Path) -> None:
     assert len(done.stdout) > 200
 
 
+@pytest.mark.outside
 def test_no_other_verb_prints_it(evil: Path, tmp_path: Path) -> None:
     for done in (
         run("diff", evil, SAMPLES / "tour.pcapng"), run("diff", evil, SAMPLES / "tour.pcapng", "--format", "jsonl"),
@@ -209,6 +210,7 @@ def test_no_other_verb_prints_it(evil: Path, tmp_path: Path) -> None:
     assert not [text for text in found if dangerous(text)]
 
 
+@pytest.mark.outside
 def test_csv_of_query_is_harmless(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     path.write_text("AT+X=\"=cmd|' /C calc'!A0\"\nOK\n")

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from typing import Any
@@ -53,7 +53,12 @@ def _local(parts: list[Part], dataset: str, dialects: tuple[str, ...], workers: 
     while waiting:
         left: list[Part] = []
         with _pool(min(workers, len(waiting))) as pool:
-            futures = {pool.submit(work, part, dataset, dialects): part for part in waiting}
+            futures: dict[Future[dict[str, int]], Part] = {}
+            for part in waiting:
+                try:
+                    futures[pool.submit(work, part, dataset, dialects)] = part
+                except BrokenProcessPool:  # a worker was killed while parts were still handed out
+                    left.append(part)
             for future in as_completed(futures):
                 try:
                     yield future.result()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from atshark.batch.store import Store
-from atshark.batch.tables import SCHEMAS
+from atshark.batch.tables import SCHEMAS, stored
 from capture.errors import AtsharkError
 
 LARGEST_PART, PART_BYTES = 256, 64 * 1024 * 1024
@@ -71,8 +71,8 @@ def plan(wanted: list[Input], store: Store, again: bool = False) -> tuple[list[P
     other inputs are done again. ``again``: do all inputs again.
     """
     store.leftovers()
-    known = {(one.path, one.size, one.version): one for one in wanted}
-    paths = {one.path for one in wanted}
+    known = {(stored(one.path), one.size, one.version): one for one in wanted}
+    paths = {stored(one.path) for one in wanted}
     whole = store.parts("files")
     for table in SCHEMAS:
         for part in store.parts(table) - whole:
@@ -88,7 +88,7 @@ def plan(wanted: list[Input], store: Store, again: bool = False) -> tuple[list[P
             redo.update(row for row in rows if row.path not in paths)
         else:
             done.update(row.path for row in rows)
-    todo = sorted({one.path: one for one in (*redo, *wanted) if one.path not in done}.values())
+    todo = sorted({one.path: one for one in (*redo, *wanted) if stored(one.path) not in done}.values())
     return deal(todo), len(paths & done)
 
 

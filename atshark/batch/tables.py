@@ -128,6 +128,22 @@ ROWS: dict[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
 }
 
 
+def stored(text: str) -> str:
+    """Return a text as a table holds it: what is no Unicode (a file name's bytes) is shown as escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _array(column: list[Any], kind: pa.DataType) -> pa.Array:
+    """Make the column of a table; a number that it cannot hold is left out."""
+    try:
+        return pa.array(column, kind)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        if kind == _TEXT:
+            return pa.array([None if one is None else stored(one) for one in column], kind)
+        bound = 1 << (kind.bit_width - 1)
+        return pa.array([one if one is not None and -bound <= one < bound else None for one in column], kind)
+
+
 class Table:
     """Writes the rows of one part of a table; the file exists from the first row group on, and counts once closed."""
 
@@ -149,7 +165,7 @@ class Table:
         if self._writer is None:
             self._file = self._store.create(self._path)
             self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
-        arrays = [pa.array(column, kind.type) for column, kind in zip(self._columns, self._schema, strict=True)]
+        arrays = [_array(column, kind.type) for column, kind in zip(self._columns, self._schema, strict=True)]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         for column in self._columns:
             column.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, BinaryIO, cast
@@ -31,6 +32,8 @@ _IDENTITY = {
 """V.250 6.1.4-6.1.6, TS 27.007 5.1-5.3."""
 
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors of the dataset's disk, not of an input."""
 Row = dict[str, Any]
 """What the table ``files`` says of an input, by column."""
 
@@ -54,6 +57,8 @@ def work(part: Part, dataset: str, dialects: tuple[str, ...] = ()) -> dict[str, 
             if name != "files":
                 table.close()
         tables["files"].close()
+    except OSError as error:
+        raise AtsharkError(f"{dataset}: cannot be written: {error.strerror or error}") from error
     finally:
         store.discard()
     return counts
@@ -96,7 +101,11 @@ def _decode(one: Input, tables: dict[str, Table], known: Catalog) -> Row:
             row["format"] = source.format
             if source.warnings:
                 row.update(status="partial", problem="; ".join(source.warnings))
-    except (AtsharkError, OSError) as error:
+    except AtsharkError as error:
+        row.update(status="unreadable", problem=str(error))
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise
         row.update(status="unreadable", problem=str(error))
     except Exception as error:  # a fault of ours must not cost the other files
         row.update(status="failed", problem=f"{type(error).__name__}: {error}")

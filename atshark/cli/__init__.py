@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import importlib.util
+import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
@@ -87,9 +89,42 @@ def cli() -> None:
     """Listen to the serial line between a microcontroller and a cellular module, and say what happened."""
 
 
+class _ClosedOutput(io.RawIOBase):
+    """Stands for a standard output that was closed before the command began."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, _data: object, /) -> int:
+        raise OSError(errno.EBADF, "it is closed")
+
+
+def _stand_in() -> None:
+    """Put something in place of standard streams that are closed: no file may get their numbers."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    if sys.stdout is None:
+        sys.stdout = io.TextIOWrapper(cast(BinaryIO, _ClosedOutput()), "utf-8", write_through=True)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it lasts as long as the process
+
+
+def _discard_output() -> None:
+    """Let what is left in the buffer of standard output go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, sys.stdout.fileno())
+    except (OSError, ValueError):  # no file is behind it
+        sys.stdout = open(nowhere, "w", encoding="utf-8")  # noqa: SIM115 - the process ends
+
+
 def main() -> None:
     """Run the command and exit: 0 done, 1 findings or partial, 2 unusable input or arguments."""
     gc.set_threshold(100_000, 50, 50)  # records hold no cycles; collecting seldom saves a fifth of the time
+    _stand_in()
     try:
         code = cli.main(standalone_mode=False, prog_name="atshark")
         sys.stdout.flush()
@@ -102,6 +137,10 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         code = 130
     except (_NobodyReadsError, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         code = DONE
+    except OSError as error:
+        complain(f"{error.filename or 'standard output'}: cannot be written: {error.strerror or error}")
+        _discard_output()
+        code = UNUSABLE
     sys.exit(code if isinstance(code, int) else DONE)

@@ -48,6 +48,8 @@ def command(files: tuple[str, ...], output: str, fail_on: str, lang: Lang, diale
     """
     known = catalog.load(dialects)
     paths = list(_expanded(files))
+    if not paths:
+        raise AtsharkError(f"{', '.join(files)}: no file is in there")
     done: list[Checked] = []
 
     def results() -> Iterator[Checked]:

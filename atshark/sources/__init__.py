@@ -51,30 +51,50 @@ def open_source(path: str) -> Iterator[Source]:
     """Open ``path`` ("-" is standard input). Raises :class:`AtsharkError` if it cannot be read or is unknown."""
     name = "standard input" if path == "-" else path
     try:
-        with _binary(path) as stream:
-            yield _detect(stream, name)
-    except BrokenPipeError:
-        raise
+        stream = sys.stdin.buffer if path == "-" else open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
     except OSError as error:
         raise AtsharkError(f"{name}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, AttributeError) as error:  # a NUL in the name; no standard input
+        raise AtsharkError(f"{name}: cannot be read: {error}") from error
+    try:
+        yield _detect(_buffered(cast(BinaryIO, stream), name), name)
+    finally:
+        if path != "-":
+            stream.close()
 
 
 @contextmanager
 def open_stream(stream: BinaryIO, name: str) -> Iterator[Source]:
     """Open what ``stream`` holds, as :func:`open_source` does; ``name`` is for messages."""
-    try:
-        yield _detect(io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20), name)
-    except OSError as error:
-        raise AtsharkError(f"{name}: cannot be read: {error.strerror or error}") from error
+    yield _detect(_buffered(stream, name), name)
 
 
-@contextmanager
-def _binary(path: str) -> Iterator[io.BufferedReader]:
-    if path == "-":
-        yield cast(io.BufferedReader, sys.stdin.buffer)
-    else:
-        with open(path, "rb", buffering=1 << 20) as stream:
-            yield cast(io.BufferedReader, stream)
+class _Named(io.RawIOBase):
+    """An input whose errors say which input it is, so that they are not taken for those of an output."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream = stream
+        self._name = name
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        read = getattr(self._stream, "readinto1", None) or getattr(self._stream, "readinto", None)
+        try:
+            if read is not None:
+                count: int | None = read(buffer)
+                return count
+            view = memoryview(buffer)
+            data = self._stream.read(len(view))
+            view[: len(data)] = data
+            return len(data)
+        except OSError as error:
+            raise AtsharkError(f"{self._name}: cannot be read: {error.strerror or error}") from error
+
+
+def _buffered(stream: BinaryIO, name: str) -> io.BufferedReader:
+    return io.BufferedReader(_Named(stream, name), 1 << 20)
 
 
 class _Unpacked(io.RawIOBase):

@@ -21,11 +21,15 @@ def load(text: str, name: str) -> DialectFile:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1
         raise AtsharkError(f"{name}:{line}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise AtsharkError(f"{name}: nested too deeply to be a dialect") from error
     try:
         result = msgspec.convert(parsed, DialectFile)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         raise AtsharkError(f"{name}:{_line_of(text, path.rstrip('`'), message)}: {message}") from error
+    except RecursionError as error:
+        raise AtsharkError(f"{name}: nested too deeply to be a dialect") from error
     _check(result, text, name)
     return result
 
