@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atshark.render import table as csv_table
-from atshark.render.console import console_on, printer
+from atshark.render.console import Printer, console_on
 from atshark.render.safe import cell
 from atshark.render.safe import json as safe_json
 from atshark.render.text import render
@@ -91,7 +91,7 @@ def test_every_field_of_every_record(number: int) -> None:
     for record in (evil, harmless):
         assert not dangerous(render(record).plain)
         stream = io.StringIO()
-        printer(stream)([record])
+        Printer(stream)([record])
         assert not dangerous(stream.getvalue())
         lines.append(stream.getvalue().count("\n"))
     assert lines[0] == lines[1]
