@@ -247,3 +247,18 @@ def test_every_mode_is_reached_and_left() -> None:
         assert any(to is mode for to in modes.TRANSITIONS.values())
         assert any(at is mode for at, _ in modes.TRANSITIONS)
     assert len(modes.table().splitlines()) == len(modes.TRANSITIONS)
+
+
+def test_two_commands_of_a_line_that_both_connect() -> None:
+    found = decoded(
+        talk(command("AT+MIPMODE=0,1;+MIPMODE=1,1"), answer("CONNECT"), ("mcu", b"data", 5000), ("module", b"more"))
+    )
+    assert [one.data for one in found if isinstance(one, Data)] == [b"data".hex(), b"more".hex()]
+
+
+def test_what_one_session_read_decides_nothing_in_another() -> None:
+    """A/ in front of a line end is no repetition, even where another session had one."""
+    lines = talk(("mcu", b"AT+CSQ\r"), ("mcu", b"A/\r\n"))
+    before = decoded(lines)
+    decoded(talk(*POLL, ("mcu", b"A/"), answer("+CSQ: 17,99", "OK")))
+    assert decoded(lines) == before

@@ -180,17 +180,17 @@ class Readings:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.commands: dict[bytes, CommandLine] = {}
-        """Command lines that were read before."""
+        """Command lines that were read before. Only what is one whenever it ends in CR: no ``A/``."""
         self.module: dict[bytes, ModuleLine] = {}
         """Lines of the module that were read before. None of them may carry payload: that is for the bytes to say."""
 
-    def command(self, line: bytes) -> CommandLine:
-        """Read a command line (without its CR and blanks at its end)."""
+    def command(self, line: bytes, *, keep: bool = True) -> CommandLine:
+        """Read a command line (without its CR and blanks at its end). ``keep``: remember it."""
         found = self.commands.get(line)
         if found is None:
             commands = tuple(self.parse(line))
             found = CommandLine(line, to_text(line), commands, any(one.rivals for one in commands))
-            if len(line) <= _LONGEST:
+            if keep and len(line) <= _LONGEST:
                 if len(self.commands) >= _KEPT:
                     self.commands.clear()
                 self.commands[line] = found

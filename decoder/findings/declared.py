@@ -6,6 +6,7 @@ import operator
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from decoder.events import Message, Params, Socket
@@ -61,17 +62,30 @@ class Declared:
 
 def agrees(rule: Rule, params: Params) -> bool:
     """Whether parameters are as a rule wants them."""
-    return all(name in params for name in rule.has) and all(
-        name in params and _agrees(wanted, params[name]) for name, wanted in rule.where.items()
-    )
+    if rule.has and not all(name in params for name in rule.has):
+        return False
+    for name, wanted in rule.where.items():
+        if name not in params:
+            return False
+        if not _agrees(wanted, params[name]):
+            return False
+    return True
 
 
 def _agrees(wanted: Any, value: Any) -> bool:
     if isinstance(wanted, list):
-        return any(_agrees(one, value) for one in wanted)
-    if isinstance(wanted, str) and (match := _COMPARISON.fullmatch(wanted)):
-        return isinstance(value, int | float) and _OPERATORS[match[1]](value, float(match[2]))
+        return value in wanted or any(_agrees(one, value) for one in wanted if isinstance(one, str))
+    if isinstance(wanted, str) and (comparison := _comparison(wanted)) is not None:
+        compare, limit = comparison
+        return isinstance(value, int | float) and compare(value, limit)
     return bool(wanted == value)
+
+
+@cache
+def _comparison(wanted: str) -> tuple[Callable[[Any, Any], bool], float] | None:
+    """Read what a rule wants of a value as a comparison, if it is one."""
+    match = _COMPARISON.fullmatch(wanted)
+    return (_OPERATORS[match[1]], float(match[2])) if match else None
 
 
 def _texts(params: Params) -> dict[str, object]:

@@ -76,6 +76,7 @@ class McuReader:
         self._channel = channel
         self._wire = channel.mcu_wire
         self._readings = channel.catalog.readings
+        self._repeat = channel.catalog.readings.command(b"A/", keep=False)
         self._grouped = channel.catalog.grouped
         self._payload: _Payload | None = None
         self._bare_cr = False
@@ -199,7 +200,7 @@ class McuReader:
         repeat = wire.match(grammar.REPEAT)
         if repeat:
             while repeat and self._payload is None:
-                self.command(self._readings.command(b"A/"), wire.take(repeat.end()))
+                self.command(self._repeat, wire.take(repeat.end()))
                 repeat = wire.match(grammar.REPEAT)
             return True
         if len(wire) > MAX_LINE:

@@ -41,6 +41,7 @@ TRANSITIONS: dict[tuple[Mode, Turn], Mode] = {
     (Mode.PAYLOAD, Turn.PROMPTED): Mode.PAYLOAD,
     (Mode.PAYLOAD, Turn.ENDED): Mode.LINES,
     (Mode.PAYLOAD, Turn.CONNECTED): Mode.STREAM,
+    (Mode.STREAM, Turn.CONNECTED): Mode.STREAM,
     (Mode.STREAM, Turn.ESCAPED): Mode.ESCAPE,
     (Mode.STREAM, Turn.LEFT): Mode.LINES,
     (Mode.ESCAPE, Turn.REFUTED): Mode.STREAM,
