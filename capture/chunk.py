@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple, get_args
 Side = Literal["mcu", "module"]
 """Who spoke: the microcontroller (TE, sends commands) or the cellular module (TA, answers)."""
 
+LATEST_NS = (1 << 63) - 1
+"""The latest time that a file of ours can hold: 2262-04-11."""
+
 MCU: Side = "mcu"
 MODULE: Side = "module"
 
@@ -96,6 +99,13 @@ def with_data(chunk: Chunk, data: bytes) -> Chunk:
     if isinstance(chunk, MarkChunk):
         return MarkChunk.at(chunk.time_ns, chunk.side, Mark(chunk.mark.kind, "(text removed)"))
     return type(chunk)(chunk.time_ns, chunk.side, data)
+
+
+def without_time(chunk: Chunk) -> Chunk:
+    """Return a chunk of the same bytes whose time is unknown."""
+    if isinstance(chunk, MarkChunk):
+        return MarkChunk.at(None, chunk.side, chunk.mark)
+    return (WholeChunk if isinstance(chunk, WholeChunk) else Chunk)(None, chunk.side, chunk.data)
 
 
 def first_ns(chunk: Chunk) -> int | None:

@@ -27,6 +27,7 @@ OUTBOUND = 2
 """Direction bits of ``epb_flags``. The MCU is the local side: what it sends is outbound."""
 
 _MAX_BLOCK = 16 * 1024 * 1024
+_MAX_INTERFACES = 65_536
 _SMALLEST = 12
 _PIECE = 1 << 18
 _SHB, _IDB, _SPB, _NRB, _EPB = 0x0A0D0D0A, 1, 3, 4, 6
@@ -38,7 +39,7 @@ _EPB_FLAGS = 2
 _NS = 1_000_000_000
 _EPB_HEAD = struct.Struct("<IIIIIII")
 _BLOCK_START = {order: struct.Struct(order + "II") for order in "<>"}
-_EPB_START = {order: struct.Struct(order + "IIII") for order in "<>"}
+_EPB_START = {order: struct.Struct(order + "IIIII") for order in "<>"}
 _EPB_FLAGS_OPT = struct.Struct("<HHI")
 
 
@@ -134,7 +135,8 @@ class Interface:
 class Packet:
     """One packet: its interface, time in ns since the epoch (None in a simple packet block), and its bytes.
 
-    ``options`` are kept as they stand in the file and read only when somebody asks for them.
+    ``options`` are kept as they stand in the file and read only when somebody asks for them. ``length`` is how many
+    bytes the packet had before a snap length cut it.
     """
 
     interface: Interface
@@ -142,6 +144,7 @@ class Packet:
     data: bytes
     options: bytes = b""
     order: str = "<"
+    length: int = 0
 
     @property
     def direction(self) -> int:
@@ -173,6 +176,7 @@ class Reader:
         self._name = name
         self.truncated = ""
         self.application = ""
+        self.link_types: set[int] = set()
 
     def __iter__(self) -> Iterator[Packet]:
         order, interfaces = "", list[Interface]()
@@ -208,7 +212,7 @@ class Reader:
                     break
             try:
                 if kind == _EPB:
-                    number, high, low, captured = epb_start.unpack_from(buffer, at + 8)
+                    number, high, low, captured, length = epb_start.unpack_from(buffer, at + 8)
                     interface = interfaces[number]
                     first = at + 28
                     if captured > total - 32:
@@ -220,8 +224,12 @@ class Reader:
                         buffer[first:last],
                         buffer[last + (-captured % 4) : at + total - 4],
                         order,
+                        length,
                     )
                 else:
+                    if len(interfaces) > _MAX_INTERFACES:
+                        self.truncated = f"more than {_MAX_INTERFACES} interfaces are described before byte {position}"
+                        break
                     packet = self._block(order, interfaces, kind, buffer[at + 8 : at + total - 4])
                     if packet is not None:
                         yield packet
@@ -244,10 +252,12 @@ class Reader:
 
     def _block(self, order: str, interfaces: list[Interface], kind: int, body: bytes) -> Packet | None:
         if kind == _SPB:
-            size = min(struct.unpack_from(order + "I", body)[0], len(body) - 4)
-            return Packet(interfaces[0], None, body[4 : 4 + size])
+            length = struct.unpack_from(order + "I", body)[0]
+            size = min(length, len(body) - 4)
+            return Packet(interfaces[0], None, body[4 : 4 + size], order=order, length=length)
         if kind == _IDB:
             interfaces.append(_interface(order, body))
+            self.link_types.add(interfaces[-1].link_type)
         elif kind == _SHB:
             for code, value in _options(order, body, 16):
                 if code == _SHB_USERAPPL:

@@ -20,9 +20,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from capture import outfile, pcapng, upper_pdu
-from capture.chunk import MARK_KINDS, Chunk, Mark, MarkChunk, ReadChunk, Side, WholeChunk
+from capture.chunk import LATEST_NS, MARK_KINDS, Chunk, Mark, MarkChunk, ReadChunk, Side, WholeChunk
 from capture.errors import AtsharkError
-from capture.timing import EXACT, Timing
+from capture.pcap import Packets
 
 try:
     import fcntl
@@ -270,14 +270,6 @@ def record(chunks: Iterable[Chunk], path: Path) -> None:
             recorder.write(chunk)
 
 
-def timing_of(head: bytes) -> Timing:
-    """Tell from the first bytes of a file how exact its times are: as its first packet's interface says."""
-    with contextlib.suppress(AtsharkError):
-        for packet in pcapng.Reader(io.BytesIO(head)):
-            return Timing(packet.interface.resolution_ns)
-    return EXACT
-
-
 def read(stream: BinaryIO, name: str, warnings: list[str]) -> Iterator[Chunk]:
     """Yield the chunks of a recording or of an export (as :class:`WholeChunk`), in file order.
 
@@ -285,10 +277,15 @@ def read(stream: BinaryIO, name: str, warnings: list[str]) -> Iterator[Chunk]:
     :class:`AtsharkError` if the file is pcapng but holds nothing of ours.
     """
     reader = pcapng.Reader(stream, name)
+    return from_packets(reader, reader, name, warnings)
+
+
+def from_packets(packets: Iterable[pcapng.Packet], reader: Packets, name: str, warnings: list[str]) -> Iterator[Chunk]:
+    """Yield the chunks of ``packets``, which ``reader`` yields, as :func:`read` does."""
     plain: dict[bytes, Side] = {upper_pdu.header(RAW_DISSECTOR, side): side for side in ("mcu", "module")}
     size = len(next(iter(plain)))
     foreign = own = 0
-    for packet in reader:
+    for packet in packets:
         data = packet.data
         raw_side = plain.get(data[:size])
         if raw_side is not None and len(data) > size and packet.interface.link_type == _LINK_TYPE:
@@ -305,7 +302,12 @@ def read(stream: BinaryIO, name: str, warnings: list[str]) -> Iterator[Chunk]:
     if reader.truncated:
         warnings.append(f"{name}: {reader.truncated}; {own} whole packets before it were read")
     if foreign and not own:
-        raise AtsharkError(f"{name}: a pcapng file, but none of its {foreign} packets is serial traffic of atshark")
+        raise AtsharkError(f"{name}: none of its {foreign} packets is serial traffic of atshark")
+
+
+def is_own(packet: pcapng.Packet) -> bool:
+    """Tell whether a packet is one that a recording or an export of this project holds."""
+    return packet.interface.link_type == _LINK_TYPE and upper_pdu.split(packet.data, _DISSECTORS) is not None
 
 
 def _chunk(packet: pcapng.Packet) -> Chunk | None:
@@ -320,6 +322,6 @@ def _chunk(packet: pcapng.Packet) -> Chunk | None:
     if dissector != RAW_DISSECTOR:
         return WholeChunk(time_ns, side, data)
     delay = upper_pdu.read_delay(packet.data)
-    if time_ns is None or delay is None:
+    if time_ns is None or delay is None or not 0 < time_ns <= LATEST_NS - delay:
         return Chunk(time_ns, side, data)
     return ReadChunk.at(time_ns + delay, side, data, time_ns)

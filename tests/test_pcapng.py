@@ -7,20 +7,22 @@ import io
 import struct
 import subprocess
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.utils import RawPcapNgReader
 
-from atshark.sources import open_source
-from capture import pcapng, recording
-from capture.chunk import Chunk, Side
+from atshark.sources import open_source, open_stream
+from capture import pcapng, recording, upper_pdu
+from capture.chunk import Chunk, Side, first_ns
 from capture.errors import AtsharkError
-from tests.helpers import START, tool
+from tests import foreign_captures as foreign
+from tests.helpers import START, run, tool
 
 sides = st.sampled_from(["mcu", "module"])
-chunks = st.lists(st.builds(Chunk, st.integers(1, 2**63), sides, st.binary(min_size=1, max_size=50)), max_size=20)
+chunks = st.lists(st.builds(Chunk, st.integers(1, 2**63 - 1), sides, st.binary(min_size=1, max_size=50)), max_size=20)
 
 
 def read_all(path: Path) -> tuple[list[Chunk], list[str]]:
@@ -138,3 +140,30 @@ def test_side_comes_from_the_direction_tag(tmp_path: Path) -> None:
     wanted: list[Side] = ["mcu", "module"]
     recording.record([Chunk(1, side, b"x") for side in wanted], tmp_path / "r.pcapng")
     assert [chunk.side for chunk in read_all(tmp_path / "r.pcapng")[0]] == wanted
+
+
+@pytest.mark.parametrize("time", ["-5", "-99999999999999999999", "9223372036854775808", "99999999999999999999999"])
+def test_times_that_no_clock_shows_are_unknown(time: str, tmp_path: Path) -> None:
+    """Whatever the input: a file of ours could not hold them."""
+    (tmp_path / "chunks").write_text(f'{{"side":"mcu","time_ns":{time},"text":"AT\\r"}}\n')
+    (tmp_path / "log").write_text(
+        f'{{"time":{time},"dir":"TX","data":"AT"}}\n{{"time":{time},"dir":"RX","data":"OK"}}\n'
+    )
+    (tmp_path / "capture").write_bytes(foreign.pcapng([(int(time) & (1 << 64) - 1, foreign.rtac(0, 1, b"AT\r"))], 250))
+    for name in ("chunks", "log", "capture"):
+        with open_source(str(tmp_path / name)) as source:
+            assert [chunk.time_ns for chunk in source] == [None] * (2 if name == "log" else 1)
+            assert "a clock shows" in source.notes[-1]
+        assert run("export", tmp_path / name, "-w", tmp_path / "out").returncode == 0
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_a_delay_that_cannot_be_is_passed_over(time_ns: int, delay: int) -> None:
+    stream = io.BytesIO()
+    writer = pcapng.Writer(stream, "test")
+    packet = upper_pdu.read_header("atshark_raw", "mcu", delay) + b"AT\r"
+    writer.packet(writer.add_interface("mcu", link_type=252), time_ns, packet)
+    with open_stream(cast(BinaryIO, io.BytesIO(stream.getvalue())), "recording") as source:
+        (chunk,) = source
+    assert chunk.data == b"AT\r"
+    assert chunk.time_ns is None or 0 < (first_ns(chunk) or 0) <= chunk.time_ns < 2**63

@@ -17,6 +17,8 @@ from atshark.render.safe import shown
 from capture.errors import AtsharkError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from atshark.sources import Source
 
 VERBS = {
@@ -47,6 +49,14 @@ def say(file: str, source: Source) -> None:
 def complain(text: object) -> None:
     """Tell a problem on standard error; what comes from a file in it is safe on a terminal."""
     click.echo(f"atshark: {shown(str(text))}", err=True)
+
+
+def is_input(out: Path, file: str) -> bool:
+    """Tell whether ``out`` is the file that ``file`` (which may name a port of it) is read from."""
+    from atshark.sources import split_port  # noqa: PLC0415 - the command starts at once
+
+    name, _ = split_port(file)
+    return name != "-" and out.exists() and os.path.exists(name) and out.samefile(name)
 
 
 def needs_batch() -> None:

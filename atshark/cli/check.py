@@ -41,7 +41,7 @@ from decoder.findings import Lang
 )
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
 def command(files: tuple[str, ...], output: str, fail_on: str, lang: Lang, dialects: tuple[str, ...]) -> int:
-    """Say what went wrong in FILES (recordings, exports, text logs; folders are searched) and what to try.
+    """Say what went wrong in FILES (anything that `decode` reads; folders are searched) and what to try.
 
     The exit status is 0 if nothing is wrong, 1 if there are findings of the severity of --fail-on or worse, and 2 if a
     file could not be read.

@@ -41,7 +41,7 @@ _BATCH = 64
     help="A dialect by name, or a dialect file; may be given several times.",
 )
 def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
-    """Decode FILE (a recording, an export, a text log; "-" is standard input) and print what was said.
+    """Decode FILE (a recording, an export, a USB capture, a text log; "-" is standard input) and print what was said.
 
     The exit status is 0 if all went well on the line, 1 if there are errors or warnings, or the input was cut.
     """

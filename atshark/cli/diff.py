@@ -7,7 +7,7 @@ from typing import TextIO
 import click
 from rich.text import Text
 
-from atshark.cli import DONE, FINDINGS
+from atshark.cli import DONE, FINDINGS, say
 from atshark.diff import Comparison, Difference, compare, steps
 from atshark.render import utf8_output
 from atshark.render.console import console_on
@@ -43,7 +43,7 @@ _MARKS = {
 )
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
 def command(good: str, bad: str, output: str, limit: int, dialects: tuple[str, ...]) -> int:
-    """Compare the sessions GOOD and BAD (recordings, exports, text logs) by what was done, not by time.
+    """Compare the sessions GOOD and BAD (recordings, exports, USB captures, text logs) by what was done, not by time.
 
     Shown are the step where they first part, what is missing or came on top (-, +), what was answered differently (≠),
     said with other arguments (~), or took much longer (⏱). The exit status is 0 if there is no
@@ -52,8 +52,10 @@ def command(good: str, bad: str, output: str, limit: int, dialects: tuple[str, .
     known = catalog.load(dialects)
     with open_source(good) as source:
         first = steps(source, known)
+        say(good, source)
     with open_source(bad) as source:
         second = steps(source, known)
+        say(bad, source)
     found = compare(first, second)
     stream = utf8_output()
     if output == "jsonl":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE, FINDINGS, say
+from atshark.cli import DONE, FINDINGS, is_input, say
 from atshark.sources import open_source
 from decoder import catalog
 from decoder.decode import Decoder
@@ -20,10 +20,10 @@ from wireshark.export import export
 )
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
 def command(file: str, out: Path, dialects: tuple[str, ...]) -> int:
-    """Export FILE (a recording, an export, a text log; "-" is standard input) for Wireshark."""
+    """Export FILE (a recording, an export, a USB capture, a text log; "-" is standard input) for Wireshark."""
     known = catalog.load(dialects)
     with open_source(file) as source:
-        if file != "-" and out.exists() and out.samefile(file):
+        if is_input(out, file):
             raise click.UsageError(f"{out}: the export would overwrite its input; give another file to -w")
         packets = export(source, Decoder(known, timing=source.timing), out)
         say(file, source)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE, FINDINGS, complain
+from atshark.cli import DONE, FINDINGS, complain, is_input
 from atshark.redact import Options, redact
 from capture.outfile import output
 from decoder import catalog
@@ -25,12 +25,15 @@ def command(file: str, out: Path, addresses: bool, topics: bool, payloads: bool,
     """Write FILE (a recording, an export, a text log) again without its secrets, in its own format.
 
     Keys, passwords, tokens, IMEI, IMSI, ICCID, phone numbers and places are replaced by others of the same length and
-    kind of characters, in whatever encoding they stand. The result is decoded and searched before it is written.
+    kind of characters, in whatever encoding they stand. The result is decoded and searched before it is written. Of a
+    USB capture, what was said on the AT port is written, as a recording.
     """
-    if out.exists() and file != "-" and out.samefile(file):
+    if is_input(out, file):
         raise click.UsageError(f"{out}: the result would overwrite its input; give another file to -o")
     done = redact(file, catalog.load(dialects), Options(addresses, topics, payloads))
     _write(out, done.data)
+    for note in done.notes:
+        click.echo(f"atshark: {note}", err=True)
     for kind, count in sorted(done.kinds.items()):
         click.echo(f"{kind}: {count} {'value' if count == 1 else 'values'} replaced")
     count = sum(done.kinds.values())

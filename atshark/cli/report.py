@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE, FINDINGS, say
+from atshark.cli import DONE, FINDINGS, is_input, say
 from atshark.report import report
 from atshark.sources import open_source
 from capture.outfile import output
@@ -22,12 +22,12 @@ from decoder.findings import Lang
 @click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the page.")
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
 def command(file: str, out: Path, lang: Lang, dialects: tuple[str, ...]) -> int:
-    """Write FILE (a recording, an export, a text log) as one HTML page.
+    """Write FILE (a recording, an export, a USB capture, a text log) as one HTML page.
 
     It holds the story, the findings, a time line, the latencies and all records, and needs no
     network and no other file. It can be searched, filtered and printed. The exit status is 1 if the input was cut.
     """
-    if out.exists() and file != "-" and out.samefile(file):
+    if is_input(out, file):
         raise click.UsageError(f"{out}: the page would overwrite its input; give another file to -o")
     known = catalog.load(dialects)
     with open_source(file) as source:

@@ -20,7 +20,7 @@ from atshark.redact.logs import redact_text, summed
 from atshark.redact.ppp import repaired
 from atshark.redact.secrets import Options, secrets, summary
 from atshark.redact.spread import Substitutes
-from atshark.sources import open_source
+from atshark.sources import open_source, split_port
 from capture import chunkfile, recording
 from capture.chunk import Chunk, Side, WholeChunk, with_data
 from capture.errors import AtsharkError
@@ -36,7 +36,7 @@ _SIDES: tuple[Side, Side] = ("mcu", "module")
 
 
 class Redacted(NamedTuple):
-    """The new file, how many secrets of each kind were in it, and what had to be assumed of the old one."""
+    """The new file, how many secrets of each kind were in it, and what the reader of the old one has to say."""
 
     data: bytes
     kinds: Counter[str]
@@ -54,13 +54,17 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
         with tempfile.NamedTemporaryFile() as copy:
             copy.write(sys.stdin.buffer.read(MAX_SIZE + 1))
             copy.flush()
-            return redact(copy.name, known, options)
-    if Path(path).is_file() and Path(path).stat().st_size > MAX_SIZE:
+            done = redact(copy.name, known, options)
+            return done._replace(notes=[note.replace(copy.name, "standard input") for note in done.notes])
+    name, _ = split_port(path)
+    if Path(name).is_file() and Path(name).stat().st_size > MAX_SIZE:
         raise AtsharkError(f"{path}: too large to redact: {MAX_SIZE >> 20} MiB are the limit; cut it into parts")
     with open_source(path) as source:
         chunks = list(source)
-        form, notes, warnings = source.format, source.notes, source.warnings
-    if form in ("pcapng", "chunks"):
+        form, notes, warnings = source.format, [*source.notes], source.warnings
+    if not source.is_text:
+        if form not in ("pcapng", "chunks"):
+            notes.append("the result is a recording, and holds nothing but these two wires")
         return _binary(chunks, known, options, form)._replace(notes=notes, warnings=warnings)
     events = _decoded(chunks, known)
     found = secrets(events, known, options)

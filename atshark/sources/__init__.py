@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from atshark.sources.captures import open_capture
 from atshark.sources.logs import HEAD, Log, open_log
-from capture import chunkfile, pcapng, recording
-from capture.chunk import Chunk
+from capture import chunkfile
+from capture.chunk import LATEST_NS, Chunk, without_time
 from capture.errors import AtsharkError
 from capture.timing import EXACT, Timing
 
@@ -28,14 +30,20 @@ class Source:
     """
 
     def __init__(
-        self, chunks: Iterator[Chunk], warnings: list[str], form: str, log: Log | None = None, timing: Timing = EXACT
-    ) -> None:
+        self, chunks: Iterator[Chunk], warnings: list[str], form: str, log: Log | None = None, timing: Timing = EXACT,
+        notes: list[str] | None = None,
+    ) -> None:  # fmt: skip
         self._chunks = chunks
         self._log = log
         self.warnings = warnings
-        self.notes: list[str] = log.notes if log is not None else []
+        self.notes: list[str] = log.notes if log is not None else [] if notes is None else notes
         self.format = log.format if log is not None else form
         self.timing = log.timing if log is not None else timing
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text log."""
+        return self._log is not None
 
     @property
     def line(self) -> int | None:
@@ -43,24 +51,44 @@ class Source:
         return self._log.line if self._log is not None else None
 
     def __iter__(self) -> Iterator[Chunk]:
-        return self._chunks
+        strange = 0
+        for chunk in self._chunks:
+            if chunk.time_ns is None or 0 < chunk.time_ns <= LATEST_NS:
+                yield chunk
+            else:
+                strange += chunk.time_ns != 0
+                yield without_time(chunk)
+        if strange:
+            self.notes.append(f"{strange:,} times are none that a clock shows, and are taken for unknown")
 
 
 @contextmanager
 def open_source(path: str) -> Iterator[Source]:
-    """Open ``path`` ("-" is standard input). Raises :class:`AtsharkError` if it cannot be read or is unknown."""
-    name = "standard input" if path == "-" else path
+    """Open ``path`` ("-" is standard input). ``FILE#PORT`` is a port of a USB capture.
+
+    Raises :class:`AtsharkError` if it cannot be read, is unknown, or has no such port.
+    """
+    file, port = split_port(path)
+    name = "standard input" if file == "-" else file
     try:
-        stream = sys.stdin.buffer if path == "-" else open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
+        stream = sys.stdin.buffer if file == "-" else open(file, "rb", buffering=0)  # noqa: SIM115 - closed below
     except OSError as error:
         raise AtsharkError(f"{name}: cannot be read: {error.strerror or error}") from error
     except (ValueError, AttributeError) as error:  # a NUL in the name; no standard input
         raise AtsharkError(f"{name}: cannot be read: {error}") from error
     try:
-        yield _detect(_buffered(cast(BinaryIO, stream), name), name)
+        yield _detect(_buffered(cast(BinaryIO, stream), name), name, port)
     finally:
-        if path != "-":
+        if file != "-":
             stream.close()
+
+
+def split_port(path: str) -> tuple[str, str]:
+    """Part ``FILE#PORT`` into both; the port is "" if none is given, or if there is a file of the whole name."""
+    file, mark, port = path.rpartition("#")
+    if mark and not os.path.exists(path) and os.path.exists(file):
+        return file, port
+    return path, ""
 
 
 @contextmanager
@@ -136,16 +164,17 @@ def _unpacked(stream: io.BufferedReader, name: str, warnings: list[str]) -> io.B
     return io.BufferedReader(_Unpacked(inside, name, warnings), _PIECE)
 
 
-def _detect(stream: io.BufferedReader, name: str) -> Source:
+def _detect(stream: io.BufferedReader, name: str, port: str = "") -> Source:
     warnings: list[str] = []
     stream = _unpacked(stream, name, warnings)
     head = stream.peek(_HEAD)[:_HEAD]
     if not head:
         raise AtsharkError(warnings[0] if warnings else f"{name}: the input is empty")
-    if head[:4] == pcapng.SHB_MAGIC:
-        return Source(
-            recording.read(cast(BinaryIO, stream), name, warnings), warnings, "pcapng", None, recording.timing_of(head)
-        )
+    capture = open_capture(cast(BinaryIO, stream), head, name, port, warnings)
+    if capture is not None:
+        return Source(capture.chunks, warnings, capture.format, None, capture.timing, capture.notes)
+    if port:
+        raise AtsharkError(f"{name}: only USB captures have ports to choose from; leave out #{port}")
     if chunkfile.sniff(head):
         return Source(chunkfile.read(cast(BinaryIO, stream), name), warnings, "chunks")
     start = stream.read(HEAD)
@@ -154,7 +183,7 @@ def _detect(stream: io.BufferedReader, name: str) -> Source:
         return Source(log.chunks(), warnings, log.format, log)
     raise AtsharkError(
         f"{name}: not an input that atshark knows (it begins with {head[:8].hex(' ')}); "
-        "give a recording, an export, a text log, or a chunk file"
+        "give a recording, an export, a USB capture, a text log, or a chunk file"
     )
 
 
