@@ -22,7 +22,7 @@ from capture.chunk import Chunk, MarkChunk
 from capture.errors import AtsharkError
 from tests import foreign_captures as foreign
 from tests.foreign_captures import MODEM, STICK, USB_LINUX, USB_LINUX_MMAPPED, USBPCAP, Leg
-from tests.helpers import START, answer, as_json, command, records, run, sample_files, talk, tshark
+from tests.helpers import START, answer, as_json, command, process, records, run, sample_files, talk, tshark
 
 LINK_TYPES = [USB_LINUX, USB_LINUX_MMAPPED, USBPCAP]
 FILES: list[Callable[..., bytes]] = [foreign.pcap, foreign.pcapng]
@@ -148,6 +148,7 @@ def test_the_busiest_port_is_read_and_the_others_are_named(tmp_path: Path) -> No
     assert b"another AT port is 2.5.4 (" in other.stderr
 
 
+@pytest.mark.outside
 def test_every_command_takes_a_port(tmp_path: Path) -> None:
     path = write(tmp_path / "usb", legs_of(sample("tour")), USB_LINUX_MMAPPED)
     port = f"{path}#2.5.6"
@@ -162,7 +163,7 @@ def test_every_command_takes_a_port(tmp_path: Path) -> None:
         assert run(verb, port, option, out).returncode == 0
         assert wires(opened(out)[0]) == wires(SMALL)
         assert run(verb, port, option, path).returncode == 2
-    piped = run("redact", "/dev/stdin#2.5.6", "-o", out, stdin=path.read_bytes())
+    piped = process("redact", "/dev/stdin#2.5.6", "-o", out, stdin=path.read_bytes())
     assert b"port 2.5.6 (" in piped.stderr
     assert wires(opened(out)[0]) == wires(SMALL)
 
@@ -392,6 +393,7 @@ def test_rtac_decodes_to_what_its_session_decodes_to(stem: str, tmp_path: Path) 
 # what buses and programs do
 
 
+@pytest.mark.outside
 @pytest.mark.parametrize("link_type", LINK_TYPES)
 @pytest.mark.parametrize("make", FILES)
 def test_wireshark_sees_the_same_bytes_and_ports(make: Callable[..., bytes], link_type: int, tmp_path: Path) -> None:
