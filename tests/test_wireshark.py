@@ -432,13 +432,14 @@ def test_statistics(tmp_path: Path) -> None:
 # the parts without Wireshark, in both versions of Lua
 
 DRIVER = """
-local parts = {}
+local frame = 0
 for i = 1, #arg - 1 do
   local name = arg[i]:match("(%l+)%.lua$")
   _G[name] = assert(loadfile(arg[i]))()
 end
 for line in io.lines(arg[#arg]) do
   local packet = line:gsub("%x%x", function(x) return string.char(tonumber(x, 16)) end)
+  frame = frame + 1
   local start, first, _, _, at, last = tags.read(packet)
   local found = at and decode.read(packet, at, last, first) or {}
   local told = { start and start.side or "", found.kind or "", tostring(found.malformed), tostring(found.answers) }
@@ -447,7 +448,7 @@ for line in io.lines(arg[#arg]) do
       told[#told + 1] = param.name .. "=" .. text.shown(param.value) .. "@" .. tostring(param.offset) .. "+" .. param.size
     end
   end
-  if at then told[#told + 1] = tostring(links.peek(packet, at, last, first, links.newest + 1)) end
+  if at then told[#told + 1] = tostring(links.peek(packet, at, last, first, frame)) end
   print(table.concat(told, " "))
 end
 """

@@ -16,8 +16,8 @@ from itertools import chain
 from decoder.catalog import Catalog, Syntax
 
 PARTS = (
-    "text", "tags", "decode", "links", "fields", "columns", "payload", "tree", "raw", "ip", "packets", "foreign",
-    "statistics",
+    "text", "tags", "decode", "links", "fields", "columns", "items", "payload", "tree", "raw", "ip", "packets",
+    "foreign", "statistics",
 )  # fmt: skip
 """What the plugin is put together from: each part may use those before it, by their names."""
 MAX_FIELDS = 20_000

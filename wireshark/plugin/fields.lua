@@ -8,6 +8,9 @@ fields.note_proto = Proto("atshark_note", "What became known later of AT command
 fields.raw_proto = Proto("atshark_raw", "AT recording")
 fields.mark_proto = Proto("atshark_mark", "Mark in an AT recording")
 fields.link_proto = Proto("atshark_link", "Carried by AT commands")
+fields.param_proto = Proto("atparam", "Parameters of AT commands")
+-- Parameters, and links from packets of connections, have protocols of their own, because Wireshark tells at once whether
+-- anything of a protocol is asked for. (A name no longer than "atshark.", or Wireshark does not complete theirs.)
 
 local taken = { expert = true } -- the names of fields, without "atshark."
 
@@ -106,13 +109,19 @@ fields.experts = {
 local MAKERS = {
   int = ProtoField.int64, float = ProtoField.double, bool = ProtoField.bool, bytes = ProtoField.bytes,
 }
-local all = {}
-for _, field in pairs(own) do all[#all + 1] = field end
+local all, of_params, of_links = {}, {}, {}
+local PARAM_KEYS = {
+  connect_id = true, param = true, label = true, int = true, float = true, bool = true, string = true, bytes = true, clock = true, ipv4 = true,
+}
+for key, field in pairs(own) do
+  local list = PARAM_KEYS[key] and of_params or (key == "carried_by" or key == "carrier") and of_links or all
+  list[#list + 1] = field
+end
 
 local function make(key, title, kind)
   if taken[key] then return nil end
   local field = kind == "clock" and time_field(key, title) or named(MAKERS[kind] or ProtoField.string, key, title)
-  all[#all + 1] = field
+  of_params[#of_params + 1] = field
   return field
 end
 
@@ -135,7 +144,7 @@ for command, params in pairs(catalog.commands) do
   end
 end
 
-fields.proto.fields = all
+fields.proto.fields, fields.param_proto.fields, fields.link_proto.fields = all, of_params, of_links
 local list = {}
 for _, one in pairs(fields.experts) do list[#list + 1] = one end
 fields.proto.experts = list

@@ -49,9 +49,11 @@ local dte_speaks = {}
 packets.on_reset[#packets.on_reset + 1] = function() dte_speaks = {} end
 
 if wtap_encaps.RTAC_SERIAL then
-  packets.hook(wtap_encaps.RTAC_SERIAL, "rtacser", "atshark_rtac", "RTAC Serial packet", function(tvb, pinfo, root, owner)
-    if tvb:len() > 12 then dte_speaks[pinfo.number] = tvb(8, 1):uint() == DTE_SENDS end
-    return payload.call(owner, tvb, pinfo, root)
+  packets.hook(wtap_encaps.RTAC_SERIAL, "rtacser", "atshark_rtac", "RTAC Serial packet", function(owner)
+    return function(tvb, pinfo, root)
+      if tvb:len() > 12 then dte_speaks[pinfo.number] = tvb(8, 1):uint() == DTE_SENDS end
+      return payload.call(owner, tvb, pinfo, root)
+    end
   end)
 end
 

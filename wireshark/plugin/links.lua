@@ -7,115 +7,157 @@ local COMMAND, ANSWERS, REQUEST, ANSWERS_REQUEST, GROUP, PAYLOAD, FINDING, GIVEN
 local COMMAND_KIND, RESULT_KIND, DATA_KIND, TEXT_KIND, RESULT_ROLE = 0, 3, 6, 7, 3
 local RECENT, LONGEST = 256, 400
 
+local newest -- the last frame of ours that was noted
+local frame_of, result_in, answered_in, given_up, given_up_in -- by number: see the functions below
+local recent, packets, starts -- the last commands, by number modulo RECENT
+local line_frame, line_kind, line_number, line_packet, line_first -- the last line or payload
+local gap_from, gap_to, gap_by, gap_lines, gaps_of, sorted -- frames of connections between lines, and whose they are
+local beyond -- the last frame of a connection behind the newest of ours
+
 function links.reset()
-  links.newest = 0 -- the last frame that was noted
-  links.frame_of = {} -- number of a command, request or group -> the frame where it begins
-  links.result_in = {} -- number of a command -> the frame of its final result
-  links.answered_in = {} -- number of a request -> the frame of the command that answers it
-  links.given_up_in = {} -- number of a command -> the frame that tells that no result came
-  links.given_up = {} -- the same -> how that is called
-  links.carrier, links.line, links.line_at = nil, nil, nil -- the line that carries what follows
-  links.recent, links.packets, links.starts = {}, {}, {} -- the last commands, by number modulo RECENT
-  links.carried_frames, links.carried_by, links.lines, links.sorted = {}, {}, {}, 0
-  links.carrier_of, links.carries = {}, {}
+  newest, beyond, sorted = 0, 0, 0
+  frame_of, result_in, answered_in, given_up, given_up_in = {}, {}, {}, {}, {}
+  recent, packets, starts = {}, {}, {}
+  line_frame, line_kind, line_number, line_packet, line_first = nil, nil, nil, nil, nil
+  gap_from, gap_to, gap_by, gap_lines, gaps_of = {}, {}, {}, {}, {}
 end
 
 links.reset()
 
-local function note_carrier(frame, packet, first, kind, number)
-  -- Packets of connections stand behind the line that made them known: remember whose they would be.
-  if kind ~= COMMAND_KIND and number then
-    local slot = number % RECENT
-    links.carrier = links.frame_of[number]
-    if links.recent[slot] == number then
-      links.line, links.line_at = links.packets[slot], links.starts[slot]
-    else
-      links.line = nil
+-- By the number of a command, request or group: the frame where it begins; the frame of a command's final result; that
+-- of the command that answers a request; how it is called that no result came, and the frame that tells it.
+
+function links.begins(number) return frame_of[number] end
+function links.result(number) return result_in[number] end
+function links.answer(number) return answered_in[number] end
+function links.given_up(number) return given_up[number], given_up_in[number] end
+
+function links.any() return newest > 0 end
+
+-- What connections carried. The exporter writes such packets behind the line that made them known.
+
+local function carrier()
+  -- The frame of the line that carries what follows now, and its bytes; nil if it is not known.
+  if line_kind ~= COMMAND_KIND and line_number then
+    local slot = line_number % RECENT
+    local known = recent[slot] == line_number
+    return frame_of[line_number], known and sub(packets[slot], starts[slot], starts[slot] + LONGEST) or nil
+  end
+  if line_kind == RESULT_KIND or not line_kind then return nil end
+  return line_frame, sub(line_packet, line_first, line_first + LONGEST)
+end
+
+local function advance(frame)
+  -- A packet of ours comes: what lies between it and the one before belonged to connections.
+  if frame ~= newest + 1 and newest > 0 then
+    local by, line = carrier()
+    if by then
+      local count = #gap_from + 1
+      gap_from[count], gap_to[count], gap_by[count], gap_lines[count] = newest + 1, frame - 1, by, line or false
     end
-  elseif kind == RESULT_KIND then links.carrier = nil
-  else links.carrier, links.line, links.line_at = frame, packet, first end
-  if kind == COMMAND_KIND and number then
-    local slot = number % RECENT
-    links.recent[slot], links.packets[slot], links.starts[slot] = number, packet, first
   end
+  newest = frame
 end
 
-function links.peek(packet, at, last, first, frame)
-  -- Look at the records of a decode that come first, because they tie packets together or say what went wrong; note them
-  -- when the frame is new. Returns whether there is something for Expert Information, and whether there is payload.
-  local version, kind, shape, high, low, a, b, c, d, flag, more = byte(packet, at, at + 10)
-  local new, own, left = frame > links.newest, nil, true
-  local trouble, payload = version ~= 1, kind == DATA_KIND
-  at = trouble and last + 1 or at + 2
-  while at <= last do
-    if not d then
-      trouble = true
-      break
-    end
-    local number = ((a * 256 + b) * 256 + c) * 256 + d
-    if shape == COMMAND then
-      own, left = own or number, more == 1
-      if new then links.frame_of[number] = frame end
-    elseif shape == ANSWERS then
-      own = number
-      if new and flag == RESULT_ROLE then links.result_in[number] = frame end
-    elseif shape == REQUEST then
-      if new then links.frame_of[number] = frame end
-    elseif shape == ANSWERS_REQUEST then
-      if new and not links.answered_in[number] then links.answered_in[number] = frame end
-    elseif shape == GROUP then
-      if new and not links.frame_of[number] then links.frame_of[number] = frame end
-    elseif shape == PAYLOAD then payload = true
-    elseif shape == FINDING or shape == ENDED then trouble = true
-    elseif shape == GIVEN_UP then
-      trouble = true
-      if new then links.given_up_in[number], links.given_up[number] = frame, sub(packet, at + 7, at + 2 + high * 256 + low) end
-    elseif kind ~= COMMAND_KIND or not left then break end
-    at = at + 3 + high * 256 + low
-    shape, high, low, a, b, c, d, flag, more = byte(packet, at, at + 8)
-  end
-  if new then
-    links.newest = frame
-    if kind and kind <= TEXT_KIND then note_carrier(frame, packet, first, kind, own) end
-  end
-  return trouble, payload
+function links.pass(frame)
+  -- Note a packet of ours that ties nothing.
+  if frame > newest then advance(frame) end
 end
 
--- What connections carried
-
-function links.note_carried(frame)
-  -- Remember, when a packet of a connection is first seen, behind which line it stands.
-  links.newest = frame
-  if not links.carrier then return end
-  local count = #links.carried_frames + 1
-  links.carried_frames[count], links.carried_by[count] = frame, links.carrier
-  if links.line and not links.lines[links.carrier] then
-    links.lines[links.carrier] = sub(links.line, links.line_at, links.line_at + LONGEST)
-  end
+function links.pass_carried(frame)
+  -- Note a packet of a connection; true if it is new.
+  if frame <= beyond or frame <= newest then return false end
+  beyond = frame
+  return true
 end
 
-local function sort()
-  for i = links.sorted + 1, #links.carried_frames do
-    local frame, by = links.carried_frames[i], links.carried_by[i]
-    links.carrier_of[frame] = by
-    local carried = links.carries[by] or {}
-    links.carries[by] = carried
-    carried[#carried + 1] = frame
-  end
-  links.sorted = #links.carried_frames
-end
-
-function links.carrier_of_frame(frame)
+function links.carrier_of(frame)
   -- The frame of the line that carried a packet, and the bytes of that line; nil if none is known.
-  sort()
-  local by = links.carrier_of[frame]
-  return by, by and links.lines[by]
+  if frame > newest then return carrier() end
+  local low, high = 1, #gap_from
+  while low <= high do
+    local middle = math.floor((low + high) / 2)
+    if gap_from[middle] > frame then high = middle - 1
+    elseif gap_to[middle] < frame then low = middle + 1
+    else return gap_by[middle], gap_lines[middle] or nil end
+  end
 end
 
 function links.carried(frame)
   -- The packets that a line carried.
-  sort()
-  return links.carries[frame] or {}
+  for i = sorted + 1, #gap_by do
+    local gaps = gaps_of[gap_by[i]] or {}
+    gaps_of[gap_by[i]] = gaps
+    gaps[#gaps + 1] = i
+  end
+  sorted = #gap_by
+  local found = {}
+  for _, i in ipairs(gaps_of[frame] or {}) do
+    for one = gap_from[i], gap_to[i] do found[#found + 1] = one end
+  end
+  if beyond > newest and carrier() == frame then
+    for one = newest + 1, beyond do found[#found + 1] = one end
+  end
+  return found
+end
+
+-- Packets of ours
+
+local TIES = {
+  [COMMAND] = true, [ANSWERS] = true, [REQUEST] = true, [ANSWERS_REQUEST] = true, [GROUP] = true, [PAYLOAD] = true,
+  [FINDING] = true, [GIVEN_UP] = true, [ENDED] = true,
+}
+-- The records that come first in a packet, but for those of the second and later commands of a line.
+
+function links.peek(packet, at, last, first, frame)
+  -- Look at the records of a decode that come first, because they tie packets together or say what went wrong; note them
+  -- when the frame is new. Returns whether there is something for Expert Information, and whether there is payload.
+  local version, kind, shape, high, low, a, b, c, d, flag, more, behind = byte(packet, at, at + 11)
+  if version ~= 1 then
+    links.pass(frame)
+    return true, false
+  end
+  local new, trouble, payload, own, left = frame > newest, false, kind == DATA_KIND, nil, false
+  if new then advance(frame) end
+  at = at + 2
+  while at <= last and (TIES[shape] or left) do
+    if not d then
+      trouble = true
+      break
+    end
+    if shape == ANSWERS then
+      own = ((a * 256 + b) * 256 + c) * 256 + d
+      if flag == RESULT_ROLE and new then result_in[own] = frame end
+    elseif shape == COMMAND then
+      local number = ((a * 256 + b) * 256 + c) * 256 + d
+      own, left = own or number, more == 1
+      if new then frame_of[number] = frame end
+    elseif shape == PAYLOAD then payload = true
+    elseif shape == FINDING or shape == ENDED then trouble = true
+    elseif TIES[shape] then
+      local number = ((a * 256 + b) * 256 + c) * 256 + d
+      if shape == GIVEN_UP then
+        trouble = true
+        if new then given_up[number], given_up_in[number] = sub(packet, at + 7, at + 2 + high * 256 + low), frame end
+      elseif not new then -- known already
+      elseif shape == ANSWERS_REQUEST then answered_in[number] = answered_in[number] or frame
+      else frame_of[number] = frame_of[number] or frame end
+    end
+    at = at + 3 + high * 256 + low
+    if behind and not left and high == 0 and (low == 5 and not TIES[more] or low == 6 and not TIES[behind]) then
+      break -- as in most answers and commands; the type of the next record has been read with the first
+    end
+    behind = nil
+    shape, high, low, a, b, c, d, flag, more = byte(packet, at, at + 8)
+  end
+  if new and kind and kind <= TEXT_KIND then
+    line_frame, line_kind, line_number, line_packet, line_first = frame, kind, own, packet, first
+    if kind == COMMAND_KIND and own then
+      local slot = own % RECENT
+      recent[slot], packets[slot], starts[slot] = own, packet, first
+    end
+  end
+  return trouble, payload
 end
 
 return links

@@ -55,40 +55,49 @@ function payload.range_of(hex, title)
   return ByteArray.new(hex):tvb(title)()
 end
 
-local function show(tree, root, pinfo, range, bytes, params)
-  -- Show bytes, and what is known of them; returns the item of the bytes.
-  local item = tree:add(own.data, range)
-  if not bytes:find("[%z\1-\8\14-\31]") then item:add(own.text, range, text.shown(bytes)):set_generated() end
-  local name = protocol_of(bytes, params)
+local function show(item, root, pinfo, range, bytes, params, dissected)
+  -- Show bytes, and what is known of them; returns the item of the bytes. dissected: their protocol is wanted, too.
+  local new = items.marked(item, own.data, range) or item
+  if items.wanted(item, own.text) and not bytes:find("[%z\1-\8\14-\31]") then
+    items.made(new, own.text, range, text.shown(bytes))
+  end
+  local name = dissected and protocol_of(bytes, params)
   local dissector = name and Dissector.get(name)
   if dissector then
     payload.call(dissector, range:tvb(), pinfo, root)
     columns.keep(pinfo)
   end
-  return item
+  return new
 end
 
-function payload.add(tree, root, pinfo, range, one, raw, params)
+local function meant(one, raw)
+  -- The bytes of a payload record; raw: as they stand in the packet, nil if they do not.
+  if one.meant or not raw then return one.meant or "" end
+  if one.encoding == "hex" and #raw % 2 == 0 and raw:match("^%x+$") then return from_hex(raw) end
+  return raw
+end
+
+function payload.add(item, root, pinfo, range, one, raw, params, dissected)
   -- Show a payload record; raw are its bytes as they stand in the packet, at range, nil if they do not.
-  local bytes = one.meant or raw or ""
-  if not one.meant and raw and one.encoding == "hex" and #raw % 2 == 0 and raw:match("^%x+$") then bytes = from_hex(raw) end
-  local item = tree
-  if bytes ~= "" then
-    local marked = bytes == raw and range or payload.range_of(to_hex(bytes), "Payload")
-    item = show(tree, root, pinfo, marked, bytes, params)
+  local new = item
+  if dissected or items.wanted(item, own.data) or items.wanted(item, own.text) then
+    local bytes = meant(one, raw)
+    if bytes ~= "" then
+      local marked = bytes == raw and range or payload.range_of(to_hex(bytes), "Payload")
+      new = show(item, root, pinfo, marked, bytes, params, dissected)
+    end
   end
-  item:add(own.via, range, one.via):set_generated()
-  item:add(own.encoding, range, one.encoding):set_generated()
-  item:add(own.announced_by, range, text.shown(one.announced_by)):set_generated()
+  items.made(new, own.via, range, one.via)
+  items.made(new, own.encoding, range, one.encoding)
+  items.made(new, own.announced_by, range, text.shown(one.announced_by))
   if one.connection then
     local number = one.numeric and fields.typed.int(one.connection)
-    local new = number and item:add(own.connect_id, range, number)
-      or item:add(own.connect_name, range, text.shown(one.connection))
-    new:set_generated()
+    if number then items.made(new, own.connect_id, range, number)
+    else items.made(new, own.connect_name, range, text.shown(one.connection)) end
   end
 end
 
-function payload.add_params(tree, root, pinfo, params)
+function payload.add_params(item, root, pinfo, params)
   -- Show what parameters carry where no payload record says so: messages of protocols that the module itself speaks.
   for _, param in ipairs(params) do
     local value = param.value
@@ -96,7 +105,7 @@ function payload.add_params(tree, root, pinfo, params)
       local hex = #value % 2 == 0 and #value >= 8 and value:match("^%x+$")
       local bytes = hex and from_hex(value) or value
       if hex or protocol_of(bytes, params) then
-        show(tree, root, pinfo, payload.range_of(hex or to_hex(value), "Payload"), bytes, params)
+        show(item, root, pinfo, payload.range_of(hex or to_hex(value), "Payload"), bytes, params, true)
       end
     end
   end

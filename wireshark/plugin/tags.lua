@@ -3,7 +3,7 @@
 
 local tags = {}
 local byte, sub = string.byte, string.sub
-local DISSECTOR, PORT_TYPE, TCP_DATA, INFO, READ, DECODE, END = 12, 24, 34, 36, 0x4155, 0x4156, 0
+local DISSECTOR, PORT_TYPE, TCP_DATA, INFO, DECODE, END = 12, 24, 34, 36, 0x4156, 0
 local OURS = {
   atshark = "line", atshark_data = "payload", atshark_note = "note", atshark_raw = "raw", atshark_mark = "mark",
 }
@@ -16,21 +16,39 @@ local starts = {}
 for name, what in pairs(OURS) do
   for direction, side in pairs({ [0] = "mcu", "module" }) do
     local padded = name .. ("\0"):rep(-#name % 4)
-    starts[tag(12, padded) .. tag(35, "\0\0\0" .. string.char(direction))] = { what = what, side = side }
+    starts[tag(12, padded) .. tag(35, "\0\0\0" .. string.char(direction))] = {
+      what = what, side = side, line = what == "line" or what == "payload" or what == "note",
+    }
   end
 end
 
 function tags.read(packet)
-  -- What a packet is and who spoke, where its bytes begin, where the info and the decode begin and end (from 1), and how
-  -- many ns after its first byte it was read; nil if it is none of ours.
+  -- What a packet is and who spoke, where its bytes begin, where the info and the decode begin and end (from 1); nil if
+  -- it is none of ours.
   local start, at = starts[sub(packet, 1, 20)], 21
   if not start then
     start, at = starts[sub(packet, 1, 24)], 25
     if not start then return nil end
   end
-  local info, info_end, decode, decode_end, read_ns
+  local info, info_end, decode, decode_end
+  local a, b, c, d = byte(packet, at, at + 3)
+  if b == INFO and a == 0 and d then -- as our exporter writes it: the info, the decode, the end
+    info = at + 4
+    at = info + c * 256 + d
+    info_end = at - 1
+    at = at + (info - at) % 4
+    a, b, c, d = byte(packet, at, at + 3)
+    if a == 0x41 and b == 0x56 and d then
+      decode = at + 4
+      at = decode + c * 256 + d
+      decode_end = at - 1
+      at = at + (decode - at) % 4
+      a, b, c, d = byte(packet, at, at + 3)
+      if d == 0 and a == 0 and b == 0 and c == 0 then return start, at + 4, info, info_end, decode, decode_end end
+    end
+  end
   while true do
-    local a, b, c, d = byte(packet, at, at + 3)
+    a, b, c, d = byte(packet, at, at + 3)
     if not d then return nil end
     local number, size = a * 256 + b, c * 256 + d
     at = at + 4
@@ -38,11 +56,7 @@ function tags.read(packet)
       info, info_end = at, at + size - 1
       while info_end >= at and byte(packet, info_end) == 0 do info_end = info_end - 1 end -- padding
     elseif number == DECODE then decode, decode_end = at, at + size - 1
-    elseif number == END then return start, at, info, info_end, decode, decode_end, read_ns
-    elseif number == READ and size == 8 then
-      local high, e, f, g, h = byte(packet, at + 3, at + 7)
-      if h then read_ns = (((high * 256 + e) * 256 + f) * 256 + g) * 256 + h end
-    end
+    elseif number == END then return start, at, info, info_end, decode, decode_end end
     at = at + size + -size % 4
   end
 end

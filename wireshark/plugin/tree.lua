@@ -2,33 +2,25 @@
 
 local tree = {}
 local own, experts, typed = fields.own, fields.experts, fields.typed
-local referenced, add = TreeItem.referenced, TreeItem.add
+local put, made, marked, hidden, wanted = items.put, items.made, items.marked, items.hidden, items.wanted
+local sub = string.sub
+local shown = text.shown
 local IPV4 = "^%d%d?%d?%.%d%d?%d?%.%d%d?%d?%.%d%d?%d?$"
+local ARROW = "^\226\134[\144\146] "
 
-local everything -- whether the tree is shown, so that all fields are wanted
+-- The packet that is being shown.
 
-local function put(item, field, range, value)
-  -- Add a field if it has a value and somebody wants to see it or asks for it; returns its item, or nil.
-  if value ~= nil and (everything or referenced(item, field)) then return add(item, field, range, value) end
+local buffer, packet, first -- Wireshark's bytes; the same as text; where the bytes of the line begin in it, from 1
+local whole -- the range of all bytes of the line
+local visible, params_wanted
+
+local function range_of(offset, size)
+  -- The range of some of the line's bytes; all of them if it is not known which.
+  if offset and size > 0 then return buffer(first - 1 + offset, size) end
+  return whole
 end
 
-local function made(item, field, range, value)
-  -- The same for what does not stand in the bytes.
-  local new = put(item, field, range, value)
-  if new then new:set_generated() end
-  return new
-end
-
-local function marked(item, field, range)
-  -- The same for bytes as they stand there.
-  if everything or referenced(item, field) then return add(item, field, range) end
-end
-
-local function hidden(item, field, range, value)
-  -- The same for what filters find and the tree has in another form.
-  local new = put(item, field, range, value)
-  if new then new:set_hidden(true) end
-end
+-- Times
 
 local function milliseconds(wide)
   -- To the microsecond, which is finer than any adapter; the field in ns is exact.
@@ -45,207 +37,170 @@ local function moment(one)
   return NSTime.new(seconds:tonumber(), (ns - seconds * BILLION):tonumber())
 end
 
+local function add_latency(item, latency, in_ms, in_ns)
+  if wanted(item, in_ms) then made(item, in_ms, whole, milliseconds(latency)) end
+  if wanted(item, in_ns) then made(item, in_ns, whole, Int64.new(latency[2], latency[1])) end
+end
+
 -- Parameters
 
-local function wants(item, known)
-  return known and referenced(item, known.field)
-end
-
-local function as_kind(known, value, shown)
+local function in_field(known, kind, value, right)
   -- The value as the field of a parameter holds it; nil if it is of another type.
-  if known.kind == "string" then return shown end
-  if known.kind == "bytes" then return nil end
-  if known.kind == "int" and (value == "true" or value == "false") then value = value == "true" and "1" or "0" end
-  return typed[known.kind](value)
+  if known.kind == kind then return right end
+  if known.kind == "string" then return shown(value) end
+  if known.kind == "float" and kind == "int" then return tonumber(value) end
+  if known.kind == "int" and kind == "bool" then return typed.int(right and "1" or "0") end
 end
 
-local function add_param(item, view, command, param)
-  local name, value = param.name, param.value
-  local known = fields.params[name]
-  local special = fields.of_command[command or ""]
-  special = special and special[name]
-  if not (everything or wants(item, known) or wants(item, special) or referenced(item, own.param)
-    or referenced(item, own[param.kind] or own.ipv4) or referenced(item, own.string) or referenced(item, own.label)) then
+local function typed_value(param)
+  -- The type of a value, and the value as tree:add takes it. A value that cannot be of its type is text.
+  local kind, value = param.kind, param.value
+  if kind == "bytes" and #value > 0 and #value % 2 == 0 and value:match("^%x+$") then return kind end
+  local right = typed[kind] and typed[kind](value)
+  if right == nil then return "string", shown(value) end
+  return kind, right
+end
+
+local function add_bytes(item, param, known, special)
+  -- A parameter of bytes: their field takes no value, only a range, so they get a tab of their own.
+  local range = payload.range_of(param.value, shown(param.name))
+  local right = known and known.kind == "bytes"
+  local new = marked(item, right and known.field or own.bytes, range)
+  if new and not right then new:set_text(shown(param.name) .. ": " .. param.value) end
+  if special and special.kind == "bytes" then
+    local more = marked(item, special.field, range)
+    if more then more:set_hidden(true) end
+  end
+  return new
+end
+
+local function add_value(item, range, param, known, special)
+  local kind, right = typed_value(param)
+  if kind == "bytes" then return add_bytes(item, param, known, special) end
+  local own_value = known and in_field(known, kind, param.value, right)
+  local same = own_value ~= nil and (known.kind == kind or known.kind == "float")
+  local new
+  if same then new = put(item, known.field, range, own_value)
+  else
+    new = put(item, own[kind], range, right)
+    if new then new:set_text(shown(param.name) .. ": " .. shown(param.value)) end
+    if own_value ~= nil then hidden(item, known.field, range, own_value) end
+  end
+  if special then hidden(item, special.field, range, in_field(special, kind, param.value, right)) end
+  return new
+end
+
+local function add_param(item, command, param)
+  local known = fields.params[param.name]
+  local special = command and fields.of_command[command]
+  special = special and special[param.name]
+  if not (visible or known and wanted(item, known.field) or special and wanted(item, special.field)
+    or wanted(item, own.param) or wanted(item, own.label) or wanted(item, own[param.kind] or own.ipv4)
+    or wanted(item, own.string)) then
     return
   end
-  local kind = param.kind == "ip" and "string" or param.kind
-  local shown, range = text.shown(value), view:range(param.offset, param.size)
-  local right, new = shown, nil
-  if kind == "bytes" then
-    local digits = #value % 2 == 0 and #value > 0 and value:match("^%x+$")
-    if digits then
-      range = payload.range_of(value, text.shown(name))
-      right = nil
-    else
-      kind = "string"
-    end
-  elseif kind ~= "string" then
-    right = typed[kind](value)
-    if right == nil then right, kind = shown, "string" end
-  end
-  local field = known and (known.kind == kind or known.kind == "float" and kind == "int") and known.field or own[kind]
-  if known and known.kind == "float" and kind == "int" then kind, right = "float", tonumber(value) end
-  new = kind == "bytes" and marked(item, field, range) or put(item, field, range, right)
-  if not known or field ~= known.field then
-    if new then new:set_text(text.shown(name) .. ": " .. shown) end
-    local other = known and as_kind(known, value, shown)
-    if other ~= nil then hidden(item, known.field, range, other) end
-  end
-  local label = param.label and text.shown(param.label)
-  if label then
-    if new and label ~= shown then new:append_text(" (" .. label .. ")") end
+  local range = range_of(param.offset, param.size)
+  local new = add_value(item, range, param, known, special)
+  if param.label then
+    local label = shown(param.label)
+    if new and visible and param.label ~= param.value then new:append_text(" (" .. label .. ")") end
     hidden(new or item, own.label, range, label)
   end
-  hidden(item, own.param, range, text.shown(name) .. "=" .. shown)
-  local other = special and (special.kind == kind and right or as_kind(special, value, shown))
-  if special and special.kind == "bytes" and kind == "bytes" then
-    local bytes = marked(item, special.field, range)
-    if bytes then bytes:set_hidden(true) end
-  elseif other ~= nil and special then hidden(item, special.field, range, other) end
-  if param.kind == "ip" and value:match(IPV4) then hidden(item, own.ipv4, range, Address.ip(value)) end
+  hidden(item, own.param, range, shown(param.name) .. "=" .. shown(param.value))
+  if param.kind == "ip" and param.value:match(IPV4) then hidden(item, own.ipv4, range, Address.ip(param.value)) end
 end
 
--- Links
-
-local function add_groups(item, range, groups)
-  for _, group in ipairs(groups or {}) do
-    local new = made(item, own.group, range, text.shown(group.name)) or item
-    made(new, own.group_dialect, range, text.shown(group.dialect))
-    made(new, own.group_last, range, group.last)
-    local first = links.frame_of[group.number]
-    if first then made(new, own.group_start, range, first) end
+local function add_params(item, one)
+  if params_wanted and one.params then
+    for _, param in ipairs(one.params) do add_param(item, one.name, param) end
   end
 end
 
-local function add_latency(item, range, latency, in_ms, in_ns)
-  made(item, in_ms, range, milliseconds(latency))
-  made(item, in_ns, range, Int64.new(latency[2], latency[1]))
+-- Lines
+
+local function add_groups(item, groups)
+  for _, group in ipairs(groups or {}) do
+    local new = made(item, own.group, whole, shown(group.name)) or item
+    made(new, own.group_dialect, whole, shown(group.dialect))
+    made(new, own.group_last, whole, group.last)
+    made(new, own.group_start, whole, links.begins(group.number))
+  end
 end
 
-local function add_given_up(item, range, code, frame)
-  made(item, own.result, range, text.shown(code))
-  made(item, own.given_up, range, text.shown(code))
-  made(item, own.given_up_in, range, frame)
-end
-
-local function add_command(item, range, view, command, last)
+local function add_command(item, command, last)
   -- last: the last command of the line, to which the one result belongs.
-  local new = put(item, own.name, range, text.shown(command.name or "")) or item
-  made(new, own.form, range, command.form)
-  if command.dialect then made(new, own.dialect, range, text.shown(command.dialect)) end
-  for _, param in ipairs(command.params or {}) do add_param(new, view, command.name, param) end
-  local number = command.number or 0
-  made(new, own.number, range, number)
-  local result = links.result_in[number] or links.result_in[last.number or 0]
-  if result then made(new, own.response_in, range, result) end
-  if links.given_up[number] then add_given_up(new, range, links.given_up[number], links.given_up_in[number]) end
-  local request = command.answers_request and links.frame_of[command.answers_request]
-  if request then made(new, own.answers, range, request) end
-  if command.latency then add_latency(new, range, command.latency, own.answer_latency, own.answer_latency_ns) end
-  add_groups(new, range, command.groups)
+  local new = put(item, own.name, whole, shown(command.name or "")) or item
+  made(new, own.form, whole, command.form)
+  if command.dialect then made(new, own.dialect, whole, shown(command.dialect)) end
+  add_params(new, command)
+  local number = command.number
+  if number then
+    made(new, own.number, whole, number)
+    made(new, own.response_in, whole, links.result(number) or last.number and links.result(last.number))
+    local code, frame = links.given_up(number)
+    if code then
+      made(new, own.result, whole, shown(code))
+      made(new, own.given_up, whole, shown(code))
+      made(new, own.given_up_in, whole, frame)
+    end
+  end
+  if command.answers_request then made(new, own.answers, whole, links.begins(command.answers_request)) end
+  if command.latency then add_latency(new, command.latency, own.answer_latency, own.answer_latency_ns) end
+  add_groups(new, command.groups)
 end
 
-local function add_result(item, range, found)
-  put(item, own.result, range, text.shown(found.result))
+local function add_result(item, found)
+  put(item, own.result, whole, shown(found.result))
   local failed = found.error
   if not failed then return end
-  if failed.code then put(item, own.error_code, range, text.shown(failed.code)) end
-  local number = failed.numeric and typed.int(failed.code)
-  if number then hidden(item, own.error_number, range, number) end
-  if failed.text ~= "" then put(item, own.error_text, range, text.shown(failed.text)) end
-  if failed.chinese ~= "" then made(item, own.error_chinese, range, text.shown(failed.chinese)) end
+  if failed.code then put(item, own.error_code, whole, shown(failed.code)) end
+  if failed.numeric then hidden(item, own.error_number, whole, typed.int(failed.code)) end
+  if failed.text ~= "" then put(item, own.error_text, whole, shown(failed.text)) end
+  if failed.chinese ~= "" then made(item, own.error_chinese, whole, shown(failed.chinese)) end
 end
 
-local function add_answer(item, range, view, found)
-  local new = item
-  if found.name then new = put(item, own.name, range, text.shown(found.name)) or item end
-  if found.dialect then made(new, own.dialect, range, text.shown(found.dialect)) end
-  for _, param in ipairs(found.params or {}) do add_param(new, view, found.name, param) end
-  if found.result then add_result(item, range, found) end
-  local command = found.answers and links.frame_of[found.answers]
-  if command then
-    made(item, own.response_to, range, command)
-    made(item, own.transaction, range, command)
-    made(item, own.number, range, found.answers)
+local function add_answer(item, found)
+  local new = found.name and put(item, own.name, whole, shown(found.name)) or item
+  if found.dialect then made(new, own.dialect, whole, shown(found.dialect)) end
+  add_params(new, found)
+  if found.result then add_result(item, found) end
+  if found.answers then
+    local command = links.begins(found.answers)
+    made(item, own.response_to, whole, command)
+    made(item, own.transaction, whole, command)
+    made(item, own.number, whole, found.answers)
   end
-  local answered = found.request and links.answered_in[found.request]
-  if answered then made(item, own.answered_in, range, answered) end
-  if found.latency then add_latency(item, range, found.latency, own.latency, own.latency_ns) end
-  add_groups(item, range, found.groups)
+  if found.request then made(item, own.answered_in, whole, links.answer(found.request)) end
+  if found.latency then add_latency(item, found.latency, own.latency, own.latency_ns) end
+  add_groups(item, found.groups)
 end
 
 -- What went wrong, and what became known later
 
-local function add_finding(item, range, one)
-  local new = made(item, own.finding, range, text.shown(one.rule)) or item
-  local message = text.shown(one.text)
-  made(new, own.finding_severity, range, one.severity)
-  made(new, own.finding_text, range, message)
-  if one.chinese ~= "" then made(new, own.finding_chinese, range, text.shown(one.chinese)) end
-  if one.reference ~= "" then made(new, own.finding_reference, range, text.shown(one.reference)) end
-  if one.side then made(new, own.finding_side, range, one.side) end
-  if one.time == 2 then made(new, own.finding_time, range, moment(one)) end
+local function add_finding(item, one)
+  local new = made(item, own.finding, whole, shown(one.rule)) or item
+  local message = shown(one.text)
+  made(new, own.finding_severity, whole, one.severity)
+  made(new, own.finding_text, whole, message)
+  if one.chinese ~= "" then made(new, own.finding_chinese, whole, shown(one.chinese)) end
+  if one.reference ~= "" then made(new, own.finding_reference, whole, shown(one.reference)) end
+  made(new, own.finding_side, whole, one.side)
+  if one.time == 2 then made(new, own.finding_time, whole, moment(one)) end
   new:add_proto_expert_info(experts[one.severity], message)
 end
 
-local function add_later(item, range, found)
+local function add_later(item, found)
   for _, one in ipairs(found.given_up or {}) do
-    local new = made(item, own.given_up, range, text.shown(one.code)) or item
-    local command = links.frame_of[one.number]
-    if command then
-      made(new, own.given_up_of, range, command)
-      made(new, own.number, range, one.number)
-      made(new, own.transaction, range, command)
-    end
+    local new = made(item, own.given_up, whole, shown(one.code)) or item
+    local command = links.begins(one.number)
+    made(new, own.given_up_of, whole, command)
+    made(new, own.transaction, whole, command)
+    made(new, own.number, whole, one.number)
   end
   for _, one in ipairs(found.ended or {}) do
-    local new = made(item, own.group_text, range, text.shown(one.text)) or item
-    made(new, own.group_complete, range, one.complete)
-    local first = links.frame_of[one.number]
-    if first then made(new, own.group_start, range, first) end
-  end
-end
-
--- Packets
-
-local View = {}
-View.__index = View
-
-function View:range(offset, size)
-  -- The range of some of the packet's bytes; all of them if it is not known which.
-  if offset and size > 0 then return self.tvb(self.first - 1 + offset, size) end
-  return self.all
-end
-
-local function view_of(tvb, packet, first, decode_at, decode_end)
-  -- Where the fields of a packet are marked: at its bytes; at the decode if it has none.
-  local view = setmetatable({ tvb = tvb, first = first }, View)
-  if first <= #packet then view.all = tvb(first - 1)
-  elseif decode_at then view.all = tvb(decode_at - 1, math.max(0, decode_end - decode_at + 1))
-  else view.all = tvb() end
-  return view
-end
-
-local function add_payloads(item, root, pinfo, view, packet, one, wanted)
-  for _, each in ipairs(one.payloads or {}) do
-    local raw = each.offset and packet:sub(view.first + each.offset, view.first + each.offset + each.size - 1)
-    payload.add(item, root, pinfo, view:range(each.offset, each.size), each, raw, one.params)
-  end
-  if not one.payloads and one.params and wanted then payload.add_params(item, root, pinfo, one.params) end
-end
-
-local function add_decode(item, root, pinfo, view, packet, found, wanted)
-  local range = view.all
-  for _, one in ipairs(found.commands) do add_command(item, range, view, one, found.commands[#found.commands]) end
-  if #found.commands > 0 then made(item, own.transaction, range, pinfo.number) end
-  add_answer(item, range, view, found)
-  for _, one in ipairs(found.findings or {}) do add_finding(item, range, one) end
-  add_later(item, range, found)
-  for _, frame in ipairs(links.carried(pinfo.number)) do made(item, own.carries, range, frame) end
-  if found.cut then item:add_proto_expert_info(experts.cut) end
-  if wanted or found.payloads then add_payloads(item, root, pinfo, view, packet, found, wanted) end
-  for _, one in ipairs(found.commands) do
-    if wanted or one.payloads then add_payloads(item, root, pinfo, view, packet, one, wanted) end
+    local new = made(item, own.group_text, whole, shown(one.text)) or item
+    made(new, own.group_complete, whole, one.complete)
+    made(new, own.group_start, whole, links.begins(one.number))
   end
 end
 
@@ -257,50 +212,83 @@ local function told(found)
     for _, one in ipairs(found.given_up or {}) do parts[#parts + 1] = "no final result: " .. one.code end
     for _, one in ipairs(found.ended or {}) do parts[#parts + 1] = one.text end
   end
-  return "[later] " .. text.shown(table.concat(parts, "; "))
+  return "[later] " .. shown(table.concat(parts, "; "))
 end
 
-function tree.show(tvb, pinfo, root, packet, place, wanted)
-  -- Show a packet of the export. place has what tags.read says of it; wanted: somebody asks for its payload.
-  local first, side = place.first, place.side
-  local view = view_of(tvb, packet, first, place.decode, place.decode_end)
-  local found = place.decode and decode.read(packet, place.decode, place.decode_end, first) or { commands = {} }
-  local info = place.info and text.clean(packet:sub(place.info, place.info_end))
-  if found.kind == "note" then info = info or told(found) end
-  info = info or text.shown(packet:sub(first, first + 400))
-  columns.set(pinfo, side, info)
-  everything = root.visible
-  local item = root:add(fields.proto, view.all)
-  if everything then item:append_text(", " .. info:gsub("^\226\134[\144\146] ", "")) end
-  if found.kind then made(item, own.kind, view.all, found.kind) end
-  made(item, own.side, view.all, side)
-  if first <= #packet then put(item, own.line, view.all, text.shown(packet:sub(first))) end
-  if found.said then made(item, own.said, view.all, text.shown(found.said)) end
-  hidden(item, own.info, view.all, (info:gsub("^\226\134[\144\146] ", "")))
+-- Packets
+
+local function add_payloads(item, root, pinfo, one, dissected)
+  for _, each in ipairs(one.payloads or {}) do
+    local raw = each.offset and sub(packet, first + each.offset, first + each.offset + each.size - 1)
+    payload.add(item, root, pinfo, range_of(each.offset, each.size), each, raw, one.params, dissected)
+  end
+  if dissected and not one.payloads and one.params then payload.add_params(item, root, pinfo, one.params) end
+end
+
+local function add_decode(item, root, pinfo, found, dissected)
+  local commands = found.commands
+  for _, one in ipairs(commands) do add_command(item, one, commands[#commands]) end
+  if #commands > 0 then made(item, own.transaction, whole, pinfo.number) end
+  add_answer(item, found)
+  for _, one in ipairs(found.findings or {}) do add_finding(item, one) end
+  if found.given_up or found.ended then add_later(item, found) end
+  if wanted(item, own.carries) then
+    for _, frame in ipairs(links.carried(pinfo.number)) do made(item, own.carries, whole, frame) end
+  end
+  if found.cut then item:add_proto_expert_info(experts.cut) end
+  add_payloads(item, root, pinfo, found, dissected)
+  for _, one in ipairs(commands) do add_payloads(item, root, pinfo, one, dissected) end
+end
+
+local function describe(item, place, found, info)
+  -- What every packet has.
+  made(item, own.kind, whole, found.kind)
+  made(item, own.side, whole, place.side)
+  if first <= #packet and wanted(item, own.line) then put(item, own.line, whole, shown(sub(packet, first))) end
+  if found.said then made(item, own.said, whole, shown(found.said)) end
+  if wanted(item, own.info) then hidden(item, own.info, whole, (info:gsub(ARROW, ""))) end
+end
+
+function tree.show(tvb, pinfo, root, bytes, place, want_params, dissected)
+  -- Show a packet of the export. place has what tags.read says of it; want_params: somebody asks for parameters;
+  -- dissected: somebody asks for the protocol of its payload.
+  buffer, packet, first, visible, params_wanted = tvb, bytes, place.first, root.visible, want_params
+  items.begin(visible)
+  local at, last = place.decode, place.decode_end
+  if first <= #packet then whole = tvb(first - 1)
+  elseif at and last >= at then whole = tvb(at - 1, last - at + 1)
+  else whole = tvb() end
+  local found = at and decode.read(packet, at, last, first, not (want_params or dissected)) or { commands = {} }
+  local info = place.info and text.clean(sub(packet, place.info, place.info_end))
+  if not info then info = found.kind == "note" and told(found) or shown(sub(packet, first, first + 400)) end
+  columns.set(pinfo, place.side, info)
+  local item = root:add(fields.proto, whole)
+  if visible then item:append_text(", " .. info:gsub(ARROW, "")) end
+  describe(item, place, found, info)
   if found.version and found.version ~= decode.VERSION then
-    made(item, own.version, view.all, found.version)
-    marked(item, own.decode, tvb(place.decode - 1, place.decode_end - place.decode + 1))
+    made(item, own.version, whole, found.version)
+    marked(item, own.decode, tvb(at - 1, last - at + 1))
     item:add_proto_expert_info(experts.newer)
     return
   end
   if found.malformed then item:add_proto_expert_info(experts.malformed) end
-  add_decode(item, root, pinfo, view, packet, found, wanted)
+  add_decode(item, root, pinfo, found, dissected)
 end
 
 local SEVERITY = { gap = "warning", silent = "warning", overrun = "error", ["break"] = "warning", error = "warning", shed = "warning" }
 
-function tree.show_mark(tvb, pinfo, root, bytes, first, side)
-  -- Show a mark of a recording: its kind, a line feed, its text.
-  everything = true
+function tree.show_mark(tvb, pinfo, root, bytes, at, side)
+  -- Show a mark of a recording: its kind, a line feed, its text. at: where it begins in tvb, from 1.
+  items.begin(true)
   local kind, said = bytes:match("^(%l+)\n(.*)$")
   local size = kind and #kind or #bytes
-  kind, said = kind or "note", text.shown(said or bytes)
+  kind, said = kind or "note", shown(said or bytes)
   columns.set(pinfo, side, "[" .. kind .. "] " .. said)
-  local range = tvb(first - 1)
+  local range = tvb(at - 1)
   local item = root:add(fields.proto, range, "AT recording: " .. kind .. ": " .. said)
   made(item, own.kind, range, "mark")
   made(item, own.side, range, side)
-  put(item, own.mark, tvb(first - 1, size), kind)
+  put(item, own.mark, tvb(at - 1, size), kind)
   put(item, own.mark_text, range, said)
   local new = made(item, own.finding, range, "tap." .. kind)
   new:add_proto_expert_info(experts[SEVERITY[kind] or "note"], said)
@@ -308,15 +296,15 @@ end
 
 function tree.show_carrier(tvb, root, frame)
   -- Say in a packet of a connection which line carried it.
-  local by, line = links.carrier_of_frame(frame)
+  local by, line = links.carrier_of(frame)
   if not by then return end
-  everything = root.visible
+  items.begin(root.visible)
   local range = tvb(0, 0)
   local item = root:add(fields.link_proto, range)
   made(item, own.carried_by, range, by)
   if line then
-    line = text.shown((line:gsub("^[\r\n%z ]+", ""):gsub("[\r\n]+$", "")))
-    if everything then item:append_text(": " .. line) end
+    line = shown((line:gsub("^[\r\n%z ]+", ""):gsub("[\r\n]+$", "")))
+    if root.visible then item:append_text(": " .. line) end
     made(item, own.carrier, range, line)
   end
 end

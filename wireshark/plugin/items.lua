@@ -1,0 +1,38 @@
+-- Items of the tree. When the tree is shown all of them are made; else only those of fields that somebody asks for.
+
+local items = {}
+local referenced, add = TreeItem.referenced, TreeItem.add
+local everything = false
+
+function items.begin(visible)
+  -- A packet begins; visible: its tree is shown.
+  everything = visible
+end
+
+function items.wanted(item, field) return everything or referenced(item, field) end
+
+function items.put(item, field, range, value)
+  -- Add a field if it has a value and is wanted; returns its item, or nil.
+  if value ~= nil and (everything or referenced(item, field)) then return add(item, field, range, value) end
+end
+
+function items.made(item, field, range, value)
+  -- The same for what does not stand in the bytes.
+  if value ~= nil and (everything or referenced(item, field)) then
+    local new = add(item, field, range, value)
+    new:set_generated()
+    return new
+  end
+end
+
+function items.marked(item, field, range)
+  -- The same for bytes as they stand there.
+  if everything or referenced(item, field) then return add(item, field, range) end
+end
+
+function items.hidden(item, field, range, value)
+  -- The same for what filters find and the tree has in another form.
+  if value ~= nil and (everything or referenced(item, field)) then add(item, field, range, value):set_hidden(true) end
+end
+
+return items
