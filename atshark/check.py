@@ -62,7 +62,7 @@ def _note(event: object, line: int | None, result: Checked) -> None:
     if isinstance(event, Finding):
         result.counts[event.severity] += 1
         if len(result.found) < MAX_FINDINGS:
-            result.found.append(Found(event, line))
+            result.found.append(Found(event, event.line if isinstance(event.line, int) else line))
     elif isinstance(event, Transaction):
         result.commands += 1
     elif isinstance(event, Summary):

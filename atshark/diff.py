@@ -83,7 +83,8 @@ def _steps(events: Iterable[Event]) -> Iterator[Step]:
             key = ("urc", event.name or event.raw, str(event.params.get("kind", "")))
             yield Step(key, event.raw, event.params, "", (), None, event.time_ns)
         elif isinstance(event, Socket) and event.change != "closed":
-            text = f"connection {event.connect_id} {event.change} ({event.because})"
+            which = "" if event.connect_id is None else f" {event.connect_id}"
+            text = f"connection{which} {event.change} ({event.because})"
             key = ("connection", str(event.connect_id), event.change)
             yield Step(key, text, {}, "", (), None, event.time_ns)
 

@@ -15,11 +15,11 @@ import msgspec
 from decoder.events import Record
 
 _OPTIONAL = {
-    "Transaction": ("labels", "request"),
+    "Transaction": ("labels", "request", "shown"),
     "Urc": ("labels",),
     "Frame": ("data",),
     "Group": ("data",),
-    "Finding": ("message_zh",),
+    "Finding": ("message_zh", "line"),
 }
 OUTPUT = Path(__file__).parent.parent / "docs" / "jsonl.schema.json"
 

@@ -66,6 +66,29 @@ class WholeChunk(Chunk):
     __slots__ = ()
 
 
+class LogChunk(Chunk):
+    """A chunk of a text log: a record as somebody wrote it down. ``line``: where it stands (from 1).
+
+    A log may leave results out. ``exact``: its bytes are those of the wire; else they stand there as text, and line
+    ends were put back. ``doubt``: why it is not sure how to read the log; "" if it is.
+    """
+
+    line: int
+    exact: bool
+    doubt: str
+
+    @classmethod
+    def at(
+        cls, time_ns: int | None, side: Side, data: bytes, line: int, *, exact: bool = False, doubt: str = ""
+    ) -> LogChunk:
+        """Make a chunk of the record in ``line``."""
+        chunk = cls(time_ns, side, data)
+        chunk.line = line
+        chunk.exact = exact
+        chunk.doubt = doubt
+        return chunk
+
+
 class ReadChunk(Chunk):
     """A chunk of a tap. ``first_ns``: when its first byte began, reckoned from the speed of the line."""
 
@@ -98,6 +121,8 @@ def with_data(chunk: Chunk, data: bytes) -> Chunk:
         return ReadChunk.at(chunk.time_ns or 0, chunk.side, data, chunk.first_ns)
     if isinstance(chunk, MarkChunk):
         return MarkChunk.at(chunk.time_ns, chunk.side, Mark(chunk.mark.kind, "(text removed)"))
+    if isinstance(chunk, LogChunk):
+        return LogChunk.at(chunk.time_ns, chunk.side, data, chunk.line, exact=chunk.exact, doubt=chunk.doubt)
     return type(chunk)(chunk.time_ns, chunk.side, data)
 
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
-from capture.chunk import Chunk, MarkChunk
+from capture.chunk import Chunk, LogChunk, MarkChunk
 from capture.timing import EXACT, Timing
 from decoder.catalog import Catalog
 from decoder.events import Event
-from decoder.findings import Inspector
+from decoder.findings import Inspector, doubt
 from decoder.followers import STANDARD, Followers, Makes
 from decoder.session import Session
 
@@ -61,6 +61,7 @@ class Decoder:
         self._session = Session(catalog, timing)
         self._followers = Followers(catalog, followers)
         self._stages = [make(catalog) for make in stages]
+        self._doubted = False
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
@@ -79,6 +80,10 @@ class Decoder:
             for stage in self._stages:
                 told = [*stage.look(told), *stage.mark(chunk)] if told else stage.mark(chunk)
             events = events + told
+        if type(chunk) is LogChunk and chunk.doubt and self._stages:
+            first = [] if self._doubted else doubt.told(chunk)
+            self._doubted = True
+            return [*first, *doubt.softened(events)]
         return events
 
     def _look(self, events: list[Event]) -> list[Event]:
@@ -104,7 +109,7 @@ class Decoder:
         for stage in self._stages:
             events = stage.look(events)
             events = [*events[:-1], *stage.close(), *events[-1:]]
-        return events
+        return doubt.softened(events) if self._doubted else events
 
 
 def drive(chunks: Iterable[Chunk], decoder: Pushed) -> Iterator[list[Event]]:

@@ -77,6 +77,8 @@ class Transaction(msgspec.Struct, frozen=True, tag_field="kind", tag="transactio
     labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     request: Information | msgspec.UnsetType = msgspec.UNSET
     """The request of the platform that this command answers."""
+    shown: bool | msgspec.UnsetType = msgspec.UNSET
+    """True where a log shows the answer, but not the result: then ``result`` is None."""
 
 
 class Urc(msgspec.Struct, frozen=True, tag_field="kind", tag="urc"):
@@ -215,6 +217,8 @@ class Finding(msgspec.Struct, frozen=True, tag_field="kind", tag="finding"):
     message: str
     reference: str | None = None
     message_zh: str | msgspec.UnsetType = msgspec.UNSET
+    line: int | msgspec.UnsetType = msgspec.UNSET
+    """The line of the text log where that stands which it is about, if it is not the line where it was noticed."""
 
 
 class Issued(msgspec.Struct, frozen=True):

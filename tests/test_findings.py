@@ -129,7 +129,7 @@ CASES: dict[str, tuple[str, str]] = {
 ELSEWHERE = {
     "transparent.escape": "test_decoding", "transparent.lost": "test_decoding", "firmware.image": "test_extract",
     "firmware.damaged": "test_extract",
-    "frame.malformed": "test_frames", "ppp.fcs": "test_ppp", "tcp.gap": "test_ppp",
+    "frame.malformed": "test_frames", "ppp.fcs": "test_ppp", "tcp.gap": "test_ppp", "log.doubt": "test_any_log",
 }  # fmt: skip
 """Rules of the decoder that need more than a few lines: their tests stand elsewhere."""
 

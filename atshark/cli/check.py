@@ -12,7 +12,7 @@ from atshark.check import Checked, check
 from atshark.cli import DONE, FINDINGS, UNUSABLE
 from atshark.render import utf8_output
 from atshark.render.findings import WRITERS
-from atshark.sources import open_source
+from atshark.sources import Wanted, open_source
 from capture.errors import AtsharkError
 from decoder import catalog
 from decoder.catalog import Catalog
@@ -72,7 +72,7 @@ def command(files: tuple[str, ...], output: str, fail_on: str, lang: Lang, diale
 
 def _checked(path: str, known: Catalog) -> Checked:
     try:
-        with open_source(path) as source:
+        with open_source(path, Wanted(known)) as source:
             return check(source, known, path)
     except AtsharkError as error:
         return Checked(path, problem=str(error))

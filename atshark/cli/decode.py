@@ -11,7 +11,9 @@ import msgspec
 from atshark.cli import DONE, FINDINGS, say
 from atshark.render import utf8_output
 from atshark.render.safe import escaped
-from atshark.sources import open_source
+from atshark.render.why import why as explained
+from atshark.sources import Source, Wanted, open_source
+from capture.chunk import Side
 from capture.errors import AtsharkError
 from decoder import catalog
 from decoder.decode import Decoder, drive
@@ -21,6 +23,19 @@ Write = Callable[[list[Record]], None]
 _INNER = frozenset(INNER)
 _BATCH = 64
 """Records of a file that are written at once. Standard input may be live: each record is written as it is known."""
+
+
+def sides_of(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, Side] | None:
+    """Read "MARK=mcu,MARK=module"."""
+    if text is None:
+        return None
+    out: dict[str, Side] = {}
+    for part in text.split(","):
+        mark, equals, side = part.rpartition("=")
+        if not equals or side not in ("mcu", "module"):
+            raise click.BadParameter(f'{part!r} is not MARK=mcu or MARK=module, as in "TX=mcu,RX=module"')
+        out[mark.strip()] = "mcu" if side == "mcu" else "module"
+    return out
 
 
 @click.command("decode")
@@ -40,13 +55,22 @@ _BATCH = 64
     metavar="NAME|FILE",
     help="A dialect by name, or a dialect file; may be given several times.",
 )
-def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
+@click.option("--why", is_flag=True, help="Say how a text log is read, and which readings were tried; do not decode.")
+@click.option("--reading", metavar="NAME", help="Read a text log in this way; --why tells the names.")
+@click.option(
+    "--sides", metavar="MARK=SIDE,…", callback=sides_of, help='Whose the marks of a text log are: "TX=mcu,RX=module".'
+)
+def command(
+    file: str, output: str, dialects: tuple[str, ...], why: bool, reading: str | None, sides: dict[str, Side] | None
+) -> int:
     """Decode FILE (a recording, an export, a USB capture, a text log; "-" is standard input) and print what was said.
 
     The exit status is 0 if all went well on the line, 1 if there are errors or warnings, or the input was cut.
     """
     known = catalog.load(dialects)
-    with open_source(file) as source:
+    with open_source(file, Wanted(known, reading, sides)) as source:
+        if why:
+            return _explain(source)
         decoder = Decoder(known, timing=source.timing)
         write, finish = _writer(output)
         at_once = 1 if file == "-" else _BATCH
@@ -67,6 +91,13 @@ def command(file: str, output: str, dialects: tuple[str, ...]) -> int:
         troubles += _emit(records, write)
         say(file, source)
         return FINDINGS if troubles or source.warnings else DONE
+
+
+def _explain(source: Source) -> int:
+    """Say how the input is read."""
+    for line in explained(source.verdict) if source.verdict is not None else [f"read as {source.format}: no text log"]:
+        click.echo(line)
+    return DONE
 
 
 def _emit(records: list[Record], write: Write) -> int:

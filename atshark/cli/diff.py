@@ -13,7 +13,7 @@ from atshark.render import utf8_output
 from atshark.render.console import console_on
 from atshark.render.safe import json
 from atshark.render.text import clock, shorten
-from atshark.sources import open_source
+from atshark.sources import Wanted, open_source
 from decoder import catalog
 from decoder.values import printable
 
@@ -50,10 +50,10 @@ def command(good: str, bad: str, output: str, limit: int, dialects: tuple[str, .
     difference, 1 if there is.
     """
     known = catalog.load(dialects)
-    with open_source(good) as source:
+    with open_source(good, Wanted(known)) as source:
         first = steps(source, known)
         say(good, source)
-    with open_source(bad) as source:
+    with open_source(bad, Wanted(known)) as source:
         second = steps(source, known)
         say(bad, source)
     found = compare(first, second)

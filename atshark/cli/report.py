@@ -8,7 +8,7 @@ import click
 
 from atshark.cli import DONE, FINDINGS, is_input, say
 from atshark.report import report
-from atshark.sources import open_source
+from atshark.sources import Wanted, open_source
 from capture.outfile import output
 from decoder import catalog
 from decoder.findings import Lang
@@ -30,7 +30,7 @@ def command(file: str, out: Path, lang: Lang, dialects: tuple[str, ...]) -> int:
     if is_input(out, file):
         raise click.UsageError(f"{out}: the page would overwrite its input; give another file to -o")
     known = catalog.load(dialects)
-    with open_source(file) as source:
+    with open_source(file, Wanted(known)) as source:
         page = report(source, known, file, lang)
         cut = bool(source.warnings)
         say(file, source)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from atshark.sources.captures import open_capture
 from atshark.sources.logs import HEAD, Log, open_log
+from atshark.sources.logs.judge import Verdict
 from capture import chunkfile
-from capture.chunk import LATEST_NS, Chunk, without_time
+from capture.chunk import LATEST_NS, Chunk, Side, without_time
 from capture.errors import AtsharkError
 from capture.timing import EXACT, Timing
+from decoder.catalog import Catalog
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -46,6 +48,11 @@ class Source:
         return self._log is not None
 
     @property
+    def verdict(self) -> Verdict | None:
+        """How a text log is read, and why; None for other inputs."""
+        return self._log.verdict if self._log is not None else None
+
+    @property
     def line(self) -> int | None:
         """The line of the text log that the last chunk came from; None where the input has no lines."""
         return self._log.line if self._log is not None else None
@@ -62,8 +69,22 @@ class Source:
             self.notes.append(f"{strange:,} times are none that a clock shows, and are taken for unknown")
 
 
+class Wanted(NamedTuple):
+    """How a text log is to be read, where that is not left to the log itself.
+
+    ``catalog``: by which readings are judged; ``reading``: the name of one; ``sides``: which mark is whose.
+    """
+
+    catalog: Catalog | None = None
+    reading: str | None = None
+    sides: Mapping[str, Side] | None = None
+
+
+AS_IT_IS = Wanted()
+
+
 @contextmanager
-def open_source(path: str) -> Iterator[Source]:
+def open_source(path: str, wanted: Wanted = AS_IT_IS) -> Iterator[Source]:
     """Open ``path`` ("-" is standard input). ``FILE#PORT`` is a port of a USB capture.
 
     Raises :class:`AtsharkError` if it cannot be read, is unknown, or has no such port.
@@ -77,7 +98,7 @@ def open_source(path: str) -> Iterator[Source]:
     except (ValueError, AttributeError) as error:  # a NUL in the name; no standard input
         raise AtsharkError(f"{name}: cannot be read: {error}") from error
     try:
-        yield _detect(_buffered(cast(BinaryIO, stream), name), name, port)
+        yield _detect(_buffered(cast(BinaryIO, stream), name), name, wanted, port)
     finally:
         if file != "-":
             stream.close()
@@ -92,9 +113,9 @@ def split_port(path: str) -> tuple[str, str]:
 
 
 @contextmanager
-def open_stream(stream: BinaryIO, name: str) -> Iterator[Source]:
+def open_stream(stream: BinaryIO, name: str, wanted: Wanted = AS_IT_IS) -> Iterator[Source]:
     """Open what ``stream`` holds, as :func:`open_source` does; ``name`` is for messages."""
-    yield _detect(_buffered(stream, name), name)
+    yield _detect(_buffered(stream, name), name, wanted)
 
 
 class _Named(io.RawIOBase):
@@ -164,7 +185,7 @@ def _unpacked(stream: io.BufferedReader, name: str, warnings: list[str]) -> io.B
     return io.BufferedReader(_Unpacked(inside, name, warnings), _PIECE)
 
 
-def _detect(stream: io.BufferedReader, name: str, port: str = "") -> Source:
+def _detect(stream: io.BufferedReader, name: str, wanted: Wanted, port: str = "") -> Source:
     warnings: list[str] = []
     stream = _unpacked(stream, name, warnings)
     head = stream.peek(_HEAD)[:_HEAD]
@@ -178,7 +199,8 @@ def _detect(stream: io.BufferedReader, name: str, port: str = "") -> Source:
     if chunkfile.sniff(head):
         return Source(chunkfile.read(cast(BinaryIO, stream), name), warnings, "chunks")
     start = stream.read(HEAD)
-    log = open_log(cast(BinaryIO, io.BufferedReader(_Rejoined(start, stream))), start, name)
+    rest = cast(BinaryIO, io.BufferedReader(_Rejoined(start, stream)))
+    log = open_log(rest, start, name, known=wanted.catalog, reading=wanted.reading, sides=wanted.sides)
     if log is not None:
         return Source(log.chunks(), warnings, log.format, log)
     raise AtsharkError(

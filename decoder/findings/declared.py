@@ -55,9 +55,8 @@ class Declared:
         for rule in self._by_change.get(one.change, ()):
             remote = one.flow.remote or one.flow.remote_ip or "?"
             peer = f"{remote}:{one.flow.remote_port}" if one.flow.remote_port else remote
-            self._raise(
-                rule.id, one, connect_id=one.connect_id, peer=peer, because=one.because, up=one.up, down=one.down
-            )
+            which = "" if one.connect_id is None else f" {one.connect_id}"
+            self._raise(rule.id, one, which=which, peer=peer, because=one.because, up=one.up, down=one.down)
 
 
 def agrees(rule: Rule, params: Params) -> bool:

@@ -31,6 +31,8 @@ class Line:
         self._noise_told = False
         self.unanswered = 0
         """Commands in a row that nothing answered."""
+        self._silent_in_log: Finding | None = None
+        """In a log, which may begin before the module is up, only silence to the end is silence."""
         self._given_up: Finding | None = None
         self._closed: dict[object, Socket] = {}
         self._pushing: dict[object, Message] = {}
@@ -87,7 +89,9 @@ class Line:
         if one.rule == "command.unanswered":
             self.unanswered += 1
             self._given_up = one
-            if self.unanswered == _SILENT:
+            if isinstance(one.line, int):
+                self._silent_in_log = one if self.unanswered >= _SILENT else None
+            elif self.unanswered == _SILENT:
                 self._raise("module.silent", one, count=_SILENT)
         elif one.rule == "result.unexpected" and self._given_up is not None:
             given_up, self._given_up = self._given_up, None
@@ -97,6 +101,8 @@ class Line:
 
     def close(self) -> None:
         """The session ends."""
+        if self._silent_in_log is not None and self.unanswered >= _SILENT:
+            self._raise("module.silent", self._silent_in_log, count=self.unanswered)
         for key, message in self._pushing.items():
             self._raise("send.not-pushed", message, connect_id=key)
 

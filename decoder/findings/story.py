@@ -104,11 +104,12 @@ class Story:
 
     def _socket(self, one: Socket) -> None:
         where = printable(f"{one.flow.remote or one.flow.remote_ip or '?'}:{one.flow.remote_port or '?'}")
+        which = "" if one.connect_id is None else f" {one.connect_id}"
         if one.change == "opened":
-            text = f"connection {one.connect_id} to {where} opened", f"连接{one.connect_id}({where})已建立"
+            text = f"connection{which} to {where} opened", f"连接{which}({where})已建立"
             self._step("good", *text, one.time_ns)
         elif one.change == "closed":
-            self._step("good", f"connection {one.connect_id} closed", f"连接{one.connect_id}已关闭", one.time_ns)
+            self._step("good", f"connection{which} closed", f"连接{which}已关闭", one.time_ns)
 
     def _mqtt(self, one: Frame) -> None:
         kind = one.fields.get("type")

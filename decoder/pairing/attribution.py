@@ -15,6 +15,7 @@ import msgspec
 from decoder.catalog import FITS, Arguments, Command, UrcType
 from decoder.catalog.readings import ModuleLine
 from decoder.events import Params
+from decoder.pairing import written
 from decoder.pairing.module import Module
 from decoder.pairing.pending import PendingCommand, PendingLine, overtaken
 
@@ -57,11 +58,22 @@ class Attribution:
         for entry in self._pending:
             for waiting in entry.commands:
                 if name in waiting.takes:
-                    if found is not None and not overtaken(found[0], entry, self._module.timing):
+                    if found is not None and not self._overtaken(found[0], entry):
                         return found
                     found = entry, waiting
                     break
         return found
+
+    def _overtaken(self, first: PendingLine, second: PendingLine) -> bool:
+        rule = overtaken if self._module.log is None else written.overtaken
+        return rule(first, second, self._module.timing)
+
+    def current(self) -> PendingLine | None:
+        """The command line that a result without other evidence completes; the oldest, where no log says otherwise."""
+        log = self._module.log
+        if log is not None:
+            return written.current(self._pending, log, self._module.timing)
+        return self._pending[0] if self._pending else None
 
     def line(self, line: ModuleLine) -> Answer:
         """Find whose line this is."""
@@ -137,10 +149,14 @@ class Attribution:
             return Answer(urc.name, urc.dialect, arguments, late, urc, late is not None)
         if line.damaged:
             return Answer(None, None, _NO_ARGUMENTS)
-        for entry in self._pending:
+        log = self._module.log
+        newest = self.current() if log is not None else None
+        for entry in (newest,) if newest is not None else self._pending:
             candidates = [one for one in entry.commands if one.takes]
             if candidates:
                 entry.answered = True
+                if log is not None:
+                    log.begun = entry
                 silent = [one for one in candidates if not one.information]
                 waiting = (silent or candidates[-1:])[0]
                 command = waiting.reading.command

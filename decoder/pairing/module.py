@@ -12,6 +12,7 @@ from decoder.events import Event, Finding, Finished, Information
 from decoder.pairing.pending import PendingCommand
 from decoder.pairing.requests import Requests
 from decoder.pairing.settings import Settings
+from decoder.pairing.written import Log
 from decoder.times import NEVER
 
 _MAX_LATE = 1024
@@ -37,6 +38,8 @@ class Module:
         self.late: list[PendingCommand] = []
         self.own_ok: set[str] = set()
         self.numbers = count(1)
+        self.log: Log | None = None
+        """Set where the input is a log that may leave results out."""
 
     def await_late(self, waiting: PendingCommand) -> None:
         """A later line completes this command."""

@@ -39,6 +39,7 @@ class PendingCommand(msgspec.Struct):
     size: int = 0
     deadline_ns: int | None = None
     bound: Params = {}
+    shown: bool = False
 
     def record(self) -> Transaction:
         """Make its record: it is over."""
@@ -58,6 +59,7 @@ class PendingCommand(msgspec.Struct):
             self.latency_ns,
             labels.copy() if labels else UNSET,
             issued.request,
+            True if self.shown else UNSET,
         )
 
     def bind(self, params: Params) -> None:
@@ -101,7 +103,10 @@ class PendingCommand(msgspec.Struct):
 
 
 class PendingLine(msgspec.Struct):
-    """A command line whose final result code has not come."""
+    """A command line whose final result code has not come.
+
+    ``line``: where it stands in a log; ``passed``: how many newer ones got a result before it.
+    """
 
     text: bytes
     time_ns: int | None
@@ -110,6 +115,8 @@ class PendingLine(msgspec.Struct):
     deadline_ns: int | None = None
     echoed: bool = False
     answered: bool = False
+    line: int | None = None
+    passed: int = 0
 
 
 def overtaken(first: PendingLine, second: PendingLine, timing: Timing) -> bool:

@@ -18,9 +18,11 @@ import msgspec
 from decoder.catalog import DEFAULT_TIMEOUT_S, Arguments, Command, best
 from decoder.catalog.readings import CommandLine, ModuleLine, Reading
 from decoder.events import Event, Finding, GivenUp, Information, Issued, Result
+from decoder.pairing import written
 from decoder.pairing.attribution import Answer, Attribution
 from decoder.pairing.module import Module
 from decoder.pairing.pending import MAX_INFORMATION, PendingCommand, PendingLine, awaits, overtaken
+from decoder.pairing.written import Log
 from decoder.times import NEVER, SECOND
 from decoder.values import to_text
 
@@ -71,9 +73,14 @@ class Pairing:
             for waiting in opened:
                 module.finish(waiting)
             return entry
+        log = module.log
+        if log is not None:
+            log.begun, entry.line = None, log.line
+            log.now_ns = time_ns if time_ns is not None else log.now_ns
         if time_ns is not None:
             deadline_ns = entry.deadline_ns = time_ns + timeout_s * SECOND + module.timing.slack_ns
-            self.wake_ns = min(self.wake_ns, deadline_ns)
+            if log is None:
+                self.wake_ns = min(self.wake_ns, deadline_ns)
         self.pending.append(entry)
         if len(self.pending) > _MAX_PENDING:
             self._abandon(self.pending.popleft())
@@ -140,12 +147,28 @@ class Pairing:
 
     def echo(self, line: bytes) -> PendingLine | None:
         """Return the pending command line that ``line`` repeats, and give up on those before it."""
+        log = self._module.log
         for entry in self.pending:
-            if entry.text == line and not entry.echoed:
+            if (log is not None or not entry.echoed) and (entry.text == line or entry.text.upper() == line.upper()):
                 self._drop_before(entry)
                 entry.echoed = True
+                self._begin(entry)
                 return entry
         return None
+
+    def _begin(self, entry: PendingLine) -> None:
+        if self._module.log is not None:
+            self._module.log.begun = entry
+
+    @property
+    def current(self) -> PendingLine:
+        """The command line that a result without other evidence completes, of those that wait."""
+        return self.attribution.current() or self.pending[0]
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the input is a log that may leave results out."""
+        return self._module.log is not None
 
     def answer(self, line: ModuleLine) -> Answer:
         """Find whose line this is, and give up on the command lines before its own."""
@@ -153,6 +176,7 @@ class Pairing:
         entry = answer.line
         if entry is not None:
             entry.answered = True
+            self._begin(entry)
             if self.pending[0] is not entry:
                 self._drop_before(entry)
         return answer
@@ -162,6 +186,7 @@ class Pairing:
         answer = self.attribution.payload(name, arguments)
         if answer.line is not None:
             answer.line.answered = True
+            self._begin(answer.line)
             self._drop_before(answer.line)
         return answer
 
@@ -199,16 +224,37 @@ class Pairing:
 
     # results
 
-    def result(self, result: Result, time_ns: int | None) -> PendingLine | None:
-        """Take the command line that a final result code completes. None if none was waiting."""
+    def result(self, time_ns: int | None, *, refused: bool = False) -> PendingLine | None:
+        """Take the command line that a final result code completes. None if none was waiting.
+
+        ``refused``: the module refuses the newest command because it still works on one before.
+        """
         pending = self.pending
         if not pending:
             return None
-        while len(pending) > 1 and overtaken(pending[0], pending[1], self._module.timing):
+        if self._module.log is not None:
+            return self._result_in_log(self._module.log, time_ns, refused=refused)
+        while not refused and len(pending) > 1 and overtaken(pending[0], pending[1], self._module.timing):
             self._abandon(pending.popleft())
-        entry = pending.popleft()
+        entry = pending.pop() if refused else pending.popleft()
         if time_ns is not None and entry.time_ns is not None:
             entry.latency_ns = time_ns - entry.time_ns
+        return entry
+
+    def _result_in_log(self, log: Log, time_ns: int | None, *, refused: bool) -> PendingLine:
+        entry = self.pending[-1] if refused else self.current
+        for older in written.passed(self.pending, entry, refused=refused):
+            self._abandon(older)
+        log.begun = None
+        if time_ns is None:
+            return entry
+        log.now_ns = time_ns
+        if entry.time_ns is not None:
+            entry.latency_ns = time_ns - entry.time_ns
+            if entry.deadline_ns is not None and time_ns > entry.deadline_ns and self.pending:
+                seconds = f"{entry.latency_ns / SECOND:.1f}"
+                message = f"a result came {seconds} s after {to_text(entry.text)}, when nobody waited for it any more"
+                self._out.append(Finding(time_ns, "module", "answer.late", "warning", message))
         return entry
 
     def complete(self, entry: PendingLine, result: Result) -> None:
@@ -235,17 +281,25 @@ class Pairing:
 
     def expire(self, now_ns: int) -> None:
         """Let the deadlines up to ``now_ns`` pass."""
-        for entry in [one for one in self.pending if one.deadline_ns is not None and one.deadline_ns <= now_ns]:
+        limited = () if self.is_log else tuple(self.pending)
+        for entry in [one for one in limited if one.deadline_ns is not None and one.deadline_ns <= now_ns]:
             self.pending.remove(entry)
             self._abandon(entry, "timeout")
         next_ns = self._module.expire(now_ns)
-        deadlines = [one.deadline_ns for one in self.pending if one.deadline_ns is not None]
+        deadlines = [one.deadline_ns for one in limited if one.deadline_ns is not None and one.deadline_ns > now_ns]
         self.wake_ns = min([*deadlines, next_ns])
 
-    def abandon_all(self) -> None:
-        """Close everything that is open: the module restarted, or the input ended."""
+    def abandon_all(self, *, restarted: bool = False) -> None:
+        """Close everything that is open: the module ``restarted``, or the input ended.
+
+        In a log, the command that the module has not begun to answer may still be answered after the restart.
+        """
+        keeps = restarted and self.is_log and bool(self.pending) and not self.pending[-1].answered
+        last = self.pending.pop() if keeps else None
         while self.pending:
             self._abandon(self.pending.popleft())
+        if last is not None:
+            self.pending.append(last)
         self._module.abandon()
 
     def _drop_before(self, entry: PendingLine) -> None:
@@ -253,10 +307,26 @@ class Pairing:
             self._abandon(self.pending.popleft())
 
     def _abandon(self, entry: PendingLine, code: str = "unanswered") -> None:
+        log = self._module.log
+        if log is not None:
+            if any(waiting.information or waiting.urcs for waiting in entry.commands):
+                self._show(entry)
+                return
+            if entry.deadline_ns is not None and log.now_ns is not None and entry.deadline_ns <= log.now_ns:
+                code = "timeout"
         for waiting in entry.commands:
             waiting.result = Result(code)
             self._module.finish(waiting)
             self._out.append(GivenUp(entry.time_ns, waiting.issued.number, code))
         why = "before the time-out" if code == "timeout" else "before the next command, a restart or the end"
         message = f"{to_text(entry.text)}: no final result code came {why}"
-        self._out.append(Finding(entry.time_ns, "mcu", "command.unanswered", "warning", message, "ITU-T V.250 5.7"))
+        line = entry.line if entry.line is not None else msgspec.UNSET
+        reference = "ITU-T V.250 5.7"
+        self._out.append(Finding(entry.time_ns, "mcu", "command.unanswered", "warning", message, reference, line=line))
+
+    def _show(self, entry: PendingLine) -> None:
+        """Close a command line whose answer a log shows, but not its result."""
+        for waiting in entry.commands:
+            waiting.shown = True
+            self._module.finish(waiting)
+            self._out.append(GivenUp(entry.time_ns, waiting.issued.number, "shown"))

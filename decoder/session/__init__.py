@@ -16,12 +16,15 @@ or the input ends.
 
 from __future__ import annotations
 
+import re
+
 from capture import grammar
-from capture.chunk import Chunk, WholeChunk
+from capture.chunk import Chunk, LogChunk, WholeChunk
 from capture.timing import EXACT, Timing
 from decoder.catalog import Catalog
 from decoder.events import Event
 from decoder.link.wire import Wire
+from decoder.pairing.written import Log
 from decoder.session.channel import SILENCE_NS, Channel
 from decoder.session.mcu import McuReader
 from decoder.session.module import ModuleReader
@@ -29,6 +32,15 @@ from decoder.session.transparent import Transparent
 from decoder.times import NEVER
 
 _CLOSING_ROUNDS = 4
+_COMMAND = re.compile(rb"[Aa][Tt](?:[+^$%*#&][A-Za-z][ -~]*|[A-Za-z]?\d?)?")
+
+
+def _ends_data(chunk: LogChunk) -> bool:
+    """Whether a record of a log shows that data mode has ended: a command line, or the loss of the carrier."""
+    if chunk.side == "module":
+        return chunk.data.strip() == b"NO CARRIER"
+    line = chunk.data.rstrip(b"\r\n")
+    return len(line) < len(chunk.data) and _COMMAND.fullmatch(line) is not None
 
 
 class Session:
@@ -54,6 +66,8 @@ class Session:
         if not data:
             return []
         channel = self._channel
+        if type(chunk) is LogChunk:
+            self._note_log(chunk)
         if side == "mcu":
             wire, other = channel.mcu_wire, channel.module_wire
         else:
@@ -80,6 +94,16 @@ class Session:
         events = out[:]
         out.clear()
         return events
+
+    def _note_log(self, chunk: LogChunk) -> None:
+        """Take notice that the input is a log, of where it is, and of a record that can be no data."""
+        module = self._channel.module
+        if module.log is None:
+            module.log = Log()
+        module.log.line = chunk.line
+        self._transparent.as_text = not chunk.exact
+        if self._transparent.active and _ends_data(chunk):
+            self._transparent.leave()
 
     @property
     def told(self) -> bool:

@@ -107,7 +107,7 @@ class McuReader:
         """Take the module's prompt; ``waiting`` is the command that it answers if none announced payload."""
         payload = self._payload
         if payload is None and waiting is not None:
-            payload = self._payload = _Payload(self._channel.pairing.pending[0], waiting, 0)
+            payload = self._payload = _Payload(self._channel.pairing.current, waiting, 0)
         owner = payload.owner.issued if payload else None
         number = owner.number if owner is not None else 0
         self._channel.message("prompt", "module", span, text=text, owner=owner, owner_number=number)
@@ -389,7 +389,7 @@ class McuReader:
             have = 0 if payload.finished else len(self._wire)
             if have:
                 self._take(payload, have, have)
-            if payload.length:
+            if payload.length and (payload.taken or not self._channel.pairing.is_log):
                 text = (
                     f"{payload.owner.issued.raw}: {payload.length} bytes were announced, {payload.taken} came ({why})"
                 )

@@ -37,6 +37,9 @@ from decoder.session.mcu import McuReader
 from decoder.session.modes import HELD, LINES
 from decoder.session.transparent import Transparent
 
+_BUSY = ("busy p...", "busy s...")
+"""ESP-AT refuses a command while it processes one or sends (ESP-AT user guide, AT messages)."""
+
 
 class ModuleReader:
     """Takes lines from the module's wire."""
@@ -108,7 +111,7 @@ class ModuleReader:
             if end - wire.position > MAX_LINE:
                 break
             span = wire.take(end)
-            if reading.kind == "answer":
+            if reading.kind == "answer" and reading.name is not None:
                 self._answer(self._pairing.answer(reading), reading.text, span)
             else:
                 self._line(reading, span, ending == b"\r")
@@ -130,7 +133,7 @@ class ModuleReader:
         pending = self._pairing.pending
         if pending and (match := wire.match(grammar.LONE_PROMPT)):
             if concluded:
-                self._mcu.prompt(wire.take(match.end()), pending[0].commands[-1])
+                self._mcu.prompt(wire.take(match.end()), self._pairing.current.commands[-1])
                 return True
             wire.undecided = True
         elif self._is_padding(wire.waiting()):
@@ -165,7 +168,7 @@ class ModuleReader:
 
     def _line(self, line: ModuleLine, span: Span, bare_cr: bool) -> None:
         kind = line.kind
-        if kind == "answer":
+        if kind == "answer" and not self._refuses(line.text):
             self._answer(self._pairing.answer(line), line.text, span)
         elif line.result is not None:
             if line.result.code == "OK" and self._mcu.awaits_ok:
@@ -179,12 +182,21 @@ class ModuleReader:
             self._channel.message("echo", "module", span, text=line.text, owner=first, owner_number=first.number)
         elif line.connect and self._connect(line, span):
             return
+        elif self._refuses(line.text):
+            self._result(Result(line.text), line.text, span, refused=line.text != "FAIL")
         elif line.digit and bare_cr and self._takes_numbers():
             self._numeric(line, span)
         elif line.noise:
             self._channel.noise("module", span, "lost bytes or wrong line speed?")
         else:
             self._answer(self._pairing.answer(line), line.text, span)
+
+    def _refuses(self, text: str) -> bool:
+        """Tell whether a line says that the newest command is not done, in words that are no result elsewhere."""
+        waiting = len(self._pairing.pending)
+        if text in _BUSY:
+            return waiting > (0 if self._pairing.is_log else 1)
+        return text == "FAIL" and waiting > 0 and self._pairing.is_log
 
     def _takes_numbers(self) -> bool:
         """Tell whether a digit may be a result: ATV0 is in force, or a command waits and nothing says otherwise."""
@@ -275,7 +287,7 @@ class ModuleReader:
         if self._pairing.pending or module.late or module.settings:
             text = f"the module restarted ({answer.name}); what was open is lost"
             channel.finding(span.last_ns, "module", "module.rebooted", "warning", text)
-        self._pairing.abandon_all()
+        self._pairing.abandon_all(restarted=True)
         module.requests.clear()
         module.settings.clear()
         channel.tell(Restarted(span.last_ns))
@@ -283,7 +295,7 @@ class ModuleReader:
 
     # results
 
-    def _result(self, result: Result, text: str, span: Span) -> None:
+    def _result(self, result: Result, text: str, span: Span, *, refused: bool = False) -> None:
         channel, out = self._channel, self._channel.out
         if channel.mode is not LINES:
             self._mcu.module_speaks()
@@ -300,7 +312,7 @@ class ModuleReader:
         if channel.mode is not LINES:
             self._mcu.result(good)
         marker = len(out)
-        entry = self._pairing.result(result, span.last_ns)
+        entry = self._pairing.result(span.last_ns, refused=refused)
         if entry is None:
             self._unexpected(result, text, span)
             return
@@ -334,20 +346,22 @@ class ModuleReader:
         self._channel.message(kind, "module", span, text=text, result=result)
         if kind == "result":
             why = f"{text}: a result that no command waits for"
-            self._channel.finding(span.last_ns, "module", "result.unexpected", "note", why)
+            good = result.error is None and result.code in grammar.GOOD_CODES
+            self._channel.finding(span.last_ns, "module", "result.unexpected", "note" if good else "error", why)
 
     def _is_own_ok(self, urc: UrcType) -> bool:
         """Decide whether an OK right behind a URC is the URC's own (ica, onemo-tcpip) or a command's."""
         pending = self._pairing.pending
         if urc.ok == "always" or not pending:
             return True
-        reading = pending[0].commands[-1].reading
+        current = self._pairing.current
+        reading = current.commands[-1].reading
         needs_answer = reading.command is not None and reading.form in reading.command.answers
-        return urc.name in self._channel.module.own_ok and needs_answer and not pending[0].answered
+        return urc.name in self._channel.module.own_ok and needs_answer and not current.answered
 
     def _error(self, error: tuple[str, str], text: str, span: Span) -> None:
         pending = self._pairing.pending
-        dialect = pending[0].commands[-1].issued.dialect if pending else None
+        dialect = self._pairing.current.commands[-1].issued.dialect if pending else None
         order = self._channel.module.ranking.order(dialect)
         meaning: Error = self._catalog.error(error[0], error[1], order)
         self._result(Result(error[0], meaning), text, span)
@@ -357,7 +371,8 @@ class ModuleReader:
         command = waiting.reading.command
         issued, error = waiting.issued, result.error
         line = issued.raw
-        meaning = f" ({error.text})" if error and error.text else ""
+        said = error.text if error is not None else None
+        meaning = f" ({said})" if said and said.casefold() not in text.casefold() else ""
         reference = f"{issued.dialect} {command.spec.section}" if command is not None else None
         message = f"{line}: the module answered {text}{meaning}"
         meaning_zh = f"({error.text_zh})" if error and error.text_zh else ""

@@ -65,12 +65,28 @@ class Transparent:
         self._patience_ns = ESCAPE_ANSWER_NS + channel.timing.slack_ns
         self._escape_line = channel.catalog.readings.command(b"+++")
         self._stream: _Stream | None = None
+        self.as_text = False
+        """Whether the input is a log that shows data as text: then frames of PPP cannot be whole."""
+
+    @property
+    def active(self) -> bool:
+        """Whether transparent mode is on."""
+        return self._stream is not None
+
+    def leave(self) -> None:
+        """The input shows that data mode has ended: what is left on the wires was data."""
+        stream = self._stream
+        if stream is not None:
+            for wire in (self._channel.mcu_wire, self._channel.module_wire):
+                if len(wire):
+                    self._run(stream, wire, len(wire.buffer))
+            self._end()
 
     def enter(self, waiting: PendingCommand) -> None:
         """Begin: the module is ready for the data of the command ``waiting``."""
         channel, issued, command = self._channel, waiting.issued, waiting.reading.command
         rule = command.stream if command is not None else None
-        link = rule is not None and rule.ppp
+        link = rule is not None and rule.ppp and not self.as_text
         escape_answer = rule is None or rule.escape_answer
         self._stream = _Stream(issued.name, connection(issued.params), escape_answer=escape_answer, link=link)
         effects = command.effects if command is not None else ()

@@ -16,8 +16,10 @@ from capture.chunk import Side
 
 _HEX = re.compile(r"\s*(?:0[xX])?[0-9A-Fa-f]{2}(?:[\s,:;-]*(?:0[xX])?[0-9A-Fa-f]{2})*[\s,;]*")
 _NOT_HEX = re.compile(r"0[xX]|[^0-9A-Fa-f]")
-_NAMES = {"CR": "\r", "LF": "\n", "NUL": "\0", "SUB": "\x1a", "CTRL-Z": "\x1a", "CTRLZ": "\x1a", "ESC": "\x1b",
-          "TAB": "\t", "HT": "\t", "SP": " ", "BEL": "\a", "BS": "\b", "EOT": "\x04", "ETX": "\x03"}  # fmt: skip
+_NAMES = {"CR": "\r", "LF": "\n", "LN": "\n", "NL": "\n",
+          "NUL": "\0", "SUB": "\x1a", "CTRL-Z": "\x1a", "CTRLZ": "\x1a",
+          "ESC": "\x1b", "TAB": "\t", "HT": "\t", "SP": " ",
+          "BEL": "\a", "BS": "\b", "EOT": "\x04", "ETX": "\x03"}  # fmt: skip
 _C = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\", '"': '"', "'": "'", "a": "\a", "e": "\x1b"}
 _FAMILIES: dict[str, re.Pattern[str]] = {
     "c": re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([0-3][0-7]{2})|([0-9A-F]{2})(?![0-9A-Fa-f])|([rnt0\\\"'ae]))"),
@@ -28,16 +30,32 @@ _FAMILIES: dict[str, re.Pattern[str]] = {
     "paren": re.compile(r"(.?)\((\d{3})\) ?"),
     "symbol": re.compile(r"([␀-␟␡])"),
 }
-_AT_END = {name: re.compile(f"(?:{pattern.pattern})['\"]?\\s*$", pattern.flags) for name, pattern in _FAMILIES.items()}
+_LINE_END: dict[str, str] = {
+    "c": r"\\(?:[rn]|x0[adAD]|01[25]|0[AD](?![0-9A-Fa-f]))",
+    "angle": r"<(?:CR|LF|LN|NL|(?:0[xX])?0[AaDd])>",
+    "square": r"\[(?:CR|LF|LN|NL|(?:0[xX])?0[AaDd])\]",
+    "brace": r"\{(?:CR|LF|LN|NL|(?:0[xX]?)?0[AaDd])\}",
+    "caret": r"\^[JM]",
+    "paren": r"\(01[03]\)",
+    "symbol": r"[␍␊]",
+}
+"""How a family writes CR and LF: only these show that a family is in use. Numbers in brackets may be anything."""
+_ANYWHERE = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _LINE_END.items()}
+_ENDED = (b"\r", b"\n")
 _CTRL_Z = re.compile(r"(?:<?CTRL[-+ ]?Z>?|\^Z|\\x1[aA]|␚|<SUB>)\s*$", re.IGNORECASE)
 
 
 class Style(NamedTuple):
-    """How a log writes bytes. ``exact``: the line ends inside records are those of the wire."""
+    """How a log writes bytes. ``exact``: the line ends inside records are those of the wire.
+
+    ``escapes``: the family of escapes, once for each time that it was applied. ``ends``: whose records end like lines
+    of the wire; those of the others get their ends back.
+    """
 
     hexadecimal: bool = False
     escapes: tuple[str, ...] = ()
     exact: bool = False
+    ends: frozenset[Side] = frozenset()
 
     @property
     def lost(self) -> bool:
@@ -48,7 +66,7 @@ class Style(NamedTuple):
 def style_of(entries: Sequence[Entry]) -> Style:
     """Decide from the first records of a log."""
     filled = [entry for entry in entries if any(line.strip() for line in entry.lines)]
-    single = [entry.lines[-1] for entry in filled]
+    single = ["\n".join(entry.lines) for entry in filled]
     if not filled:
         return Style()
     if all(entry.content == "hex" for entry in filled):
@@ -57,11 +75,11 @@ def style_of(entries: Sequence[Entry]) -> Style:
         texts = [" ".join(entry.lines) for entry in filled]
         if all(_HEX.fullmatch(text) for text in texts) and b"AT" in b"".join(map(from_hex, texts)).upper():
             return Style(hexadecimal=True)
-    found = tuple(
-        name for name, end in _AT_END.items() if sum(1 for text in single if end.search(text)) * 2 >= len(single)
-    )
-    if found:
-        return Style(escapes=found[:1])
+    for name, pattern in _ANYWHERE.items():
+        told = sum(1 for text in single if pattern.search(text))
+        if told * 10 >= 3 * len(single):
+            deeper = sum(1 for text in single if pattern.search(unescaped(text, name)))
+            return Style(escapes=(name, name) if name == "c" and deeper * 2 >= told else (name,))
     several = [entry for entry in filled if len(entry.lines) > 1 and entry.side != "mcu"]
     led = [entry for entry in several if not entry.lines[0].strip() and len(entry.lines) > 2]
     return Style(exact=len(led) >= 1 and 2 * len(led) >= len(several))
@@ -99,6 +117,29 @@ def unescaped(text: str, family: str) -> str:
     )
 
 
+def shows(lines: tuple[str, ...], style: Style) -> bool:
+    """Whether a record has escapes at all: some programs print only what they send with them."""
+    return any(_ANYWHERE[style.escapes[0]].search(line) for line in lines)
+
+
+def meant(text: str, style: Style) -> str:
+    """Replace the escapes of a log."""
+    for family in style.escapes:
+        text = unescaped(text, family)
+    return text
+
+
+def _ended(data: bytes, side: Side, style: Style, *, payload: bool) -> bytes:
+    """Put back the line ends that a program has left out of records with escapes in them."""
+    if not data or payload:
+        return data
+    if style.escapes[0] == "caret" and side == "module" and data.endswith(b"\r"):
+        return data + b"\n"
+    if data.endswith(_ENDED) or side in style.ends or data.strip() in (b">", b"+++"):
+        return data
+    return data + b"\r" if side == "mcu" else data + b"\r\n"
+
+
 def _paren_escape(match: re.Match[str]) -> str:
     byte = _byte(int(match[2]) & 0xFF)
     return byte if match[1] in ("", byte) else match[1] + byte
@@ -121,11 +162,8 @@ def written(entry: Entry, side: Side, style: Style, *, payload: bool) -> bytes:
         return entry.data
     if entry.content == "hex" or (style.hexadecimal and entry.content == "either"):
         return from_hex(" ".join(entry.lines))
-    if style.escapes:
-        text = unescaped("\n".join(entry.lines).strip("\n"), style.escapes[0])
-        return to_bytes(
-            text + "\n" if style.escapes == ("caret",) and side == "module" and text.endswith("\r") else text
-        )
+    if style.escapes and (side in style.ends or shows(entry.lines, style)):
+        return _ended(to_bytes(meant("\n".join(entry.lines).strip("\n"), style)), side, style, payload=payload)
     if entry.size is not None and (sized := _of_size(entry.lines, entry.size)) is not None:
         return sized
     if style.exact and len(entry.lines) > 1:

@@ -1,4 +1,4 @@
-"""Where AT traffic begins in a line that has something else in front of it. What it looks like, the grammar knows."""
+"""Where AT traffic stands in a line that somebody wrote. What it looks like, the grammar knows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _bare_end(line: str) -> int:
 
 
 _CLOSING = " \t'\"`)]}>,;"
-_ESCAPE_AT_END = re.compile(r"(?:\\[rn]|\\x0[adAD]|<CR>?|<LF>?|\^[MJ])\Z", re.IGNORECASE)
+_ESCAPE_AT_END = re.compile(r"(?:\\[rn]|\\x0[adAD]|<CR>?|<LF>?|<LN>|\^[MJ])\Z", re.IGNORECASE)
 _LONGEST_ESCAPE = 4
 _BEFORE = (
     r"(?<=^)",
@@ -39,6 +39,48 @@ _BEFORE = (
     r"(?<=[\s:(\[<b=][\"'])",
     r"(?<=\\[rn])",
     r"(?<=[CL][RF]>)",
+    r"(?<=\^[MJ])",
+    r"(?<=^[\"'])",
     r"(?<=\\x0[ad])",
 )
 _STARTS = re.compile("(?:" + "|".join(_BEFORE) + r")(?=" + grammar.TRAFFIC_START + ")")
+
+_MAKERS = re.compile(r"(?:SHUT OK|CLOSE OK|CONNECT OK|CONNECT FAIL|ALREADY CONNECT|FAIL|busy [ps]\.\.\.)\s*$")
+"""Results of makers that stand for themselves."""
+_NAME = re.compile(r"[Aa][Tt](?:\+ ?|[\^$%*#!&\\])[A-Za-z][\w\-./]*+")
+_BASIC = re.compile(r"[Aa][Tt](?:(?:[&\\%]?[A-Za-z]\d{0,3}){1,4}|[Ss]\d{1,3}(?:=\d*|\?)|[Dd][TPtp]?[\d*#+]\S*)?;?\Z")
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”")
+_WORDS = re.compile(
+    r"(?:^|[\s,])[A-Za-z][a-z]+[,.]? +[a-z]{2,}|[.!?] +[A-Z]|[a-z]\.\s*$|\b(?:and|then|with|from|the)\b"
+)
+
+
+def is_final(text: str) -> bool:
+    """Whether a text is a final result code, of the standards or of a maker."""
+    return grammar.is_final(text) or _MAKERS.match(text) is not None
+
+
+def is_answer(text: str) -> bool:
+    """Whether only a module says this."""
+    return grammar.is_answer(text) or _MAKERS.match(text) is not None
+
+
+def begins_traffic(text: str) -> bool:
+    """Whether a text begins like something that only an MCU or only a module says."""
+    return grammar.is_command(text) or is_answer(text)
+
+
+def is_whole_command(text: str) -> bool:
+    """Whether a text is a command line and nothing else: no sentence that names a command."""
+    bare = text.strip()
+    if bare in ("+++", "A/", "a/"):
+        return True
+    name = _NAME.match(bare)
+    if name is None:
+        return _BASIC.match(bare) is not None
+    rest = bare[name.end() :].lstrip(" ")
+    if not rest or rest in ("?", "=?"):
+        return bare[-1] not in ".,-/"
+    if rest[0] not in "=:?;":
+        return False
+    return _WORDS.search(_QUOTED.sub("", rest[1:])) is None

@@ -1,24 +1,38 @@
-"""Who spoke, where a log does not say: commands are the MCU's, answers the module's, the rest payload."""
+"""Who spoke, where a log does not say: commands are the MCU's, answers the module's, the rest payload.
+
+A command that stands there twice is a command and its echo, where the log shows echoes; how many times each stands
+there is learned from those that were answered. What a list of commands (``AT+CLAC``) says is the module's.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
+from atshark.sources.logs import shape
 from capture import grammar
 from capture.chunk import Side
 
 _NUMBER = re.compile(r"(?<=[=,])\s*\"?(\d{1,5})\"?\s*(?=,|$)")
+_COUNTED = re.compile(r"AT\+\w+=(?:\d{1,3},)?\d{1,5}\s*$")
+"""A command whose last argument is the length of the payload that it asks for."""
 _MAX_PAYLOAD_LINES = 200
+_LISTS = re.compile(r"AT(?:[+#^]CLAC|\+CMD\?|\+HELP|\^HELP|\+LIST|&V)", re.IGNORECASE)
+_MOST_ALIKE = 8
 
 
 class Speakers:
-    """Follows a log line by line. ``echo``: commands are there twice, once as the module repeats them."""
+    """Follows a log line by line. ``echo``: how many times each command stands there, its echoes included."""
 
-    def __init__(self, *, echo: bool = False) -> None:
+    def __init__(self, *, echo: int = 1) -> None:
         self._echo = echo
         self._command = ""
-        self._answered = True
+        self._echoes = 0
+        self._lists = False
+        self._heard = False
         self._sizes: set[int] = set()
+        self._counted = False
         self._taken = 0
         self._lines = 0
         self._prompted = False
@@ -28,6 +42,11 @@ class Speakers:
         """Whether the payload heard last is not the first line of its kind."""
         return self._lines > 1
 
+    @property
+    def awaits_line_end(self) -> bool:
+        """Whether the payload that is asked for may be a bare line end."""
+        return self._prompted and not self._lines and 2 in self._sizes
+
     def heard(self, side: Side, text: str) -> bool:
         """Take a record whose side is known. Returns whether it is payload that answers a prompt."""
         if side == "module":
@@ -36,30 +55,36 @@ class Speakers:
         if self._prompted and not self._ends_payload(text, known=True):
             self._take(text)
             return True
-        self._begin(text.strip())
+        self._begin(text.strip(), 1)
         return False
 
-    def tell(self, text: str) -> tuple[Side, bool]:
-        """Decide who said a line, and whether it is payload that answers a prompt."""
+    def tell(self, text: str, alike: int = 1) -> tuple[Side, bool]:
+        """Decide who said a line, and whether it is payload that answers a prompt.
+
+        ``alike``: how many lines from here on say the same, this one included.
+        """
         bare = text.strip()
         if self._prompted and not self._ends_payload(bare, known=False):
             self._take(text)
             return "mcu", True
-        if grammar.is_command(bare):
-            if self._echo and bare == self._command and not self._answered:
-                self._answered = True
+        if grammar.is_command(bare) and not self._lists:
+            if self._echoes and bare.casefold() == self._command.casefold():
+                self._echoes -= 1
                 return "module", False
-            self._begin(bare)
+            self._begin(bare, alike)
             return "mcu", False
         self._module(bare)
         return "module", False
 
     def _ends_payload(self, text: str, *, known: bool) -> bool:
-        if self._taken + _length(text) in self._sizes:
+        size = self._taken + _length(text)
+        if size in self._sizes:
             return False
+        if not known and self._sizes and size > max(self._sizes) and self._counted:
+            return True
         if grammar.is_command(text) and text.strip() != "+++":
             return True
-        return not known and (grammar.is_answer(text.strip()) or not text.strip())
+        return not known and (shape.is_answer(text.strip()) or not text.strip())
 
     def _take(self, text: str) -> None:
         self._lines += 1
@@ -68,17 +93,50 @@ class Speakers:
             self._prompted = False
         self._taken += 2
 
-    def _begin(self, command: str) -> None:
-        self._command, self._answered, self._prompted = command, False, False
+    def _begin(self, command: str, alike: int) -> None:
+        every = self._echo
+        echoed = every > 1 and (
+            (self._heard and alike <= every)
+            or (alike % every == 0 < alike and self._heard)
+            or (alike == every and command.casefold() != self._command.casefold())
+        )
+        self._command, self._prompted = command, False
+        self._echoes = every - 1 if echoed else 0
+        self._lists = _LISTS.match(command) is not None and not command.rstrip().endswith("=?")
         self._sizes = {int(number) for number in _NUMBER.findall(command)} - {0}
+        self._counted = _COUNTED.match(command) is not None
 
     def _module(self, text: str) -> None:
         if grammar.is_prompt(text):
             self._prompted, self._lines, self._taken = True, 0, 0
         else:
             self._prompted = False
-            if text and text != self._command:
-                self._answered = True
+            self._heard = self._heard or bool(text)
+            if shape.is_final(text):
+                self._echoes = 0
+            self._lists = self._lists and not shape.is_final(text)
+
+
+def repeats(lines: Iterable[str]) -> int:
+    """Tell how many times a command stands in a log: once, or more often where its echo is shown."""
+    counts: Counter[int] = Counter()
+    before, alike = "", 0
+    for line in lines:
+        bare = line.strip()
+        if not bare:
+            continue
+        if alike and bare.casefold() == before.casefold():
+            alike += 1
+            continue
+        if alike and shape.is_answer(bare):
+            counts[min(alike, _MOST_ALIKE)] += 1 if before.upper() == "AT" else 100
+        before, alike = bare, 1 if grammar.is_command(bare) else 0
+    if not counts:
+        return 1
+    several = sum(count for alike, count in counts.items() if alike > 1)
+    if several * 4 < counts[1]:
+        return 1
+    return min((-count, alike) for alike, count in counts.items() if alike > 1)[1] if several else 1
 
 
 def _length(text: str) -> int:

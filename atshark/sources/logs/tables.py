@@ -102,6 +102,10 @@ class Table:
         self.clock = Clock()
         self.skipped = 0
 
+    def fresh(self) -> Table:
+        """The same table at its beginning."""
+        return Table(self.title, self.columns)
+
     def entry(self, number: int, row: dict[str, Any]) -> Entry | None:
         """Turn a row into a record; None if it has no content."""
         columns = self.columns

@@ -6,6 +6,7 @@ Bytes that are no text in the encoding survive as surrogates (PEP 383), so that 
 from __future__ import annotations
 
 import codecs
+import html
 import io
 import re
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,8 @@ _BOMS = [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _BACKSPACE = re.compile(r"[^\x08]\x08")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
+_ENTITY = re.compile(r"&(?:lt|gt|quot|amp|apos|nbsp|#x?[0-9A-Fa-f]{1,5});")
+_QUOTED_MAIL = re.compile(r"\s?(?:>|\|) ?")
 _LINE_NUMBER = re.compile(r"\s*(\d{1,6})(?:[ ]?[|:│]\s?|\t|\s{2,})(?=\S)")
 _CHINESE = re.compile(
     r"[\u3400-\u9fff\u3000-\u303f\uff00-\uffef\u2010-\u203a\u2190-\u21ff\u25a0-\u25ff\u2600-\u266f\u2500-\u257f·×÷°]"
@@ -87,7 +90,10 @@ def washed(line: str) -> str:
 
 
 class Wash:
-    """What pasting added to all lines of a log, learned from its head: fences around it, numbers before each line."""
+    """What pasting added to all lines of a log, learned from its head.
+
+    Fences around it, numbers before each line, a mail's quoting, the entities of HTML.
+    """
 
     def __init__(self, head: Iterable[str]) -> None:
         sample = [washed(line) for line in head]
@@ -96,12 +102,18 @@ class Wash:
         numbers = [int(match[1]) for line in filled if (match := _LINE_NUMBER.match(line))]
         rising = sum(1 for a, b in pairwise(numbers) if 1 <= b - a <= 3)
         self.numbered = len(numbers) >= 3 and len(numbers) >= 0.8 * len(filled) and rising >= 0.9 * (len(numbers) - 1)
+        self.entities = sum(1 for line in filled if _ENTITY.search(line)) >= 2
+        self.mail = len(filled) >= 3 and all(line.startswith((">", " >")) for line in filled)
         self.outside = 0
         self._open = False
 
     def line(self, line: str) -> str | None:
         """Return the line as it was before pasting; None if it is none of the log."""
         line = washed(line)
+        if self.entities and "&" in line:
+            line = html.unescape(line).replace("\u00a0", " ")
+        if self.mail:
+            line = _QUOTED_MAIL.sub("", line, count=1)
         if self.fenced:
             if _FENCE.match(line):
                 self._open = not self._open
