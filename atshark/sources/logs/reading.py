@@ -32,6 +32,8 @@ LITERAL = LogFormat(
 PLAIN = LogFormat(title="lines without marks", line=r"(?P<text>.*)$", content="either", id="plain")
 _GOOD, _SURE, _SOME, _LITTLE = 0.6, 0.95, 0.25, 0.1
 _MAX_KNOWN = 4
+_SAMPLE = 300
+"""Lines by which known formats are told, if they have traffic in them."""
 _TAIL = re.compile(
     r"(?:\s+(?:\.\.\.\w+|\(\d+ ?(?:ms|us|s)?\)|\[\d+ ?(?:ms|us|s)?\]|\|\s*\d+|@\s*\d+)"
     r"|[ \t]*(?:<-+|->|=>|<=|[<\[(]?(?:TX|RX|SENT|RECV|MCU|MODULE)[>\])]?))\s*$",
@@ -168,6 +170,10 @@ def readings(head: list[Numbered]) -> list[Reading]:
 
 def _known(head: list[Numbered]) -> list[tuple[float, LogFormat]]:
     """The formats that explain some of the head, those that explain it best and say most first."""
+    return _known_in(head[:_SAMPLE]) or (_known_in(head) if len(head) > _SAMPLE else [])
+
+
+def _known_in(head: list[Numbered]) -> list[tuple[float, LogFormat]]:
     found: list[tuple[float, LogFormat]] = []
     for form in known():
         share = coverage(form, head)
