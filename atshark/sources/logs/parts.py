@@ -14,8 +14,10 @@ from atshark.sources.logs import shape
 from capture import grammar
 
 _COMMENT = re.compile(r"(?<![:/])//")
-_REMARK = re.compile(r"(?:\s+|(?<=\s))(?:<-{1,3}|<={1,2}|←|//|#|--+|;|\*{2,}|=>|->|\.{3}|\()\s*.*$")
-_INFO_REMARK = re.compile(r"\s+(?:<-{1,3}|<={1,2}|←|//|#|--|\*{2,})\s.*$|\s+\((?=[^()]*[a-z]{2,} [a-z])[^()]*\)\s*$")
+_REMARK = re.compile(r"(?:(?<!\s)\s++|(?<=\s))(?:<-{1,3}|<={1,2}|←|//|#|--+|;|\*{2,}|=>|->|\.{3}|\()\s*.*$")
+_INFO_REMARK = re.compile(
+    r"(?<!\s)\s++(?:(?:<-{1,3}|<={1,2}|←|//|#|--|\*{2,})\s.*$|\((?=[^()]*[a-z]{2} [a-z])[^()]*+\)\s*$)"
+)
 _RESULT = re.compile(r"\s*(?:OK|ERROR|SEND OK|SEND FAIL|NO CARRIER|NO ANSWER|BUSY|\+CM[ES] ERROR:\s*\d+)(?=\s)")
 _JOINED = re.compile(rf"(?<=[^\s:=,])[ \t]+(?={grammar.RESULT_BEHIND}\s*$)|(?<=^OK)[ \t]*(?=[+^][A-Z]{{3,}}\w*\s*[:=])")
 _JOINED_COMMAND = re.compile(

@@ -17,7 +17,7 @@ from atshark.sources.logs.record import Entry
 _PARTNERS = dict(zip("\"'`“‘«「{([<|", "\"'`”’»」})]>|", strict=True))
 _QUOTES = "\"'`“‘«「"
 _PREFIX = re.compile(r"(?:[bBuUfL]|[bB][rR]|[rR][bB]|&|r)?(?=[\"'`“‘«「{(\[<|])")
-_TAIL = re.compile(r"[\s,;]+$")
+_TAIL = re.compile(r"(?<![\s,;])[\s,;]++$")
 _LITERAL = re.compile(r"""[bBuU]?(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")""")
 _LIST = re.compile(rf"\[\s*(?:{_LITERAL.pattern}\s*(?:,\s*|(?=\])))*\]")
 _DEEPEST = 4

@@ -35,8 +35,8 @@ _MAX_KNOWN = 4
 _SAMPLE = 300
 """Lines by which known formats are told, if they have traffic in them."""
 _TAIL = re.compile(
-    r"(?:\s+(?:\.\.\.\w+|\(\d+ ?(?:ms|us|s)?\)|\[\d+ ?(?:ms|us|s)?\]|\|\s*\d+|@\s*\d+)"
-    r"|[ \t]*(?:<-+|->|=>|<=|[<\[(]?(?:TX|RX|SENT|RECV|MCU|MODULE)[>\])]?))\s*$",
+    r"(?:(?<!\s)\s++(?:\.\.\.\w+|\(\d+ ?(?:ms|us|s)?\)|\[\d+ ?(?:ms|us|s)?\]|\|\s*\d+|@\s*\d+)"
+    r"|(?<![ \t])[ \t]*+(?:<-+|->|=>|<=|[<\[(]?(?:TX|RX|SENT|RECV|MCU|MODULE)[>\])]?))\s*$",
     re.IGNORECASE,
 )
 """What programs print behind their records: words behind dots, counters and milliseconds in brackets, marks."""
