@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import msgspec
+
 from capture.errors import AtsharkError
 
 SHB_MAGIC = b"\x0a\x0d\x0d\x0a"
@@ -131,8 +133,7 @@ class Interface:
         return ticks * _NS // self.units_per_s + self.offset_s * _NS
 
 
-@dataclass(slots=True)
-class Packet:
+class Packet(msgspec.Struct):
     """One packet: its interface, time in ns since the epoch (None in a simple packet block), and its bytes.
 
     ``options`` are kept as they stand in the file and read only when somebody asks for them. ``length`` is how many

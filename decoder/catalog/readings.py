@@ -179,10 +179,12 @@ class Readings:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._once: set[int] = set()
+        """Hashes of lines that came."""
         self.commands: dict[bytes, CommandLine] = {}
-        """Command lines that were read before. Only what is one whenever it ends in CR: no ``A/``."""
+        """Command lines that came more than once. Only what is one whenever it ends in CR: no ``A/``."""
         self.module: dict[bytes, ModuleLine] = {}
-        """Lines of the module that were read before. None of them may carry payload: that is for the bytes to say."""
+        """Lines of the module that came more than once. None may carry payload: that is for the bytes to say."""
 
     def command(self, line: bytes, *, keep: bool = True) -> CommandLine:
         """Read a command line (without its CR and blanks at its end). ``keep``: remember it."""
@@ -190,7 +192,7 @@ class Readings:
         if found is None:
             commands = tuple(self.parse(line))
             found = CommandLine(line, to_text(line), commands, any(one.rivals for one in commands))
-            if keep and len(line) <= _LONGEST:
+            if keep and self._repeats(line):
                 if len(self.commands) >= _KEPT:
                     self.commands.clear()
                 self.commands[line] = found
@@ -201,11 +203,23 @@ class Readings:
         found = self.module.get(line)
         if found is None:
             found = ModuleLine(line, self._catalog)
-            if keep and len(line) <= _LONGEST:
+            if keep and self._repeats(line):
                 if len(self.module) >= _KEPT:
                     self.module.clear()
                 self.module[line] = found
         return found
+
+    def _repeats(self, line: bytes) -> bool:
+        """Tell whether a line came before, not long ago. What comes once, like payload, is not worth keeping."""
+        if len(line) > _LONGEST:
+            return False
+        key = hash(line)
+        if key in self._once:
+            return True
+        if len(self._once) >= _KEPT:
+            self._once.clear()
+        self._once.add(key)
+        return False
 
     # command lines
 

@@ -30,7 +30,7 @@ class PendingCommand(msgspec.Struct):
     reading: Reading
     takes: frozenset[str]
     request_number: int = 0
-    late: list[LateSpec] = []
+    late: tuple[LateSpec, ...] = ()
     information: list[Information] = []
     urcs: list[Information] = []
     result: Result | None = None
@@ -38,7 +38,7 @@ class PendingCommand(msgspec.Struct):
     satisfied: bool = False
     size: int = 0
     deadline_ns: int | None = None
-    bound: Params = {}
+    bound: Params | None = None
     shown: bool = False
 
     def record(self) -> Transaction:
@@ -67,7 +67,7 @@ class PendingCommand(msgspec.Struct):
         for late in self.late:
             for name in late.bind:
                 if name in params:
-                    self.bound.setdefault(name, params[name])
+                    self.bound = {name: params[name], **(self.bound or {})}
 
     def expects(self, name: str, params: Params) -> bool:
         """Tell whether a URC is one that this command waits for."""
@@ -75,7 +75,9 @@ class PendingCommand(msgspec.Struct):
             late.urc == name
             and fixed(late.where, params)
             and matches(late.match, self.issued.params, params)
-            and all(params.get(key) == value for key, value in self.bound.items() if key in late.bind)
+            and (
+                not self.bound or all(params.get(key) == value for key, value in self.bound.items() if key in late.bind)
+            )
             for late in self.late
         )
 

@@ -114,7 +114,7 @@ class Pairing:
         waiting = PendingCommand(issued, reading, reading.takes, request_number)
         if command is not None and command.late:
             form, params, settings = reading.form, arguments.params, module.settings
-            waiting.late = [late for late in command.late if awaits(late, form, params, settings)]
+            waiting.late = tuple([late for late in command.late if awaits(late, form, params, settings)])
         return waiting
 
     def announces_payload(self, line: bytes) -> bool:
@@ -216,7 +216,7 @@ class Pairing:
                 Information(answer.name, arguments.own_params(), text, labels, time_ns=time_ns, latency_ns=latency_ns)
             )
         if owner.completed_by((answer.name or "").split(" ")[0], arguments.params):
-            owner.late = []
+            owner.late = ()
             owner.satisfied = True
             if owner in self._module.late:
                 self._module.late.remove(owner)
