@@ -16,10 +16,10 @@ import msgspec
 
 from capture.chunk import Side
 from capture.grammar import Form
+from decoder.effects import EFFECTS, Effect
 
 if TYPE_CHECKING:
-    from decoder.catalog import Arguments, Command, UrcType
-    from decoder.catalog.spec import FrameSpec
+    from decoder.catalog import Arguments, Command
 
 MessageKind = Literal["command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank"]
 Severity = Literal["error", "warning", "note"]
@@ -274,86 +274,10 @@ class Message(msgspec.Struct, frozen=True):
     """The number of a URC that a command may have to answer."""
 
 
-Effects = tuple[str, ...]
-"""What a dialect says that a line does beyond itself: keys of its file. Followers hear of those that they follow."""
-
-
 class Finished(msgspec.Struct, frozen=True):
     """The transaction behind this is that of the command ``number``."""
 
     number: int
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """A command was sent that has effects, or may belong to a group."""
-
-    effects: Effects
-    issued: Issued
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """A line belongs to a command that has effects. ``late``: it came behind its result."""
-
-    effects: Effects
-    issued: Issued
-    message: Message
-    late: bool
-
-
-class Reported(msgspec.Struct, frozen=True):
-    """A URC came that has effects, or may belong to a group.
-
-    ``issued`` is the command that it completes, if any; ``urc`` what the catalog says of it.
-    """
-
-    effects: Effects
-    message: Message
-    urc: UrcType | None
-    issued: Issued | None
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """A command with effects got its final result: ``why`` is its text. ``more``: a later line completes it."""
-
-    effects: Effects
-    issued: Issued
-    time_ns: int | None
-    good: bool
-    why: str
-    more: bool
-    information: tuple[Information, ...]
-
-
-class Carried(msgspec.Struct, frozen=True):
-    """Payload crossed the line: ``raw`` are the bytes of ``data``.
-
-    ``params`` are those of its line; ``kind``: "stream" in transparent mode, "link" if that is PPP, "block": announced,
-    and sent after an OK; ``frame``: the protocol that the dialect says it is; ``command``, ``urc``: what announced it.
-    """
-
-    effects: Effects
-    data: Data
-    raw: bytes
-    params: Params
-    kind: Literal["payload", "stream", "link", "block"] = "payload"
-    frame: FrameSpec | None = None
-    command: Command | None = None
-    urc: UrcType | None = None
-
-
-class Connected(msgspec.Struct, frozen=True):
-    """Transparent mode begins. ``link``: it is PPP."""
-
-    effects: Effects
-    issued: Issued
-    time_ns: int | None
-    link: bool
-
-
-class Restarted(msgspec.Struct, frozen=True):
-    """The module restarted."""
-
-    time_ns: int | None
 
 
 class GivenUp(msgspec.Struct, frozen=True):
@@ -430,11 +354,8 @@ class Body(msgspec.Struct, frozen=True):
 
 
 Record = Transaction | Urc | Data | Socket | Frame | Group | Finding | Summary
-Effect = Sent | Answered | Reported | Ended | Carried | Connected | Restarted
-"""What the session tells followers; what they make of it are events and records."""
 Inner = Message | Finished | GivenUp | Joined | GroupEnded | Segment | LinkFrame | Body | Image | Effect
 Event = Inner | Record
-EFFECTS = (Sent, Answered, Reported, Ended, Carried, Connected, Restarted)
 INNER = (
     Message,
     Finished,

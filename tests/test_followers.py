@@ -10,13 +10,10 @@ import pytest
 
 from capture.chunk import Chunk
 from decoder.decode import NO_STAGES, Decoder
+from decoder.effects import Answered, Carried, Connected, Ended, Reported, Restarted, Sent
 from decoder.events import (
-    Answered,
     Body,
-    Carried,
-    Connected,
     Data,
-    Ended,
     Event,
     Finding,
     Frame,
@@ -27,10 +24,7 @@ from decoder.events import (
     Joined,
     LinkFrame,
     Message,
-    Reported,
-    Restarted,
     Segment,
-    Sent,
     Socket,
     Transaction,
     Urc,

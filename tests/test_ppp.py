@@ -9,19 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.chunk import Chunk, Side
-from decoder.events import (
-    Carried,
-    Connected,
-    Data,
-    Finding,
-    Frame,
-    Issued,
-    Message,
-    Record,
-    Segment,
-    Socket,
-    Urc,
-)
+from decoder.effects import Carried, Connected
+from decoder.events import Data, Finding, Frame, Issued, Message, Record, Segment, Socket, Urc
 from decoder.followers.ppp import Ppp
 from decoder.protocols.frames import mqtt, ppp
 from decoder.protocols.frames.errors import NotThisFormatError

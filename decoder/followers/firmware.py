@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 from decoder.catalog.conditions import applies
 from decoder.catalog.effects import BlockSpec, ImageSpec
-from decoder.events import Answered, Carried, Ended, Finding, Image, Params, Reported, Restarted
+from decoder.effects import Answered, Carried, Ended, Reported, Restarted
+from decoder.events import Finding, Image, Params
 from decoder.followers.follower import Follower, Hear, Seat
 
 MAX_IMAGE = 64 << 20

@@ -12,7 +12,8 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from decoder.catalog import Catalog
-from decoder.events import EFFECTS, Effects, Event
+from decoder.effects import EFFECTS, Effects
+from decoder.events import Event
 from decoder.times import NEVER
 
 Hear = Callable[[Any], None]

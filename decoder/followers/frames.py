@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from capture.chunk import Side
 from decoder.catalog.conditions import applies
 from decoder.catalog.spec import FrameSpec
-from decoder.events import Carried, Finding, Params, Reported, Sent
+from decoder.effects import Carried, Reported, Sent
+from decoder.events import Finding, Params
 from decoder.followers.follower import Follower, Hear
 from decoder.protocols import frames
 

@@ -16,7 +16,8 @@ import msgspec
 from capture.chunk import Side
 from decoder.catalog.conditions import fixed
 from decoder.catalog.effects import GroupSpec, LineSpec
-from decoder.events import Group, GroupEnded, Information, Joined, Params, Reported, Restarted, Sent
+from decoder.effects import Reported, Restarted, Sent
+from decoder.events import Group, GroupEnded, Information, Joined, Params
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.protocols import frames
 from decoder.times import NEVER, SECOND

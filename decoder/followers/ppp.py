@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from capture.chunk import Side
-from decoder.events import Carried, Connected, Data, Event, Finding, Frame, LinkFrame
+from decoder.effects import Carried, Connected
+from decoder.events import Data, Event, Finding, Frame, LinkFrame
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.protocols.frames import ppp
 from decoder.protocols.frames.errors import NotThisFormatError

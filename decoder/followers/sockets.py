@@ -16,7 +16,8 @@ from capture.chunk import Side
 from decoder.catalog.conditions import applies, fixed
 from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, LineSpec, OpensSpec, SendsSpec
 from decoder.catalog.spec import CommandSpec
-from decoder.events import Answered, Carried, Connected, Data, Ended, Finding, Flow, Issued, Params, Reported, Restarted
+from decoder.effects import Answered, Carried, Connected, Ended, Reported, Restarted
+from decoder.events import Data, Finding, Flow, Issued, Params
 from decoder.followers.carrier import Carrier, Change
 from decoder.followers.follower import Follower, Hear, Seat
 

@@ -13,7 +13,8 @@ from capture.timing import Timing
 from decoder.catalog import Catalog, Command, UrcType
 from decoder.catalog.conditions import applies
 from decoder.catalog.spec import FrameSpec
-from decoder.events import Carried, Data, Effect, Event, Finding, Message, MessageKind, Params, Severity
+from decoder.effects import Carried, Effect
+from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
 from decoder.link.wire import Span, Wire
 from decoder.pairing.module import Module
 from decoder.pairing.pending import PendingCommand

@@ -11,7 +11,8 @@ from __future__ import annotations
 from capture import grammar
 from decoder.catalog.arguments import Arguments
 from decoder.catalog.readings import CommandLine
-from decoder.events import Data, Issued, Message, Sent
+from decoder.effects import Sent
+from decoder.events import Data, Issued, Message
 from decoder.link.wire import MAX_LINE, Span
 from decoder.pairing.pending import PendingCommand, PendingLine
 from decoder.session.channel import Channel, connection, short

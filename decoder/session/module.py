@@ -13,20 +13,8 @@ from msgspec import UNSET
 from capture import grammar
 from decoder.catalog import FITS, Inline, UrcType
 from decoder.catalog.readings import ModuleLine
-from decoder.events import (
-    Answered,
-    Data,
-    Ended,
-    Error,
-    Event,
-    Finding,
-    Message,
-    MessageKind,
-    Reported,
-    Restarted,
-    Result,
-    Urc,
-)
+from decoder.effects import Answered, Ended, Reported, Restarted
+from decoder.events import Data, Error, Event, Message, MessageKind, Result, Urc
 from decoder.link.wire import MAX_LINE, Span
 from decoder.pairing.attribution import Answer
 from decoder.pairing.pending import PendingCommand, PendingLine
@@ -35,6 +23,7 @@ from decoder.session.channel import Channel, short
 from decoder.session.embedded import InlineReader
 from decoder.session.mcu import McuReader
 from decoder.session.modes import HELD, LINES
+from decoder.session.refusal import meaning, refusal
 from decoder.session.transparent import Transparent
 
 _BUSY = ("busy p...", "busy s...")
@@ -73,7 +62,7 @@ class ModuleReader:
             self._mcu.prompt(wire.take(match.end()), None)
             return True
         if channel.awaits_stream is not None and (match := wire.match(grammar.PROMPT)):
-            self._enter_stream(channel.awaits_stream, wire.take(match.end()))
+            self._transparent.prompted(channel.awaits_stream, wire.take(match.end()))
             return False
         if self._mcu.echo is not None and (decided := self._payload_echo(*self._mcu.echo, concluded)) is not None:
             return decided
@@ -369,19 +358,9 @@ class ModuleReader:
     def _failed(self, entry: PendingLine, result: Result, text: str, span: Span) -> None:
         waiting = entry.commands[-1]
         command = waiting.reading.command
-        issued, error = waiting.issued, result.error
-        line = issued.raw
-        said = error.text if error is not None else None
-        meaning = f" ({said})" if said and said.casefold() not in text.casefold() else ""
-        reference = f"{issued.dialect} {command.spec.section}" if command is not None else None
-        message = f"{line}: the module answered {text}{meaning}"
-        meaning_zh = f"({error.text_zh})" if error and error.text_zh else ""
-        message_zh = f"{line}:模组返回{text}{meaning_zh}"
-        self._channel.out.append(
-            Finding(span.last_ns, "module", "command.error", "error", message, reference, message_zh)
-        )
+        self._channel.out.append(refusal(waiting, result, text, span.last_ns))
         if command is not None and command.effects:
-            self._end(waiting, span.last_ns, good=False, why=text + meaning)
+            self._end(waiting, span.last_ns, good=False, why=text + meaning(result, text))
 
     def _end(self, waiting: PendingCommand, time_ns: int | None, *, good: bool, why: str) -> None:
         """Tell that a command with effects got its result."""
@@ -411,12 +390,6 @@ class ModuleReader:
             elif command.stream.after == "prompt":
                 self._channel.awaits_stream = waiting
                 self._channel.plain = False
-
-    def _enter_stream(self, waiting: PendingCommand, span: Span) -> None:
-        issued = waiting.issued
-        self._channel.message("prompt", "module", span, text=">", owner=issued, owner_number=issued.number)
-        self._channel.awaits_stream = None
-        self._transparent.enter(waiting)
 
     def _connect(self, line: ModuleLine, span: Span) -> bool:
         """Handle CONNECT: the final result of a waiting command, or the late result of an earlier one."""

@@ -14,8 +14,9 @@ import re
 
 from capture import grammar
 from decoder.catalog import FITS, best
-from decoder.events import Connected, Data
-from decoder.link.wire import Wire
+from decoder.effects import Connected
+from decoder.events import Data
+from decoder.link.wire import Span, Wire
 from decoder.pairing.pending import PendingCommand
 from decoder.session.channel import Channel, ConnectId, connection
 from decoder.session.mcu import McuReader
@@ -96,6 +97,13 @@ class Transparent:
         channel.mcu_wire.undecided = False
         if len(channel.mcu_wire):
             self.step(channel.mcu_wire)
+
+    def prompted(self, waiting: PendingCommand, span: Span) -> None:
+        """Begin at the prompt behind the OK of the command ``waiting``."""
+        issued = waiting.issued
+        self._channel.message("prompt", "module", span, text=">", owner=issued, owner_number=issued.number)
+        self._channel.awaits_stream = None
+        self.enter(waiting)
 
     def step(self, wire: Wire) -> bool:
         """Look at new bytes. True if transparent mode ended and lines are left on ``wire``."""

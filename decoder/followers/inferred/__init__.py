@@ -15,7 +15,8 @@ from construct import ConstructError
 from capture.chunk import Side
 from decoder.catalog.conditions import applies
 from decoder.catalog.effects import InferSpec, KeepsSpec
-from decoder.events import Answered, Carried, Ended, Frame, Params, Reported, Restarted
+from decoder.effects import Answered, Carried, Ended, Reported, Restarted
+from decoder.events import Frame, Params
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.followers.inferred import coap, http, lwm2m, mqtt
 from decoder.followers.inferred.builder import Builder, Fields, Made
