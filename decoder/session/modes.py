@@ -1,6 +1,6 @@
 """What the next bytes of a channel are: one value, and the only ways in which it changes.
 
-``python -m decoder.session.modes`` prints the table.
+``python -c "from decoder.session import modes; print(modes.table())"`` prints the table.
 """
 
 from __future__ import annotations
@@ -54,7 +54,3 @@ STREAMS = frozenset([Mode.STREAM, Mode.ESCAPE])
 def table() -> str:
     """Return the transitions, a line each."""
     return "\n".join(f"{at.name:<8} {turn.name:<10} -> {to.name}" for (at, turn), to in TRANSITIONS.items())
-
-
-if __name__ == "__main__":
-    print(table())
