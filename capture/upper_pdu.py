@@ -50,7 +50,7 @@ def header(dissector: str, side: Side, ends: Ends | None = None, *, info: str = 
     """Build the tags that hand a packet of ``side`` to ``dissector``.
 
     ``ends``: between which addresses it passed; ``info``: the text for the Info column (which the plugin shows;
-    without it, Wireshark 4.4 has it in the tree, 4.6 in the column); ``decode``: what the decoder found, for the plugin.
+    without it, Wireshark 4.4 has it in the tree, 4.6 in the column); ``decode``: what was found, for the plugin.
     """
     start = _start(dissector, side, ends)
     if not info and not decode:

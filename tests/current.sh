@@ -19,6 +19,9 @@ tests=(
   tests/test_export_ip.py tests/test_inferred.py tests/test_pcapng.py tests/test_ppp.py tests/test_open.py
   tests/test_live_export.py tests/test_licence.py tests/test_tap.py tests/test_rotation.py tests/test_batch.py
 )
+mkdir -p .debian
+exec 9>".debian/$suite.lock"
+flock 9 # one run at a time
 sudo=()
 [ "$(id -u)" = 0 ] || sudo=(sudo)
 
@@ -36,7 +39,6 @@ inside() {
 if [ "$("${sudo[@]}" cat "$root/.made" 2>/dev/null)" != "$packages" ]; then
   command -v debootstrap >/dev/null || {
     "${sudo[@]}" apt-get update && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y debootstrap; }
-  mkdir -p .debian
   [ -e "$root/etc/debian_version" ] || "${sudo[@]}" unshare --mount --propagation private \
     debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$mirror"
   "${sudo[@]}" cp --dereference /etc/resolv.conf "$root/etc/resolv.conf"
