@@ -94,17 +94,19 @@ local function sorted_keys(of, less)
   return keys
 end
 
-local function told(count)
+local function told(count, behind)
+  -- behind: what parts the name of a command or connection, and the times of a command, from what stands before: a
+  -- blank, or for a window, whose width nobody can set, a line end.
   local lines = {
     "AT commands",
-    string.format("%-24s %7s %7s %10s %10s %10s %10s %10s", "command", "count", "errors", "unanswered",
+    string.format("%-24s %7s %7s %10s" .. behind .. "%10s %10s %10s %10s", "command", "count", "errors", "unanswered",
       "min ms", "median ms", "95 % ms", "max ms"),
   }
   for _, name in ipairs(sorted_keys(count.commands)) do
     local one = count.commands[name]
     local latencies = one.latencies
     table.sort(latencies)
-    lines[#lines + 1] = string.format("%-24s %7d %7d %10d %s %s %s %s", text.shown(name), one.count, one.errors,
+    lines[#lines + 1] = string.format("%-24s %7d %7d %10d" .. behind .. "%s %s %s %s", text.shown(name), one.count, one.errors,
       one.unanswered, milliseconds(latencies[1]), milliseconds(rank(latencies, 0.5)),
       milliseconds(rank(latencies, 0.95)), milliseconds(latencies[#latencies]))
   end
@@ -113,10 +115,10 @@ local function told(count)
   if #keys > 0 then
     lines[#lines + 1] = ""
     lines[#lines + 1] = "Connections"
-    lines[#lines + 1] = string.format("%-48s %10s %10s %12s %12s", "connection", "bytes up", "bytes down", "first s", "last s")
+    lines[#lines + 1] = string.format("%-48s" .. behind .. "%10s %10s %12s %12s", "connection", "bytes up", "bytes down", "first s", "last s")
     for _, key in ipairs(keys) do
       local flow = flows[key]
-      lines[#lines + 1] = string.format("%-48s %10d %10d %12.6f %12.6f", flow_name(key), flow.up, flow.down, flow.first, flow.last)
+      lines[#lines + 1] = string.format("%-48s" .. behind .. "%10d %10d %12.6f %12.6f", flow_name(key), flow.up, flow.down, flow.first, flow.last)
     end
   end
   return table.concat(lines, "\n") .. "\n"
@@ -127,7 +129,7 @@ if gui_enabled() then
     local count, listener = counting(), Listener.new("frame")
     local window = TextWindow.new("AT statistics")
     function listener.packet(pinfo, tvb) take(count, pinfo, tvb) end
-    function listener.draw() window:set(told(count)) end
+    function listener.draw() window:set(told(count, "\n    ")) end
     function listener.reset() count = counting() end
     window:set_atclose(function() listener:remove() end)
     window:add_button("Refresh", retap_packets)
@@ -144,6 +146,6 @@ function fields.proto.prefs_changed()
     local count = counting()
     printing = Listener.new("frame")
     function printing.packet(pinfo, tvb) take(count, pinfo, tvb) end
-    function printing.draw() print(told(count)) end
+    function printing.draw() print(told(count, " ")) end
   end
 end
