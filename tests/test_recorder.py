@@ -199,7 +199,7 @@ def test_a_view_that_is_stopped_holds_nothing_up(tmp_path: Path) -> None:
         terminal = Terminal(out, line)
         terminal.wait_for("q stop")
         children = Path(f"/proc/{terminal.process.pid}/task/{terminal.process.pid}/children").read_text().split()
-        (view,) = [int(one) for one in children if b"atshark.view" in Path(f"/proc/{one}/cmdline").read_bytes()]
+        (view,) = [int(one) for one in children if b"atshark.screen" in Path(f"/proc/{one}/cmdline").read_bytes()]
         os.kill(view, signal.SIGSTOP)
         for _ in range(900):
             line.write("mcu", block)
