@@ -149,7 +149,9 @@ def test_times_that_no_clock_shows_are_unknown(time: str, tmp_path: Path) -> Non
     (tmp_path / "log").write_text(
         f'{{"time":{time},"dir":"TX","data":"AT"}}\n{{"time":{time},"dir":"RX","data":"OK"}}\n'
     )
-    (tmp_path / "capture").write_bytes(foreign.pcapng([(int(time) & (1 << 64) - 1, foreign.rtac(0, 1, b"AT\r"))], 250))
+    (tmp_path / "capture").write_bytes(
+        foreign.pcapng([(min(int(time), (1 << 64) - 1) % (1 << 64), foreign.rtac(0, 1, b"AT\r"))], 250)
+    )
     for name in ("chunks", "log", "capture"):
         with open_source(str(tmp_path / name)) as source:
             assert [chunk.time_ns for chunk in source] == [None] * (2 if name == "log" else 1)

@@ -30,7 +30,7 @@ def overtaken(first: PendingLine, second: PendingLine, timing: Timing) -> bool:
     if first.time_ns is None or second.time_ns is None or first.answered or first.text == second.text:
         return True
     span_ns = second.time_ns - first.time_ns
-    return span_ns == 0 or timing.perhaps_as_long(span_ns, PIPELINE_NS)
+    return span_ns == 0 or timing.surely_longer(span_ns, PIPELINE_NS)
 
 
 def current(pending: deque[PendingLine], log: Log, timing: Timing) -> PendingLine | None:
