@@ -141,6 +141,24 @@ def test_4_for_damage_that_once_broke_it(lines: list[tuple[str, bytes, int]], tm
         assert as_json(records(source)) == as_json(records(chunks))
 
 
+def test_4_for_runs_of_data_without_times(tmp_path: Path) -> None:
+    """Without times nothing but the packets of an export tells where a run of data ended."""
+    opened = [("module", "OK"), ("module", "CONNECT")]
+    polled = [("mcu", b"AT+CSQ\r"), *(("module", line) for line in ("+CSQ: 0,99", "OK"))]
+    lines: list[tuple[str, str | bytes]] = [
+        ("mcu", b'AT+MIPOPEN=1,"TCP","10.0.0.1",5683\r'), ("module", "OK"), ("module", "+MIPOPEN: 1,0"),
+        ("mcu", b"AT+MIPMODE=0,1\r"), *opened, ("mcu", b"\r\nxxx"), ("mcu", b"++"), ("module", "OK"), *polled,
+        ("mcu", b"AT+MIPMODE=0,1\r"), *opened, ("mcu", b"OK"), ("mcu", b"+++"), ("module", "OK"), *polled,
+    ]  # fmt: skip
+    chunks = [
+        Chunk(None, "mcu" if side == "mcu" else "module", f"\r\n{data}\r\n".encode() if isinstance(data, str) else data)
+        for side, data in lines
+    ]
+    export(chunks, Decoder(standard(), NO_STAGES), tmp_path / "e.pcapng")
+    with open_source(str(tmp_path / "e.pcapng")) as source:
+        assert as_json(records(source)) == as_json(records(chunks))
+
+
 @common
 @given(sessions(), st.data())
 def test_ticks_change_nothing(built: Built, data: st.DataObject) -> None:

@@ -88,7 +88,8 @@ class Session:
                 if channel.streams:
                     self._pump(wire)
                     break
-        if wire.position < len(wire.buffer) and isinstance(chunk, WholeChunk) and not channel.streams:
+        whole = isinstance(chunk, WholeChunk) and (time_ns is None or not channel.streams)
+        if whole and wire.position < len(wire.buffer):
             self._complete(wire)
         out = channel.out
         events = out[:]
