@@ -4,6 +4,7 @@ local packets = {}
 local experts = fields.experts
 local raw_bytes, referenced, sub = Tvb.raw, TreeItem.referenced, string.sub
 local read, peek, clean, set_columns = tags.read, links.peek, text.clean, columns.set
+local pass, asked = items.pass, items.asked
 
 -- What somebody wants to see: the tree, or what a filter, a colouring rule, a column or a tap asks for.
 
@@ -18,8 +19,8 @@ local function learn()
 end
 
 local function payload_wanted(root)
-  for _, dissector in ipairs(others) do
-    if referenced(root, dissector) then return true end
+  for i = 1, #others do
+    if asked(root, others[i]) then return true end
   end
   return false
 end
@@ -80,15 +81,21 @@ hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT pack
       other(tvb, pinfo, root, packet, start, first)
       return #packet
     end
-    local trouble, carries = true, true
-    if at then trouble, carries = peek(packet, at, last, first, pinfo.number) else links.pass(pinfo.number) end
-    local params_wanted = referenced(root, params)
-    local others_wanted = carries and payload_wanted(root)
-    if info and not trouble and not params_wanted and not others_wanted and not referenced(root, lines) then
+    local trouble, carries, frame = true, true, pinfo.number
+    pass(frame)
+    if at then trouble, carries = peek(packet, at, last, first, frame) else links.pass(frame) end
+    local visible = referenced(root, lines)
+    local lines_wanted = visible
+    if visible then visible = root.visible end
+    local params_wanted = visible or asked(root, params)
+    local others_wanted = visible or carries and payload_wanted(root)
+    if info and not trouble and not lines_wanted and not params_wanted and not others_wanted then
       set_columns(pinfo, start.side, clean(sub(packet, info, info_end)))
     else
-      local place = { first = first, side = start.side, info = info, info_end = info_end, decode = at, decode_end = last }
-      tree.show(tvb, pinfo, root, packet, place, params_wanted, others_wanted or root.visible)
+      local place = {
+        first = first, side = start.side, info = info, info_end = info_end, decode = at, decode_end = last, visible = visible,
+      }
+      tree.show(tvb, pinfo, root, packet, place, params_wanted, others_wanted)
     end
     return #packet
   end

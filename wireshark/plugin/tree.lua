@@ -119,7 +119,7 @@ end
 -- Lines
 
 local function add_groups(item, groups)
-  for _, group in ipairs(groups or {}) do
+  for _, group in ipairs(groups) do
     local new = made(item, own.group, whole, shown(group.name)) or item
     made(new, own.group_dialect, whole, shown(group.dialect))
     made(new, own.group_last, whole, group.last)
@@ -146,7 +146,7 @@ local function add_command(item, command, last)
   end
   if command.answers_request then made(new, own.answers, whole, links.begins(command.answers_request)) end
   if command.latency then add_latency(new, command.latency, own.answer_latency, own.answer_latency_ns) end
-  add_groups(new, command.groups)
+  if command.groups then add_groups(new, command.groups) end
 end
 
 local function add_result(item, found)
@@ -172,7 +172,7 @@ local function add_answer(item, found)
   end
   if found.request then made(item, own.answered_in, whole, links.answer(found.request)) end
   if found.latency then add_latency(item, found.latency, own.latency, own.latency_ns) end
-  add_groups(item, found.groups)
+  if found.groups then add_groups(item, found.groups) end
 end
 
 -- What went wrong, and what became known later
@@ -218,26 +218,32 @@ end
 -- Packets
 
 local function add_payloads(item, root, pinfo, one, dissected)
-  for _, each in ipairs(one.payloads or {}) do
+  if not one.payloads then
+    if dissected and one.params then payload.add_params(item, root, pinfo, one.params) end
+    return
+  end
+  for _, each in ipairs(one.payloads) do
     local raw = each.offset and sub(packet, first + each.offset, first + each.offset + each.size - 1)
     payload.add(item, root, pinfo, range_of(each.offset, each.size), each, raw, one.params, dissected)
   end
-  if dissected and not one.payloads and one.params then payload.add_params(item, root, pinfo, one.params) end
 end
 
 local function add_decode(item, root, pinfo, found, dissected)
   local commands = found.commands
-  for _, one in ipairs(commands) do add_command(item, one, commands[#commands]) end
-  if #commands > 0 then made(item, own.transaction, whole, pinfo.number) end
+  local count = #commands
+  for i = 1, count do add_command(item, commands[i], commands[count]) end
+  if count > 0 and wanted(item, own.transaction) then made(item, own.transaction, whole, pinfo.number) end
   add_answer(item, found)
-  for _, one in ipairs(found.findings or {}) do add_finding(item, one) end
+  if found.findings then
+    for _, one in ipairs(found.findings) do add_finding(item, one) end
+  end
   if found.given_up or found.ended then add_later(item, found) end
   if wanted(item, own.carries) then
     for _, frame in ipairs(links.carried(pinfo.number)) do made(item, own.carries, whole, frame) end
   end
   if found.cut then item:add_proto_expert_info(experts.cut) end
   add_payloads(item, root, pinfo, found, dissected)
-  for _, one in ipairs(commands) do add_payloads(item, root, pinfo, one, dissected) end
+  for i = 1, count do add_payloads(item, root, pinfo, commands[i], dissected) end
 end
 
 local function describe(item, place, found, info)
@@ -252,7 +258,7 @@ end
 function tree.show(tvb, pinfo, root, bytes, place, want_params, dissected)
   -- Show a packet of the export. place has what tags.read says of it; want_params: somebody asks for parameters;
   -- dissected: somebody asks for the protocol of its payload.
-  buffer, packet, first, visible, params_wanted = tvb, bytes, place.first, root.visible, want_params
+  buffer, packet, first, visible, params_wanted = tvb, bytes, place.first, place.visible, want_params
   items.begin(visible)
   local at, last = place.decode, place.decode_end
   if first <= #packet then whole = tvb(first - 1)
