@@ -16,7 +16,7 @@ root=$PWD/.debian/$suite
 packages=tshark,python3,python3-venv,ca-certificates,procps,lua5.2,lua5.4
 tests=(
   tests/test_cli.py tests/test_wireshark.py tests/test_shown.py tests/test_docs_wireshark.py tests/test_any_port.py
-  tests/test_export_ip.py tests/test_inferred.py tests/test_pcapng.py tests/test_ppp.py tests/test_open.py
+  tests/test_export_ip.py tests/test_inferred.py tests/test_pcapng.py tests/test_ppp.py tests/test_open.py tests/test_shown_damage.py
   tests/test_live_export.py tests/test_licence.py tests/test_tap.py tests/test_rotation.py tests/test_batch.py
 )
 mkdir -p .debian
