@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -24,6 +25,10 @@ settings.register_profile("atshark", deadline=None, max_examples=examples(100))
 settings.load_profile("atshark")
 os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="atshark-tests-")
 atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell; programs under test inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _refuse(*arguments: Any, **_options: Any) -> NoReturn:

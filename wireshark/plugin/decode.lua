@@ -13,7 +13,8 @@ local ENCODINGS = { [0] = "raw", "hex", "escaped", "quoted" }
 local SEVERITIES = { [0] = "note", "warning", "error" }
 local SIDES = { [0] = "mcu", "module" }
 local TYPES = { "int", "float", "bool", "string", "bytes", "clock", "ip" }
-local NOWHERE, PARAMETER = 65535, 4
+local NOWHERE = 65535
+local NOTHING = {}
 
 -- Each of these takes where a value begins and where its record ends, and returns the value and where the next begins;
 -- nil if the record is too short.
@@ -212,10 +213,11 @@ readers[127] = function(_, _, _, _, found)
   return true
 end
 
-function decode.read(packet, at, last, first, without_params)
+function decode.read(packet, at, last, first, skipped)
   -- Read the decode that stands in packet from at to last; its bytes begin at first. Positions count from 1. The result
   -- has version, kind (nil if none is known), commands or the parts of an answer, findings; malformed says that a record
-  -- contradicts itself. without_params: nobody wants to see parameters.
+  -- contradicts itself. skipped: types of records that nobody wants to see, and which are not checked then.
+  skipped = skipped or NOTHING
   local version, kind = byte(packet, at, at + 1)
   local found = { version = version, kind = decode.KINDS[kind], first = first, commands = {} }
   if last < at + 1 or last > #packet then
@@ -237,7 +239,7 @@ function decode.read(packet, at, last, first, without_params)
       one = {}
       found.commands[#found.commands + 1] = one
     end
-    local reader = not (without_params and shape == PARAMETER) and readers[shape]
+    local reader = not skipped[shape] and readers[shape]
     if reader and not reader(packet, at + 3, stop, one, found) then found.malformed = true end
     at = stop + 1
   end

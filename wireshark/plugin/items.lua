@@ -7,9 +7,10 @@ local known, latest = {}, 0 -- by field or dissector: whether somebody asks for 
 
 function items.pass(frame)
   -- A packet comes. What is asked for changes only from one pass over the packets to the next, and each begins at the first.
-  if frame <= latest then known = {} end
+  if frame <= latest then known, items.of_pass = {}, {} end
   latest = frame
 end
+items.of_pass = {} -- what others remember until the next pass
 
 function items.begin(visible)
   -- A packet begins; visible: its tree is shown.

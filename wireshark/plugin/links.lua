@@ -118,7 +118,8 @@ function links.peek(packet, at, last, first, frame)
     return true, false
   end
   local new, trouble, payload, own, left = frame > newest, false, kind == DATA_KIND, nil, false
-  if new then advance(frame) end
+  if frame == newest + 1 then newest = frame -- as nearly always
+  elseif new then advance(frame) end
   at = at + 2
   while at <= last and (TIES[shape] or left) do
     if not d then

@@ -25,6 +25,13 @@ local function payload_wanted(root)
   return false
 end
 
+local function listed(root)
+  -- Whether nobody asks for more than the packet list: nearly always.
+  local of_pass = items.of_pass
+  if of_pass.listed == nil then of_pass.listed = not asked(root, params) and not payload_wanted(root) end
+  return of_pass.listed
+end
+
 -- Link type 252 ---------------------------------------------------------------------------------------------------
 
 local function hook(kind, owner_name, name, title, make)
@@ -84,14 +91,13 @@ hook(wtap_encaps.WIRESHARK_UPPER_PDU, "exported_pdu", "atshark_packet", "AT pack
     local trouble, carries, frame = true, true, pinfo.number
     pass(frame)
     if at then trouble, carries = peek(packet, at, last, first, frame) else links.pass(frame) end
-    local visible = referenced(root, lines)
-    local lines_wanted = visible
-    if visible then visible = root.visible end
-    local params_wanted = visible or asked(root, params)
-    local others_wanted = visible or carries and payload_wanted(root)
-    if info and not trouble and not lines_wanted and not params_wanted and not others_wanted then
+    local looked = referenced(root, lines)
+    if info and not trouble and not looked and (listed(root) or not carries and not asked(root, params)) then
       set_columns(pinfo, start.side, clean(sub(packet, info, info_end)))
     else
+      local visible = looked and root.visible
+      local params_wanted = visible or asked(root, params)
+      local others_wanted = visible or carries and payload_wanted(root)
       local place = {
         first = first, side = start.side, info = info, info_end = info_end, decode = at, decode_end = last, visible = visible,
       }

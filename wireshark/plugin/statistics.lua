@@ -2,6 +2,8 @@
 -- connection of the exported interface "ip" bytes and times. In the menu Tools, and on the command line:
 -- tshark -q -o atshark.statistics:TRUE -r FILE. The packets are counted when somebody asks, by a tap.
 
+local NOT_COUNTED = { [4] = true } -- records that it does not count: parameters
+
 local function counting()
   -- A count that has seen nothing yet.
   return { commands = {}, names = {}, results = {}, flows = {}, seen = false }
@@ -21,7 +23,7 @@ end
 local function take_line(count, packet, start, first, at, last)
   count.seen = true
   if not at or start.what == "raw" or start.what == "mark" then return end
-  local found = decode.read(packet, at, last, first)
+  local found = decode.read(packet, at, last, first, NOT_COUNTED)
   for _, one in ipairs(found.commands) do
     local name = (one.name or "") .. " " .. (one.form or "")
     row(count, name).count = row(count, name).count + 1

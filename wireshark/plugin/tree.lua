@@ -217,6 +217,32 @@ end
 
 -- Packets
 
+local SHOWN_BY = { -- by type of record: the fields that need it; the types that are not here are always read
+  [2] = { own.name }, [3] = { own.dialect }, [5] = { own.response_to, own.transaction, own.number },
+  [6] = { own.result, own.error_code, own.error_number, own.error_text, own.error_chinese },
+  [7] = { own.latency, own.latency_ns, own.answer_latency, own.answer_latency_ns }, [8] = { own.answered_in },
+  [9] = { own.answers }, [10] = { own.group, own.group_dialect, own.group_last, own.group_start }, [15] = { own.said },
+}
+
+local function skipped(item, with_params)
+  -- The types of records that nobody wants to see: none in a tree that is shown.
+  if visible then return {} end
+  local key = with_params and "all but" or "parameters and"
+  local found = items.of_pass[key]
+  if not found then
+    found = { [4] = not with_params }
+    for kind, needed in pairs(SHOWN_BY) do
+      found[kind] = true
+      for _, field in ipairs(needed) do
+        if items.asked(item, field) then found[kind] = nil end
+      end
+    end
+    if with_params then found[2] = nil end -- fields are by the name of the command, too
+    items.of_pass[key] = found
+  end
+  return found
+end
+
 local function add_payloads(item, root, pinfo, one, dissected)
   if not one.payloads then
     if dissected and one.params then payload.add_params(item, root, pinfo, one.params) end
@@ -264,7 +290,7 @@ function tree.show(tvb, pinfo, root, bytes, place, want_params, dissected)
   if first <= #packet then whole = tvb(first - 1)
   elseif at and last >= at then whole = tvb(at - 1, last - at + 1)
   else whole = tvb() end
-  local found = at and decode.read(packet, at, last, first, not (want_params or dissected)) or { commands = {} }
+  local found = at and decode.read(packet, at, last, first, skipped(root, want_params or dissected)) or { commands = {} }
   local info = place.info and text.clean(sub(packet, place.info, place.info_end))
   if not info then info = found.kind == "note" and told(found) or shown(sub(packet, first, first + 400)) end
   columns.set(pinfo, place.side, info)
