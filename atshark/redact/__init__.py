@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 from atshark.redact.logs import redact_text, summed
 from atshark.redact.ppp import repaired
 from atshark.redact.secrets import Options, secrets, summary
-from atshark.redact.spread import Substitutes
-from atshark.sources import open_source, split_port
+from atshark.redact.spread import Key, Substitutes
+from atshark.sources import buffered, open_source, split_port, unpacked
 from capture import chunkfile, recording
 from capture.chunk import Chunk, Side, WholeChunk, with_data
 from capture.errors import AtsharkError
@@ -68,7 +68,15 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
         return _binary(chunks, known, options, form)._replace(notes=notes, warnings=warnings)
     events = _decoded(chunks, known)
     found = secrets(events, known, options)
-    data = redact_text(Path(path).read_bytes(), Substitutes(found, os.urandom(16)))
+    with open(path, "rb") as stream:
+        head = stream.read(4)
+        stream.seek(0)
+        whole = unpacked(buffered(stream, path), path, []).read(MAX_SIZE + 1)
+    if len(whole) > MAX_SIZE:
+        raise AtsharkError(f"{path}: too large to redact: {MAX_SIZE >> 20} MiB are the limit; cut it into parts")
+    if not whole.startswith(head):
+        notes.append("the result is not compressed")
+    data = redact_text(whole, Substitutes(found, os.urandom(16)))
     _judge(path, events, data, found, known)
     return Redacted(data, summary(found), notes, warnings)
 
@@ -123,7 +131,7 @@ def _file(chunks: list[Chunk], form: str, known: Catalog) -> bytes:
         return path.read_bytes()
 
 
-def _judge(path: str, before: list[Event], data: bytes, found: dict[str, str], known: Catalog) -> None:
+def _judge(path: str, before: list[Event], data: bytes, found: dict[Key, str], known: Catalog) -> None:
     """Read the new log and compare it with the old one."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
@@ -135,7 +143,7 @@ def _judge(path: str, before: list[Event], data: bytes, found: dict[str, str], k
         raise AtsharkError(f"{path}: a secret is still in the result; nothing was written")
 
 
-def _compare(before: list[Event], after: list[Chunk], known: Catalog, found: dict[str, str]) -> None:
+def _compare(before: list[Event], after: list[Chunk], known: Catalog, found: dict[Key, str]) -> None:
     """The decode must be the same but for values, and no secret may be left."""
     if _shape(before) != _shape(_decoded(after, known)):
         raise AtsharkError("redacting would change what the file says; nothing was written (please report this)")

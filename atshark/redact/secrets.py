@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from atshark.redact.deny import at_place, denied, is_common
+from atshark.redact.spread import Key, Placed
 from capture import grammar
 from decoder.catalog import Catalog
 from decoder.events import Event, Frame, Information, Message, Params, Socket, Transaction, Urc
@@ -46,6 +48,9 @@ _HEADERS = ("authorization", "api-key", "apikey", "x-api-key", "token", "cookie"
 _PLACEHOLDER = re.compile(r"[*\-xX#?]*|null|none|true|false|0+", re.IGNORECASE)
 
 
+_KEY = "password or key"
+
+
 class Secret(NamedTuple):
     """A value that must not leave, and what it is."""
 
@@ -73,18 +78,21 @@ def _declared(known: Catalog) -> frozenset[tuple[str, str]]:
     )
 
 
-def secrets(events: Iterable[Event], known: Catalog, options: Options) -> dict[str, str]:
+def secrets(events: Iterable[Event], known: Catalog, options: Options) -> dict[Key, str]:
     """Gather the secrets among the events of a session: value to kind."""
-    found: dict[str, str] = {}
+    found: dict[Key, str] = {}
     for event in events:
         for kind, value in _of(event, known, options):
+            if isinstance(value, Placed):
+                found.setdefault(value, kind)
+                continue
             text = value.strip()
             if text and not _PLACEHOLDER.fullmatch(text) and (kind != "location" or len(text) >= 4):
                 found.setdefault(text, kind)
     return found
 
 
-def _of(event: Event, known: Catalog, options: Options) -> Iterator[tuple[str, str]]:
+def _of(event: Event, known: Catalog, options: Options) -> Iterator[tuple[str, Key]]:
     if isinstance(event, Transaction):
         yield from _line(event.name, event.params, event.raw, known, options)
         for line in (*event.information, *event.urcs):
@@ -104,7 +112,23 @@ def _of(event: Event, known: Catalog, options: Options) -> Iterator[tuple[str, s
         yield from (("address", str(one)) for one in (flow.remote, flow.remote_ip, flow.local_ip) if one)
 
 
-def _line(name: str | None, params: Params, raw: str, known: Catalog, options: Options) -> Iterator[tuple[str, str]]:
+def _line(name: str | None, params: Params, raw: str, known: Catalog, options: Options) -> Iterator[tuple[str, Key]]:
+    """Yield the secrets of a line; what is too common to be one everywhere is one where it stands in this line."""
+    yield from denied(name, raw, known)
+    for kind, value in _named(name, params, raw, known, options):
+        text = value.strip()
+        place = (
+            re.search(rf"(?<![\w.])(?<=[\"=,: ]){re.escape(text)}(?![\w.])", raw)
+            if kind == _KEY and is_common(text)
+            else None
+        )
+        if place is None:
+            yield kind, value
+        elif not _PLACEHOLDER.fullmatch(text):
+            yield kind, at_place(raw, place.start(), text)
+
+
+def _named(name: str | None, params: Params, raw: str, known: Catalog, options: Options) -> Iterator[tuple[str, str]]:
     declared = _declared(known)
     for param, value in params.items():
         if not isinstance(value, str | int | float) or isinstance(value, bool):
@@ -194,6 +218,6 @@ def _text(text: str) -> Iterator[tuple[str, str]]:
     yield from (("password or key", match[1]) for match in _PAIR.finditer(text))
 
 
-def summary(found: dict[str, str]) -> Counter[str]:
+def summary(found: dict[Key, str]) -> Counter[str]:
     """Count the secrets by kind."""
     return Counter(found.values())

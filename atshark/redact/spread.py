@@ -10,10 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
 import string
 from collections.abc import Iterable
 from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import quote
 
 from capture import grammar
@@ -22,17 +24,33 @@ _CLASSES = (string.digits, "abcdef", "ABCDEF", string.ascii_lowercase, string.as
 _HEX_TEXT = re.compile(r"[0-9A-Fa-f]+")
 _HEX_RUN = re.compile(rb"[0-9A-Fa-f]{8,}")
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
+_FIXED = re.compile(grammar.FIXED)
 _MAX_DEPTH = 3
 _SHORT = 4
 """A secret that is shorter is replaced only where it stands alone in quotes."""
+_PREFIX = 4
+"""Bytes of a form by which it is found: the search costs the same for one secret and for thousands."""
+
+
+class Placed(NamedTuple):
+    """A secret that is too common to be replaced everywhere: it is only behind ``head``, the beginning of its line."""
+
+    head: str
+    value: str
+
+
+Key = str | Placed
 
 
 class Substitutes:
     """The substitutes of a set of secrets; ``salt`` makes them different from run to run."""
 
-    def __init__(self, secrets: Iterable[str], salt: bytes) -> None:
+    def __init__(self, secrets: Iterable[Key], salt: bytes) -> None:
         self._salt = salt
-        self.pairs = {secret: self._substitute(secret) for secret in sorted(secrets, key=lambda one: (-len(one), one))}
+        keys = list(secrets)
+        plain = (one for one in keys if isinstance(one, str))
+        self.pairs = {secret: self._substitute(secret) for secret in sorted(plain, key=lambda one: (-len(one), one))}
+        self.placed = [one for one in keys if isinstance(one, Placed)]
 
     def _substitute(self, secret: str) -> str:
         for attempt in range(64):
@@ -54,19 +72,79 @@ class Substitutes:
                 out.setdefault(f'"{secret}"'.encode(), f'"{made}"'.encode())
                 continue
             for a, b in _forms(secret, made):
-                out.setdefault(a, b)
+                if a != b:
+                    out.setdefault(a, b)
         return out
 
     @cached_property
+    def _heads(self) -> dict[bytes, bytes]:
+        """Forms of secrets that are replaced in one place only, with what stands before them."""
+        out: dict[bytes, bytes] = {}
+        others = Substitutes(self.pairs, self._salt)
+        for head, value in sorted(self.placed, key=lambda one: len(one.head)):
+            a = (head + value).encode("utf-8", "surrogateescape")
+            b = self._heads_of(head, out, others) + self._substitute(value).encode("utf-8", "surrogateescape")
+            quoted = (a.replace(b'"', b'\\"'), b.replace(b'"', b'\\"'))
+            out.setdefault(*quoted)
+            for x, y in (
+                (a, b),
+                (a.hex().encode(), b.hex().encode()),
+                (a.hex().upper().encode(), b.hex().upper().encode()),
+            ):
+                out.setdefault(x, y)
+        return out
+
+    @staticmethod
+    def _heads_of(head: str, done: dict[bytes, bytes], others: Substitutes) -> bytes:
+        """What stands before a secret, itself without the secrets in it."""
+        data = head.encode("utf-8", "surrogateescape")
+        for end in range(len(data), 0, -1):
+            if data[:end] in done:
+                return done[data[:end]] + others.replace(data[end:], _MAX_DEPTH)
+        return others.replace(data, _MAX_DEPTH)
+
+    @cached_property
+    def _lengths(self) -> dict[bytes, list[int]]:
+        """The lengths of the forms that begin with the same bytes, the longest first."""
+        out: dict[bytes, set[int]] = {}
+        for form in (*self.forms, *self._heads):
+            out.setdefault(form[:_PREFIX], set()).add(len(form))
+        return {prefix: sorted(lengths, reverse=True) for prefix, lengths in out.items()}
+
+    @cached_property
     def _pattern(self) -> re.Pattern[bytes] | None:
-        forms = sorted(self.forms, key=len, reverse=True)
-        return re.compile(b"|".join([grammar.FIXED, *map(re.escape, forms)])) if forms else None
+        if not self._lengths:
+            return None
+        return re.compile(rb"(?=%b)|%b" % (_trie(self._lengths), grammar.FIXED), re.DOTALL)
+
+    def _at(self, data: bytes, start: int) -> tuple[int, bytes] | None:
+        """Return how long the form at a place is, and what takes its place."""
+        for size in range(_PREFIX, 0, -1):
+            for length in self._lengths.get(data[start : start + size], ()):
+                piece = data[start : start + length]
+                made = self._heads.get(piece) or self.forms.get(piece)
+                if made is not None:
+                    return length, made
+        return None
+
+    def _plain(self, data: bytes, pattern: re.Pattern[bytes]) -> bytes:
+        out, done, at = [], 0, 0
+        while match := pattern.search(data, at):
+            start = match.start()
+            fixed = _FIXED.match(data, start)
+            found = self._at(data, start)
+            if found is not None and (fixed is None or data[start : start + found[0]] in self._heads):
+                out += [data[done:start], found[1]]
+                done = at = start + found[0]
+            else:
+                at = fixed.end() if fixed else start + 1
+        return b"".join([*out, data[done:]])
 
     def replace(self, data: bytes, depth: int = 0) -> bytes:
         """Replace every secret in ``data``, whatever it is written in. The length stays."""
         if self._pattern is None:
             return data
-        data = self._pattern.sub(lambda match: self.forms.get(match[0], match[0]), data)
+        data = self._plain(data, self._pattern)
         if depth < _MAX_DEPTH:
             data = _HEX_RUN.sub(lambda match: self._inside_hex(match[0], depth), data)
             data = _BASE64_RUN.sub(lambda match: self._inside_base64(match[0], depth), data)
@@ -108,6 +186,20 @@ class Substitutes:
         return run
 
 
+def _trie(words: Iterable[bytes]) -> bytes:
+    """Return a pattern of words that costs a step for each of their bytes, however many they are."""
+    nodes: dict[int, list[bytes]] = {}
+    for word in words:
+        if not word:
+            return b""
+        nodes.setdefault(word[0], []).append(word[1:])
+    by_rest: dict[bytes, list[int]] = {}
+    for first, rests in nodes.items():
+        by_rest.setdefault(_trie(rests), []).append(first)
+    parts = [b"[%b]%b" % (b"".join(b"\\x%02x" % one for one in firsts), rest) for rest, firsts in by_rest.items()]
+    return parts[0] if len(parts) == 1 else b"(?:%b)" % b"|".join(parts)
+
+
 def _other(character: str, number: int, hexadecimal: bool) -> str:
     """Return a character of the same class, another one if the class has one."""
     for members in _CLASSES if hexadecimal else (_CLASSES[0], *_CLASSES[3:]):
@@ -146,12 +238,18 @@ def _forms(secret: str, made: str) -> Iterable[tuple[bytes, bytes]]:
             if len(x) == len(y):
                 yield x, y
                 yield x.replace(b"%", b"%25"), y.replace(b"%", b"%25")
-        yield _all_percent(a), _all_percent(b)
+        for lead, code in (("%", "02X"), ("%", "02x"), ("\\x", "02x"), ("\\x", "02X")):
+            yield _escaped(a, lead, code), _escaped(b, lead, code)
+        if not a.isascii() or len(a) >= 6:
+            x, y = (json.dumps(one)[1:-1].encode() for one in (a, b))
+            if len(x) == len(y):
+                yield x, y
+                yield x.replace(b"/", b"\\/"), y.replace(b"/", b"\\/")
         yield a[::-1].encode("utf-8", "surrogateescape"), b[::-1].encode("utf-8", "surrogateescape")
 
 
-def _all_percent(text: str) -> bytes:
-    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape")).encode()
+def _escaped(text: str, lead: str, code: str) -> bytes:
+    return "".join(f"{lead}{byte:{code}}" for byte in text.encode("utf-8", "surrogateescape")).encode()
 
 
 def _even(digits: str) -> str:

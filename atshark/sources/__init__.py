@@ -98,7 +98,7 @@ def open_source(path: str, wanted: Wanted = AS_IT_IS) -> Iterator[Source]:
     except (ValueError, AttributeError) as error:  # a NUL in the name; no standard input
         raise AtsharkError(f"{name}: cannot be read: {error}") from error
     try:
-        yield _detect(_buffered(cast(BinaryIO, stream), name), name, wanted, port)
+        yield _detect(buffered(cast(BinaryIO, stream), name), name, wanted, port)
     finally:
         if file != "-":
             stream.close()
@@ -115,7 +115,7 @@ def split_port(path: str) -> tuple[str, str]:
 @contextmanager
 def open_stream(stream: BinaryIO, name: str, wanted: Wanted = AS_IT_IS) -> Iterator[Source]:
     """Open what ``stream`` holds, as :func:`open_source` does; ``name`` is for messages."""
-    yield _detect(_buffered(stream, name), name, wanted)
+    yield _detect(buffered(stream, name), name, wanted)
 
 
 class _Named(io.RawIOBase):
@@ -142,7 +142,8 @@ class _Named(io.RawIOBase):
             raise AtsharkError(f"{self._name}: cannot be read: {error.strerror or error}") from error
 
 
-def _buffered(stream: BinaryIO, name: str) -> io.BufferedReader:
+def buffered(stream: BinaryIO, name: str) -> io.BufferedReader:
+    """Return a stream whose errors name the input."""
     return io.BufferedReader(_Named(stream, name), 1 << 20)
 
 
@@ -169,7 +170,7 @@ class _Unpacked(io.RawIOBase):
         return len(data)
 
 
-def _unpacked(stream: io.BufferedReader, name: str, warnings: list[str]) -> io.BufferedReader:
+def unpacked(stream: io.BufferedReader, name: str, warnings: list[str]) -> io.BufferedReader:
     """Return what is inside, if ``stream`` is compressed by gzip or zstd."""
     head = stream.peek(4)[:4]
     if head[:2] == b"\x1f\x8b":
@@ -187,7 +188,7 @@ def _unpacked(stream: io.BufferedReader, name: str, warnings: list[str]) -> io.B
 
 def _detect(stream: io.BufferedReader, name: str, wanted: Wanted, port: str = "") -> Source:
     warnings: list[str] = []
-    stream = _unpacked(stream, name, warnings)
+    stream = unpacked(stream, name, warnings)
     head = stream.peek(_HEAD)[:_HEAD]
     if not head:
         raise AtsharkError(warnings[0] if warnings else f"{name}: the input is empty")
