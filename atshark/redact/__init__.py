@@ -32,6 +32,8 @@ from wireshark.export import export
 MAX_SIZE = 256 << 20
 """Bytes of a file: it is held in memory, so that no cut hides a secret."""
 _ATTEMPTS = 400
+_TRIES = 4
+"""A substitute may happen to be another secret, if that is short; others are tried then."""
 _SIDES: tuple[Side, Side] = ("mcu", "module")
 
 
@@ -76,8 +78,14 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
         raise AtsharkError(f"{path}: too large to redact: {MAX_SIZE >> 20} MiB are the limit; cut it into parts")
     if not whole.startswith(head):
         notes.append("the result is not compressed")
-    data = redact_text(whole, Substitutes(found, os.urandom(16)))
-    _judge(path, events, data, found, known)
+    for attempt in range(_TRIES):
+        data = redact_text(whole, Substitutes(found, os.urandom(16)))
+        try:
+            _judge(path, events, data, found, known)
+            break
+        except AtsharkError:
+            if attempt == _TRIES - 1:
+                raise
     return Redacted(data, summary(found), notes, warnings)
 
 
