@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import click
 
-from atshark.cli import DONE, FINDINGS, is_input, say
+from atshark.cli import DONE, FINDINGS, complain, is_input, say
+from atshark.redact import redact
 from atshark.report import report
 from atshark.sources import Wanted, open_source
 from capture.outfile import output
@@ -20,8 +22,9 @@ from decoder.findings import Lang
     "-o", "--output", "out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The page to write."
 )
 @click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the page.")
+@click.option("--redact", "hide", is_flag=True, help="Without secrets: the page of what `atshark redact` writes.")
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
-def command(file: str, out: Path, lang: Lang, dialects: tuple[str, ...]) -> int:
+def command(file: str, out: Path, lang: Lang, hide: bool, dialects: tuple[str, ...]) -> int:
     """Write FILE (a recording, an export, a USB capture, a text log) as one HTML page.
 
     It holds the story, the findings, a time line, the latencies and all records, and needs no
@@ -30,10 +33,19 @@ def command(file: str, out: Path, lang: Lang, dialects: tuple[str, ...]) -> int:
     if is_input(out, file):
         raise click.UsageError(f"{out}: the page would overwrite its input; give another file to -o")
     known = catalog.load(dialects)
-    with open_source(file, Wanted(known)) as source:
-        page = report(source, known, file, lang)
-        cut = bool(source.warnings)
-        say(file, source)
+    with tempfile.NamedTemporaryFile() as copy:
+        warnings: list[str] = []
+        if hide:
+            done = redact(file, known)
+            copy.write(done.data)
+            copy.flush()
+            warnings = done.warnings
+        with open_source(copy.name if hide else file, Wanted(known)) as source:
+            page = report(source, known, file, lang)
+            cut = bool(source.warnings or warnings)
+            say(file, source)
+    for text in warnings:
+        complain(text)
     data = page.encode("utf-8", "backslashreplace")
     with output(out) as stream:
         stream.write(data)
