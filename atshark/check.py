@@ -10,7 +10,7 @@ from atshark.sources import Source
 from capture.errors import AtsharkError
 from decoder.catalog import Catalog
 from decoder.decode import run
-from decoder.events import Finding, Summary, Transaction
+from decoder.events import Cause, Finding, Summary, Transaction
 from decoder.findings.story import Story
 
 MAX_FINDINGS = 10_000
@@ -33,6 +33,7 @@ class Checked(msgspec.Struct):
     found: list[Found] = []
     counts: Counter[str] = msgspec.field(default_factory=Counter)
     story: Story = msgspec.field(default_factory=Story)
+    causes: list[Cause] = []
     dialects: list[str] = []
     notes: list[str] = []
     warnings: list[str] = []
@@ -66,6 +67,7 @@ def _note(event: object, line: int | None, result: Checked) -> None:
     elif isinstance(event, Transaction):
         result.commands += 1
     elif isinstance(event, Summary):
+        result.causes = event.causes
         result.dialects = [use.dialect for use in event.dialects if use.dialect != "3gpp"] or [
             use.dialect for use in event.dialects
         ]

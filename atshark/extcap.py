@@ -77,7 +77,7 @@ def options(interface: str) -> Iterator[str]:
         number += 1
     yield sentence("arg", number=number, call="--dialect", display="Dialects", type="multicheck", group="Decoding",
                    tooltip="Which dialects to read the lines by; none: all of them")  # fmt: skip
-    for dialect in catalog.DEFAULT_DIALECTS:
+    for dialect in catalog.names():
         yield sentence("value", arg=number, value=dialect, display=dialect, enabled="true")
     number += 1
     yield sentence("arg", number=number, call="--record", display="Keep a recording in", type="fileselect",

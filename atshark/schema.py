@@ -19,7 +19,9 @@ _OPTIONAL = {
     "Urc": ("labels",),
     "Frame": ("data",),
     "Group": ("data",),
-    "Finding": ("message_zh", "line"),
+    "Error": ("number",),
+    "Result": ("done",),
+    "Finding": ("message_zh", "line", "error", "layer"),
 }
 OUTPUT = Path(__file__).parent.parent / "docs" / "jsonl.schema.json"
 
@@ -27,7 +29,20 @@ OUTPUT = Path(__file__).parent.parent / "docs" / "jsonl.schema.json"
 def json_schema() -> dict[str, Any]:
     """Make the schema from the record types."""
     (reference,), components = msgspec.json.schema_components([Record], ref_template="#/$defs/{name}")
-    for name in ("Transaction", "Urc", "Data", "Socket", "Flow", "Frame", "Group", "Finding", "Summary", "DialectUse"):
+    for name in (
+        "Transaction",
+        "Urc",
+        "Data",
+        "Socket",
+        "Flow",
+        "Frame",
+        "Group",
+        "Finding",
+        "Summary",
+        "DialectUse",
+        "Cause",
+        "Evidence",
+    ):
         component = components[name]
         component["required"] = [key for key in component["properties"] if key not in _OPTIONAL.get(name, ())]
         component["additionalProperties"] = False

@@ -28,7 +28,6 @@ from atshark.render.text import clock, duration, render, shorten
 from capture import recording
 from capture.chunk import Chunk, MarkChunk, Side
 from capture.errors import AtsharkError
-from capture.grammar import GOOD_CODES
 from decoder import catalog
 from decoder.decode import Decoder
 from decoder.events import Event, Finding, Frame, Group, Message, Socket
@@ -85,7 +84,7 @@ def lines(event: Event) -> Text | None:
 def _message(one: Message) -> Text:
     arrow, style = _ARROW[one.side]
     if one.result is not None:
-        style = "green" if one.result.code in GOOD_CODES else "bold red"
+        style = "green" if one.result.good else "bold red"
     elif one.kind == "urc":
         style = "blue"
     elif one.kind == "noise":

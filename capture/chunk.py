@@ -28,6 +28,7 @@ MarkKind = Literal[
     "note",
     "stall",
     "file",
+    "host",
 ]
 MARK_KINDS: tuple[MarkKind, ...] = get_args(MarkKind)
 
@@ -40,7 +41,8 @@ class Mark(NamedTuple):
     put before its answer; ``skew``: between the two adapters; ``speed``: a new one; ``identified``: which port is
     the MCU; ``shed``: chunks that a live view did not get; ``note``: typed by the user; ``stall``: the reader itself
     was held up, so that times and order of what came meanwhile are less sure; ``file``: something happened to the file
-    that is recorded to (told to a live view; the file cannot tell it).
+    that is recorded to (told to a live view; the file cannot tell it); ``host``: what the host's program said of a
+    failure, in a text log: evidence of what it believed, never traffic.
     """
 
     kind: MarkKind
@@ -117,13 +119,21 @@ class MarkChunk(Chunk):
 
 def with_data(chunk: Chunk, data: bytes) -> Chunk:
     """Return a chunk of the same kind and times with other bytes; a mark keeps its kind, not its text."""
-    if isinstance(chunk, ReadChunk):
-        return ReadChunk.at(chunk.time_ns or 0, chunk.side, data, chunk.first_ns)
     if isinstance(chunk, MarkChunk):
         return MarkChunk.at(chunk.time_ns, chunk.side, Mark(chunk.mark.kind, "(text removed)"))
-    if isinstance(chunk, LogChunk):
-        return LogChunk.at(chunk.time_ns, chunk.side, data, chunk.line, exact=chunk.exact, doubt=chunk.doubt)
-    return type(chunk)(chunk.time_ns, chunk.side, data)
+    return _as(chunk, chunk._replace(data=data))
+
+
+def with_place(chunk: Chunk, time_ns: int | None, side: Side) -> Chunk:
+    """Return a chunk of the same kind and bytes, at another time and on another side."""
+    return _as(chunk, chunk._replace(time_ns=time_ns, side=side))
+
+
+def _as(chunk: Chunk, made: Chunk) -> Chunk:
+    """Give a chunk that was made from another what its kind knows beside time, side and bytes."""
+    for name, value in getattr(chunk, "__dict__", {}).items():
+        setattr(made, name, value)
+    return made
 
 
 def without_time(chunk: Chunk) -> Chunk:

@@ -15,6 +15,7 @@ numeric codes); 3GPP TS 27.007 9 (CME ERROR), TS 27.005 3.2.5 (CMS ERROR).
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Literal, NamedTuple
 
 Form = Literal["test", "read", "set", "exec", "basic", "s-register", "dial"]
@@ -283,6 +284,13 @@ def is_answer(text: str) -> bool:
 def is_traffic(text: str, start: int, end: int) -> bool:
     """Tell whether ``text`` from ``start`` up to ``end`` is a line of either side."""
     return any(pattern.match(text, start, end) for pattern in (_IS_COMMAND, _IS_FINAL, _IS_ANSWER))
+
+
+@cache
+def prompt(text: str) -> re.Pattern[bytes]:
+    """Return the pattern of a prompt of a maker: a sign, or a word that is a whole line. ``>`` is one everywhere."""
+    word = re.escape(text.encode()) + (rb" *+\r\n" if text[-1:].isalnum() else b"")
+    return PROMPT if text == ">" else re.compile(rb"[\r\n \0]*+(?:>|%b)" % word)
 
 
 def is_prompt(text: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Protocol
 from capture.chunk import Chunk, LogChunk, MarkChunk
 from capture.timing import EXACT, Timing
 from decoder.catalog import Catalog
-from decoder.events import Event
+from decoder.events import Event, Summary
 from decoder.findings import Inspector, doubt
 from decoder.followers import STANDARD, Followers, Makes
 from decoder.session import Session
@@ -26,11 +26,17 @@ class Stage(Protocol):
     def look(self, events: list[Event]) -> list[Event]:
         """Take the next events; return them, with what there is to add behind each."""
 
+    def at(self, line: int, *, doubt: bool = False) -> None:
+        """What comes next stands in this line of a text log. ``doubt``: it is not sure how to read it."""
+
     def mark(self, chunk: MarkChunk) -> list[Event]:
         """Take a mark of the recording; return what there is to say about it."""
 
     def close(self) -> list[Event]:
         """The session has ended; return what only its end shows."""
+
+    def conclude(self, summary: Summary) -> Summary:
+        """Return the summary, with what there is to add to it."""
 
 
 Stages = Sequence[Callable[[Catalog], Stage]]
@@ -71,6 +77,9 @@ class Decoder:
             events = self._look(early + self._followers.expire(time_ns))
         else:
             events = []
+        if type(chunk) is LogChunk:
+            for stage in self._stages:
+                stage.at(chunk.line, doubt=bool(chunk.doubt))
         new = self._session.feed(chunk)
         if new:
             new = self._look(self._followers.look(new, told=self._session.told))
@@ -108,7 +117,9 @@ class Decoder:
         events = [*events[:-1], *self._followers.finish(self._session.last_ns), *events[-1:]]
         for stage in self._stages:
             events = stage.look(events)
-            events = [*events[:-1], *stage.close(), *events[-1:]]
+            summary = events[-1]
+            assert isinstance(summary, Summary)
+            events = [*events[:-1], *stage.close(), stage.conclude(summary)]
         return doubt.softened(events) if self._doubted else events
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from capture.chunk import Side
-from capture.grammar import Form
+from capture.grammar import GOOD_CODES, Form
 from decoder.effects import EFFECTS, Effect
 
 if TYPE_CHECKING:
@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 
 MessageKind = Literal["command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank"]
 Severity = Literal["error", "warning", "note"]
+Certainty = Literal["certain", "likely", "possible"]
 Params = dict[str, Any]
 
 
 class Error(msgspec.Struct, frozen=True):
-    """An error code as the module gave it (an integer or a word) and its meaning, None if not known."""
+    """An error code as the module gave it (an integer or words) and its meaning, None if not known.
+
+    ``number``: the code that the words stand for.
+    """
 
     code: int | str | None
     text: str | None
     text_zh: str | None = None
+    number: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -39,10 +44,19 @@ class Result(msgspec.Struct, frozen=True):
 
     ``code`` is the final result code ("OK", "CME ERROR" …), "timeout" if none came in the time that the
     catalog allows, or "unanswered" if none came before the next command, a restart or the end of the input.
+    ``done``, only of a result code of a maker ("SHUT OK"): whether it says that the command was done.
     """
 
     code: str
     error: Error | None = None
+    done: bool | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def good(self) -> bool:
+        """Whether the command was done."""
+        if self.done is not msgspec.UNSET:
+            return self.done
+        return self.error is None and self.code in GOOD_CODES
 
 
 class Information(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -194,14 +208,51 @@ class DialectUse(msgspec.Struct, frozen=True):
     because: str
 
 
+class Evidence(msgspec.Struct, frozen=True):
+    """What speaks for a cause: a sentence, when that was, and where it stands in a text log (None elsewhere)."""
+
+    time_ns: int | None
+    line: int | None
+    message: str
+    message_zh: str
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """What explains the failures of a session: the finding in the lowest layer that was broken while others failed.
+
+    ``layer``: of :data:`decoder.findings.LAYERS`; ``consequences``: how many findings above it, it may explain;
+    ``recovered``: it was seen to work later; ``evidence``: what the module said of it, and the first of what it
+    explains.
+    """
+
+    rule: str
+    layer: str
+    certainty: Certainty
+    message: str
+    message_zh: str
+    advice: str
+    advice_zh: str
+    reference: str | None
+    time_ns: int | None
+    side: Side | None
+    line: int | None
+    consequences: int
+    recovered: bool
+    evidence: list[Evidence]
+
+
 class Summary(msgspec.Struct, frozen=True, tag_field="kind", tag="summary"):
-    """What the whole session showed, at its end: dialects, names that none defines, lines that several define."""
+    """What the whole session showed, at its end: dialects, names that none defines, lines that several define.
+
+    ``causes``: what explains its failures, the likeliest first; more than one if they are independent of each other.
+    """
 
     time_ns: int | None
     side: Side | None
     dialects: list[DialectUse]
     unknown: dict[str, int]
     ambiguous: int
+    causes: list[Cause] = []
 
 
 class Finding(msgspec.Struct, frozen=True, tag_field="kind", tag="finding"):
@@ -219,6 +270,10 @@ class Finding(msgspec.Struct, frozen=True, tag_field="kind", tag="finding"):
     message_zh: str | msgspec.UnsetType = msgspec.UNSET
     line: int | msgspec.UnsetType = msgspec.UNSET
     """The line of the text log where that stands which it is about, if it is not the line where it was noticed."""
+    error: str | msgspec.UnsetType = msgspec.UNSET
+    """The error code that it is about: kind and number, as ``CME ERROR 10``."""
+    layer: str | msgspec.UnsetType = msgspec.UNSET
+    """What is broken, of :data:`decoder.findings.LAYERS`, if the line says more than the rule."""
 
 
 class Issued(msgspec.Struct, frozen=True):

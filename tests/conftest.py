@@ -23,7 +23,9 @@ from tests.helpers import examples
 
 settings.register_profile("atshark", deadline=None, max_examples=examples(100))
 settings.load_profile("atshark")
-os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="atshark-tests-")
+os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(
+    prefix="atshark-tests-"
+)
 atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
 
 

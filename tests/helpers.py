@@ -52,7 +52,7 @@ def chunks_of(path: Path) -> list[Chunk]:
 @cache
 def lua() -> Path:
     """The plugin for the built-in dialects, put together in the folder for temporary files."""
-    text = bundle.plugin(catalog.load(catalog.DEFAULT_DIALECTS)).encode()
+    text = bundle.plugin(catalog.load(catalog.names())).encode()
     path = Path(tempfile.gettempdir()) / f"atshark-{hashlib.sha256(text).hexdigest()[:16]}.lua"
     if not path.exists():
         part = path.with_suffix(f".{os.getpid()}")

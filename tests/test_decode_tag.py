@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from capture import pcapng, upper_pdu
 from capture.recording import NOTE_DISSECTOR
 from decoder.decode import Decoder
-from decoder.events import Data, Event, Finding, Group, Transaction, Urc
+from decoder.events import Data, Event, Finding, Group, Summary, Transaction, Urc
 from tests.helpers import SAMPLES, standard
 from wireshark import decode_layout as layout
-from wireshark.export import Exporter
+from wireshark.export import Exporter, as_finding
 
 SOURCES = sorted([*SAMPLES.glob("*.pcapng"), *SAMPLES.glob("*.jsonl")])
 
@@ -226,9 +226,10 @@ def test_findings(session: tuple[list[Event], list[Packet]]) -> None:
         for p in packets
         for one in p.of(layout.FINDING)
     ]
+    causes = [as_finding(cause) for one in events if isinstance(one, Summary) for cause in one.causes]
     expected = [
         (one.time_ns, one.rule, one.severity, one.message, one.message_zh or "", one.reference or "")
-        for one in events
+        for one in [*events, *causes]
         if isinstance(one, Finding) and not one.rule.startswith("tap.")
     ]
     assert sorted(found, key=repr) == sorted(expected, key=repr)

@@ -31,8 +31,14 @@ class Counting:
         self.heard += events
         return events
 
+    def at(self, line: int, *, doubt: bool = False) -> None:
+        raise AssertionError("these chunks are no log")
+
     def mark(self, chunk: MarkChunk) -> list[Event]:
         return [Finding(chunk.time_ns, chunk.side, "made.up", "note", chunk.mark.text)]
+
+    def conclude(self, summary: Summary) -> Summary:
+        return summary
 
     def close(self) -> list[Event]:
         findings = [one.rule for one in self.heard if isinstance(one, Finding)]
@@ -49,8 +55,8 @@ def test_stages_look_in_order_and_the_summary_is_last() -> None:
     assert of_mine[0] == "here"
     assert "tap.note" in of_mine[1]  # what an earlier stage says is heard by a later one
     assert of_mine[1].startswith(f"{len(told) - 2} ")
-    assert [one for one in told if not isinstance(one, Finding)] == [
-        one for one in plain if not isinstance(one, Finding)
+    assert [one for one in told[:-1] if not isinstance(one, Finding)] == [
+        one for one in plain[:-1] if not isinstance(one, Finding)
     ]
 
 

@@ -55,6 +55,12 @@ NOTIFY = 'AT+MIPLNOTIFY=0,0,3200,0,5750,1,4,"test",0,0'
 
 CASES: dict[str, tuple[str, str]] = {
     "command.error": ("0 > AT+CPIN?\n0.1 < +CME ERROR: 10", "0 > AT+CPIN?\n0.1 < +CPIN: READY\n0.1 < OK"),
+    "state.sim": ('0 > AT+CPIN?\n0.1 < +CPIN: SIM PIN\n0.2 < OK\n1 > AT+CREG?\n1.1 < +CREG: 0,0\n1.2 < OK', '0 > AT+CPIN?\n0.1 < +CPIN: SIM PIN\n0.2 < OK\n1 > AT+CPIN="1234"\n1.1 < OK'),
+    "state.signal": ("0 > AT+CSQ\n0.1 < +CSQ: 99,99\n0.2 < OK\n1 > AT+CREG?\n1.1 < +CREG: 0,2\n1.2 < OK", "0 > AT+CSQ\n0.1 < +CSQ: 99,99\n0.2 < OK\n1 > AT+CREG?\n1.1 < +CREG: 0,1\n1.2 < OK"),
+    "state.registration": ("0 > AT+CSQ\n0.1 < +CSQ: 20,99\n0.2 < OK\n1 > AT+CEREG?\n1.1 < +CEREG: 0,2\n1.2 < OK", "1 > AT+CEREG?\n1.1 < +CEREG: 0,2\n1.2 < OK\n9 < +CEREG: 1"),
+    "state.attach": ("0 > AT+CGATT?\n0.1 < +CGATT: 0\n0.2 < OK", "0 > AT+CGATT?\n0.1 < +CGATT: 0\n0.2 < OK\n1 > AT+CGATT=1\n2 < OK"),
+    "state.clock": ('0 > AT+CCLK?\n0.1 < +CCLK: "80/01/06,00:00:10+00"\n0.2 < OK', '0 > AT+CCLK?\n0.1 < +CCLK: "80/01/06,00:00:10+00"\n0.2 < OK\n9 > AT+CCLK?\n9.1 < +CCLK: "24/01/06,00:00:10+00"\n9.2 < OK'),
+    "line.failure": ("0 > AT+HTTPACTION=0\n0.1 < OK\n5 < +HTTPACTION: 0,603,0", "0 > AT+HTTPACTION=0\n0.1 < OK\n5 < +HTTPACTION: 0,200,9"),
     "command.unanswered": ("0 > AT+CSQ\n400 > AT\n400.1 < OK", "0 > AT+CSQ\n0.1 < +CSQ: 20,99\n0.1 < OK\n400 > AT\n400.1 < OK"),
     "module.silent": ("0 > AT\n3 > AT\n6 > AT\n9 > AT\n12 > AT", "0 > AT\n3 > AT\n6 < OK\n9 > AT\n9.1 < OK\n12 > AT"),
     "answer.late": ("0 > AT+COPS?\n200 < OK\n201 > AT\n201.1 < OK", "0 > AT+COPS?\n2 < OK\n3 < OK"),
@@ -123,12 +129,19 @@ CASES: dict[str, tuple[str, str]] = {
     "mqtt.subscription-refused": (MQTT + '2 > AT+MQTTSUB="t",1\n2.1 < OK\n2.5 < +MQTTSUBACK: 5,128', MQTT + '2 > AT+MQTTSUB="t",1\n2.1 < OK\n2.5 < +MQTTSUBACK: 5,1'),
     "mqtt.unacknowledged": (MQTT + '2 > AT+MQTTPUB="t",1,0,0,0,"a"\n2.1 < OK\n2.5 < +MQTTPUBACK: 3\n4 > AT+MQTTPUB="t",2,0,0,0,"a"\n4.1 < OK\n4.5 < +MQTTPUBREC: 0,4\n400 > AT\n400.1 < OK', MQTT + '2 > AT+MQTTPUB="t",1,0,0,0,"a"\n2.1 < OK\n2.5 < +MQTTPUBACK: 3\n400 > AT\n400.1 < OK'),
     "mqtt.publish-failed": ('0 > AT+IMQTTPUB="t",1,"a"\n0.1 < +IMQTTPUB:7\n0.1 < OK\n9 < +IMQTTPUB:7,1', '0 > AT+IMQTTPUB="t",1,"a"\n0.1 < +IMQTTPUB:7\n0.1 < OK\n9 < +IMQTTPUB:7,0'),
+    "state.power": ("0 > AT+CFUN=4\n0.1 < OK\n5 > AT+CGATT=1\n5.1 < ERROR", "0 > AT+CFUN=4\n0.1 < OK\n1 > AT+CFUN=1\n1.1 < OK\n5 > AT+CGATT=1\n5.1 < ERROR"),
+    "state.sleep": ("0 > AT\n0.1 < OK\n1 < ^ENTERPSMMODE\n60 > AT\n80 > AT\n99 > AT+CSQ\n130 > AT", "0 > AT\n0.1 < OK\n1 < ^ENTERPSMMODE\n60 < ^EXITPSMMODE\n70 > AT\n90 > AT+CSQ\n130 > AT"),
+    "command.hurried": ("0 > AT\n0.1 < OK\n1 > AT+COPS=?\n1.5 > AT+CSQ\n1.6 < +CSQ: 20,99\n1.6 < OK", "0 > AT\n0.1 < OK\n1 > AT+COPS=?\n170 > AT+CSQ\n170.6 < +CSQ: 20,99\n170.6 < OK"),
+    "order.needs": ('0 > AT+CMQTTACCQ=0,"id"\n0.1 < ERROR', '0 > AT+CMQTTSTART\n0.1 < OK\n0.2 < +CMQTTSTART: 0\n1 > AT+CMQTTACCQ=0,"id"\n1.1 < ERROR'),
+    "mqtt.closed": (OPEN + "1 > AT+MIPSEND=0,16\n1.1 < {\\r\\n> }\n1.2 > {\\x10\\x0e\\x00\\x04MQTT\\x04\\x02\\x00<\\x00\\x02id}\n1.3 < +MIPSEND: 0,16\n1.3 < OK\n1.5 < {\\r\\n+MIPURC: \"rtcp\",0,4,\\x20\\x02\\x00\\x00\\r\\n}\n9 < +MIPURC: \"disconn\",0,2", OPEN + "1 > AT+MIPSEND=0,16\n1.1 < {\\r\\n> }\n1.2 > {\\x10\\x0e\\x00\\x04MQTT\\x04\\x02\\x00<\\x00\\x02id}\n1.3 < +MIPSEND: 0,16\n1.3 < OK\n1.5 < {\\r\\n+MIPURC: \"rtcp\",0,4,\\x20\\x02\\x00\\x00\\r\\n}\n9 > AT+MIPCLOSE=0\n9.1 < OK\n9.2 < +MIPCLOSE: 0"),
+    "http.status": (OPEN + "1 > AT+MIPSEND=0,18\n1.1 < {\\r\\n> }\n1.2 > {GET / HTTP/1.1\\r\\n\\r\\n}\n1.3 < +MIPSEND: 0,18\n1.3 < OK\n1.5 < {\\r\\n+MIPURC: \"rtcp\",0,45,HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\n\\r\\n\\r\\n}", OPEN + "1 > AT+MIPSEND=0,18\n1.1 < {\\r\\n> }\n1.2 > {GET / HTTP/1.1\\r\\n\\r\\n}\n1.3 < +MIPSEND: 0,18\n1.3 < OK\n1.5 < {\\r\\n+MIPURC: \"rtcp\",0,38,HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n\\r\\n}"),
+    "carrier.lost": ("0 > ATD*99#\n0.1 < CONNECT\n1 > {hello}\n2 < NO CARRIER", "0 > ATD*99#\n0.1 < CONNECT\n1 > {hello}\n3 > {+++}\n4.5 < OK\n5 > ATH\n5.1 < OK\n6 < NO CARRIER"),
     "firmware.repeated": ("0 > AT+IOTABLOCK=1\n0.1 < ERROR", "0 > AT+IOTABLOCK=0\n0.1 < ERROR"),
     "firmware.failed": ('0 > AT+IOTAPGS=-2,"FLASH"\n0.1 < OK', '0 > AT+IOTAPGS=50,"half"\n0.1 < OK'),
 }  # fmt: skip
 ELSEWHERE = {
     "transparent.escape": "test_decoding", "transparent.lost": "test_decoding", "firmware.image": "test_extract",
-    "firmware.damaged": "test_extract",
+    "firmware.damaged": "test_extract", "sms.length": "test_sms", "tls.alert": "test_cause", "dns.refused": "test_cause", "ppp.refused": "test_cause",
     "frame.malformed": "test_frames", "ppp.fcs": "test_ppp", "tcp.gap": "test_ppp", "log.doubt": "test_any_log",
 }  # fmt: skip
 """Rules of the decoder that need more than a few lines: their tests stand elsewhere."""
@@ -143,7 +156,7 @@ def test_a_rule_fires_and_keeps_silent(rule: str) -> None:
 
 MARKS = [
     "tap.gap", "tap.back", "tap.silent", "tap.break", "tap.error", "tap.overrun", "tap.order", "tap.skew", "tap.speed",
-    "tap.identified", "tap.shed", "tap.note", "tap.stall", "tap.file",
+    "tap.identified", "tap.shed", "tap.note", "tap.stall", "tap.file", "tap.host",
 ]  # fmt: skip
 
 
@@ -236,7 +249,9 @@ def checked(*arguments: object) -> tuple[int, str, str]:
 def test_check_on_the_terminal() -> None:
     code, text, _ = checked(SAMPLES / "logs" / "sscom.txt")
     assert code == 1
-    assert "line 111, 08:21:15.633 error AT+MIPSEND=5,3" in text
+    cause = text.splitlines()[1]
+    assert "cause (likely): AT+MIPSEND=5,3: the module answered +CME ERROR: 553" in cause
+    assert "line 111, 08:21:15.633" in cause
     assert "try: The connection is not open" in text
     assert "story: registered → connection 0 to 120.27.12.119:2040 opened" in text
 

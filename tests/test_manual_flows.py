@@ -416,7 +416,9 @@ def decoded(name: str) -> list[Record]:
 @pytest.mark.parametrize("name", FLOWS)
 def test_every_line_is_known(name: str) -> None:
     found = decoded(name)
-    assert [finding for finding in found if isinstance(finding, Finding)] == []
+    # the manual's PPP ends by NO CARRIER, and does not show who ended it
+    known = {"carrier.lost"} if "PPP" in name else set()
+    assert {finding.rule for finding in found if isinstance(finding, Finding)} <= known
     assert all(one.dialect for one in transactions(found))
     assert all(one.name and one.dialect for one in urcs(found))
     (summary,) = [one for one in found if isinstance(one, Summary)]

@@ -95,6 +95,11 @@ def test_leaving_data_mode(end: str) -> None:
     assert [one.rule for one in found if isinstance(one, Finding)] == []
 
 
+def test_no_carrier_that_nobody_asked_for() -> None:
+    found = events(talk(*BEGIN, *NEGOTIATION, ("module", b"\r\nNO CARRIER\r\n", 900), command("AT+CSQ"), answer("OK")))
+    assert [one.rule for one in found if isinstance(one, Finding)] == ["carrier.lost"]
+
+
 def test_no_carrier_as_a_digit() -> None:
     """ATV0: results are digits, NO CARRIER too."""
     over = [("module", ppp.wrap(ppp.build_control(ppp.LCP, 6, 9, b"")) + b"3\r", 30)]

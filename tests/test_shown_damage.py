@@ -106,7 +106,7 @@ set = ["nobodys_level nobodys_place nobodys_address"]
 def test_a_dialect_made_after_the_installation(tmp_path: Path) -> None:
     dialect, out = tmp_path / "later.toml", tmp_path / "later.pcapng"
     dialect.write_text(LATER, "utf-8")
-    known = catalog.load([*catalog.DEFAULT_DIALECTS, str(dialect)])
+    known = catalog.load([*catalog.names(), str(dialect)])
     chunks = talk(("mcu", b'AT+NOBODYS=7,"cellar","10.1.2.3"\r', 10), ("module", b"\r\nOK\r\n", 20))
     export(chunks, Decoder(known), out)
     for wanted in (

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import convert, to_builtins
+
+from decoder.events import Cause
 from decoder.values import printable
 from tests.helpers import standard, tshark
 from wireshark import bundle
+from wireshark.export import as_finding
 
 Pairs = list[tuple[str, Any]]
 GENERIC = ("int", "float", "bool", "string", "bytes", "clock")
@@ -120,9 +125,14 @@ def _moment(text: str) -> Any:
     return int((found if found.tzinfo else datetime.fromisoformat(text + "+00:00")).timestamp()) * 10**9
 
 
+@cache
+def _kinds() -> dict[str, str]:
+    return bundle.types(standard())
+
+
 def shown_params(nodes: list[Node]) -> list[Param]:
     """The parameters below a name (or in a packet), with the types of their fields."""
-    kinds = bundle.types(standard())
+    kinds = _kinds()
     out: list[Param] = []
     candidates: list[Node] = []
     for node in nodes:
@@ -317,11 +327,13 @@ def findings(found: list[Packet]) -> list[tuple[Any, ...]]:
 
 
 def wanted_findings(records: list[Any]) -> list[tuple[Any, ...]]:
-    """The same, of records."""
+    """The same, of records: the findings, and the causes that the summary tells."""
+    causes = [cause for one in records if one["kind"] == "summary" for cause in one["causes"]]
+    told = [to_builtins(as_finding(convert(cause, Cause))) for cause in causes]
     return [
         (one["rule"], one["severity"], printable(one["message"]), one.get("message_zh"), one["reference"] or None,
          one["side"], one["time_ns"])
-        for one in records
+        for one in [*records, *told]
         if one["kind"] == "finding" and not one["rule"].startswith("tap.")
     ]  # fmt: skip
 

@@ -25,6 +25,7 @@ from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR, NO
 from capture.timing import EXACT, Timing
 from decoder.decode import Decoder, drive
 from decoder.events import (
+    Cause,
     Data,
     Event,
     Finding,
@@ -38,7 +39,10 @@ from decoder.events import (
     Params,
     Segment,
     Socket,
+    Summary,
 )
+from decoder.findings import Lang
+from decoder.findings.cause import EXPLAINS, SURE
 from decoder.values import printable, to_text
 from wireshark.decode_tag import TagWriter
 from wireshark.synthetic_ip import IpPacket, SyntheticIp
@@ -65,6 +69,7 @@ _INTERFACES = {
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
 _ARROW = {"mcu": "→ ", "module": "← "}
 _TAP = "tap."
+_LANGS: tuple[Lang, ...] = ("en", "zh")
 
 Beside = Finding | GivenUp | Joined | Data
 """What may have been found with a message."""
@@ -109,6 +114,10 @@ class Exporter:
                 self._others[kind](event)
             elif kind in _ASIDE and index not in beside:
                 self._aside(cast(Aside, event), aside)
+            elif kind is Summary:
+                for cause in cast(Summary, event).causes:
+                    self._note(aside)
+                    self._aside(as_finding(cause), aside)
         self._note(aside)
 
     def _aside(self, event: Aside, aside: list[Aside]) -> None:
@@ -215,6 +224,14 @@ def export(chunks: Iterable[Chunk], decoder: Decoder, path: Path) -> int:
         for events in drive(chunks, decoder):
             exporter.write(events)
     return exporter.packets
+
+
+def as_finding(cause: Cause) -> Finding:
+    """Return a cause as the last finding of a session, so that Expert Information shows it."""
+    more, more_zh = (EXPLAINS[lang].format(n=cause.consequences) if cause.consequences else "" for lang in _LANGS)
+    message = f"cause ({'; '.join(filter(None, [SURE['en'][cause.certainty], more]))}): {cause.message}"
+    message_zh = f"原因({';'.join(filter(None, [SURE['zh'][cause.certainty], more_zh]))}):{cause.message_zh}"
+    return Finding(cause.time_ns, cause.side, "session.cause", "warning", message, cause.reference, message_zh)
 
 
 def _beside(events: Sequence[Event]) -> dict[int, Sequence[Beside]]:

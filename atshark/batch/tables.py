@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from atshark.batch.store import Store
-from decoder.events import Finding, Frame, Transaction, Urc
+from decoder.events import Cause, Finding, Frame, Transaction, Urc
 
 _TEXT, _INT, _SMALL = pa.string(), pa.int64(), pa.int32()
 _WHERE = [("file", _TEXT), ("n", _SMALL), ("time_ns", _INT), ("side", _TEXT)]
@@ -54,6 +54,22 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("reference", _TEXT),
         ]
     ),
+    "causes": pa.schema(
+        [
+            *_WHERE,
+            ("rank", _SMALL),
+            ("rule", _TEXT),
+            ("layer", _TEXT),
+            ("certainty", _TEXT),
+            ("message", _TEXT),
+            ("message_zh", _TEXT),
+            ("advice", _TEXT),
+            ("reference", _TEXT),
+            ("line", _SMALL),
+            ("consequences", _SMALL),
+            ("recovered", pa.bool_()),
+        ]
+    ),
     "files": pa.schema(
         [
             ("file", _TEXT),
@@ -76,6 +92,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("manufacturer", _TEXT),
             ("model", _TEXT),
             ("firmware", _TEXT),
+            ("operator", _TEXT),
         ]
     ),
 }
@@ -118,6 +135,12 @@ def _frame(one: Frame) -> tuple[Any, ...]:
 def _finding(one: Finding) -> tuple[Any, ...]:
     zh = one.message_zh if isinstance(one.message_zh, str) else None
     return one.rule, one.severity, one.message, zh, one.reference
+
+
+def cause(one: Cause, rank: int) -> tuple[Any, ...]:
+    """Return the row of a cause behind its place; ``rank`` is 1 for the likeliest of a file."""
+    told = one.message, one.message_zh, one.advice or None, one.reference
+    return rank, one.rule, one.layer or None, one.certainty, *told, one.line, one.consequences, one.recovered
 
 
 ROWS: dict[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {

@@ -12,7 +12,7 @@ import fsspec
 
 from atshark.batch.plan import Input, Part
 from atshark.batch.store import Store
-from atshark.batch.tables import ROWS, SCHEMAS, Table
+from atshark.batch.tables import ROWS, SCHEMAS, Table, cause
 from atshark.sources import Source, open_source, open_stream
 from capture.chunk import Chunk
 from capture.errors import AtsharkError
@@ -29,7 +29,7 @@ _IDENTITY = {
     "CGMR": "firmware",
     "GMR": "firmware",
 }
-"""V.250 6.1.4-6.1.6, TS 27.007 5.1-5.3."""
+"""V.250 6.1.4-6.1.6, TS 27.007 5.1-5.3; the operator by AT+COPS?, TS 27.007 7.3."""
 
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -128,6 +128,9 @@ def _take(event: Event, number: int, row: Row, tables: dict[str, Table]) -> int:
         if isinstance(event, Summary):
             names = [use.dialect for use in event.dialects]
             row["dialect"] = next((name for name in names if name != "3gpp"), names[0] if names else None)
+            for rank, one in enumerate(event.causes, 1):
+                tables["causes"].add((row["file"], number, one.time_ns, one.side, *cause(one, rank)))
+                number += 1
         return number
     table, values = made
     record = cast(Any, event)
@@ -136,7 +139,10 @@ def _take(event: Event, number: int, row: Row, tables: dict[str, Table]) -> int:
     if isinstance(event, Finding):
         if event.severity != "note":
             row[event.severity + "s"] += 1
-    elif isinstance(event, Transaction) and event.name in _IDENTITY and event.information:
+    elif isinstance(event, Transaction) and event.information:
         first = event.information[0]
-        row.setdefault(_IDENTITY[event.name], str(first.params.get("text") or first.raw)[:100])
+        if event.name in _IDENTITY:
+            row.setdefault(_IDENTITY[event.name], str(first.params.get("text") or first.raw)[:100])
+        elif event.name == "COPS" and event.form == "read" and (name := first.params.get("oper")):
+            row.setdefault("operator", str(name)[:100])
     return number + 1

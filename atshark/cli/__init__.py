@@ -17,9 +17,11 @@ from atshark.render.safe import shown
 from capture.errors import AtsharkError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from atshark.sources import Source
+    from decoder.catalog import Catalog
 
 VERBS = {
     "batch": "Decode many files into a dataset, here or on a cluster.",
@@ -44,6 +46,16 @@ def say(file: str, source: Source) -> None:
     """Say on standard error what a reader had to assume, and what was wrong with its input."""
     for text in (*(f"{'standard input' if file == '-' else file}: {note}" for note in source.notes), *source.warnings):
         complain(text)
+
+
+def in_force(dialects: Iterable[str]) -> Catalog:
+    """Load dialects, or all of them; tell which of the user's own files are broken and left out."""
+    from decoder import catalog  # noqa: PLC0415 - the command starts at once
+
+    known = catalog.load(dialects)
+    for problem in known.problems:
+        complain(problem)
+    return known
 
 
 def complain(text: object) -> None:

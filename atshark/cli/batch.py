@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from atshark.cli import DONE, FINDINGS, needs_batch
+from atshark.cli import DONE, FINDINGS, in_force, needs_batch
 
 
 @click.command("batch")
@@ -38,9 +38,8 @@ def command(
     from atshark.batch import plan, run  # noqa: PLC0415 - needs the extra
     from atshark.batch.plan import inputs  # noqa: PLC0415
     from atshark.batch.store import Store  # noqa: PLC0415
-    from decoder import catalog  # noqa: PLC0415
 
-    catalog.load(dialects)
+    in_force(dialects)
     wanted = inputs(paths)
     parts, known = plan(wanted, Store(dataset), again)
     todo = sum(len(part.inputs) for part in parts)

@@ -9,18 +9,18 @@ from pathlib import Path
 import click
 
 from atshark.check import Checked, check
-from atshark.cli import DONE, FINDINGS, UNUSABLE
+from atshark.cli import DONE, FINDINGS, UNUSABLE, in_force
+from atshark.cli.inputs import Input, several_inputs
 from atshark.render import utf8_output
 from atshark.render.findings import WRITERS
-from atshark.sources import Wanted, open_source
+from atshark.sources import Wanted
 from capture.errors import AtsharkError
-from decoder import catalog
 from decoder.catalog import Catalog
 from decoder.findings import Lang
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True)
+@several_inputs
 @click.option(
     "--format",
     "output",
@@ -40,14 +40,16 @@ from decoder.findings import Lang
     "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the findings."
 )
 @click.option("--dialect", "dialects", multiple=True, metavar="NAME|FILE", help="A dialect by name, or a dialect file.")
-def command(files: tuple[str, ...], output: str, fail_on: str, lang: Lang, dialects: tuple[str, ...]) -> int:
+def command(
+    files: tuple[str, ...], pair: Input | None, output: str, fail_on: str, lang: Lang, dialects: tuple[str, ...]
+) -> int:
     """Say what went wrong in FILES (anything that `decode` reads; folders are searched) and what to try.
 
     The exit status is 0 if nothing is wrong, 1 if there are findings of the severity of --fail-on or worse, and 2 if a
     file could not be read.
     """
-    known = catalog.load(dialects)
-    paths = list(_expanded(files))
+    known = in_force(dialects)
+    paths = [pair] if pair is not None else [Input((path,)) for path in _expanded(files)]
     if not paths:
         raise AtsharkError(f"{', '.join(files)}: no file is in there")
     done: list[Checked] = []
@@ -70,12 +72,12 @@ def command(files: tuple[str, ...], output: str, fail_on: str, lang: Lang, diale
     return FINDINGS if bad else DONE
 
 
-def _checked(path: str, known: Catalog) -> Checked:
+def _checked(given: Input, known: Catalog) -> Checked:
     try:
-        with open_source(path, Wanted(known)) as source:
-            return check(source, known, path)
+        with given.open(Wanted(known)) as source:
+            return check(source, known, given.name)
     except AtsharkError as error:
-        return Checked(path, problem=str(error))
+        return Checked(given.name, problem=str(error))
 
 
 def _expanded(files: tuple[str, ...]) -> Iterator[str]:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import click
 import msgspec
 
-from atshark.cli import DONE, FINDINGS, say
+from atshark.cli import DONE, FINDINGS, in_force, say
+from atshark.cli.inputs import Input, one_input
 from atshark.render import utf8_output
 from atshark.render.safe import escaped
 from atshark.render.why import why as explained
-from atshark.sources import Source, Wanted, open_source
+from atshark.sources import Source, Wanted
 from capture.chunk import Side
 from capture.errors import AtsharkError
-from decoder import catalog
 from decoder.decode import Decoder, drive
 from decoder.events import INNER, Finding, Record
 
@@ -39,7 +39,7 @@ def sides_of(_context: click.Context, _option: click.Parameter, text: str | None
 
 
 @click.command("decode")
-@click.argument("file")
+@one_input
 @click.option(
     "--format",
     "output",
@@ -61,19 +61,19 @@ def sides_of(_context: click.Context, _option: click.Parameter, text: str | None
     "--sides", metavar="MARK=SIDE,…", callback=sides_of, help='Whose the marks of a text log are: "TX=mcu,RX=module".'
 )
 def command(
-    file: str, output: str, dialects: tuple[str, ...], why: bool, reading: str | None, sides: dict[str, Side] | None
+    given: Input, output: str, dialects: tuple[str, ...], why: bool, reading: str | None, sides: dict[str, Side] | None
 ) -> int:
     """Decode FILE (a recording, an export, a USB capture, a text log; "-" is standard input) and print what was said.
 
     The exit status is 0 if all went well on the line, 1 if there are errors or warnings, or the input was cut.
     """
-    known = catalog.load(dialects)
-    with open_source(file, Wanted(known, reading, sides)) as source:
+    known = in_force(dialects)
+    with given.open(Wanted(known, reading, sides)) as source:
         if why:
             return _explain(source)
         decoder = Decoder(known, timing=source.timing)
         write, finish = _writer(output)
-        at_once = 1 if file == "-" else _BATCH
+        at_once = 1 if given.files == ("-",) else _BATCH
         troubles = 0
         records: list[Record] = []
         try:
@@ -89,7 +89,7 @@ def command(
             finish()
             raise
         troubles += _emit(records, write)
-        say(file, source)
+        say(given.name, source)
         return FINDINGS if troubles or source.warnings else DONE
 
 

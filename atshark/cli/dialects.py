@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE
+from atshark.cli import DONE, UNUSABLE
 from atshark.render import utf8_output
 from capture.errors import AtsharkError
 from decoder import catalog
@@ -18,21 +18,24 @@ from decoder.catalog import spec as schema
 @click.command("dialects")
 @click.argument("name", required=False)
 @click.argument("command_name", metavar="[COMMAND|FILE]", required=False)
-def command(name: str | None, command_name: str | None) -> int:
+@click.option("--names", is_flag=True, help="List every name that is known, with its dialects.")
+def command(name: str | None, command_name: str | None, names: bool) -> int:
     """List the dialects; or show dialect NAME, or COMMAND of it; or check a file: atshark dialects lint FILE.
 
     NAME is a dialect or a dialect file.
     """
-    out = utf8_output()
-    if name is None:
+    out, status = utf8_output(), DONE
+    if names:
+        lines = list(_names())
+    elif name is None:
         lines = list(_list())
     elif name == "lint":
-        lines = list(_lint(command_name))
+        lines, status = _lint(command_name)
     else:
         dialect = catalog.load([name]).dialects[0]
         lines = list(_overview(dialect) if command_name is None else _entry(dialect, command_name))
     out.write("\n".join(lines) + "\n")
-    return DONE
+    return status
 
 
 def _list() -> Iterator[str]:
@@ -42,18 +45,38 @@ def _list() -> Iterator[str]:
         yield f"{name:14} {len(dialect.commands):3} commands, {len(dialect.urcs):2} URCs  {spec.title} [{spec.source}]"
 
 
-def _lint(file: str | None) -> Iterator[str]:
+def _lint(file: str | None) -> tuple[list[str], int]:
+    """Check a dialect file: return what there is to say, and the exit status."""
     if file is None:
         raise click.UsageError("give the file to check: atshark dialects lint FILE")
     try:
         text = Path(file).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise AtsharkError(f"{file}: cannot be read: {error}") from error
-    dialect = Dialect(lint.load(text, file))
-    for command in dialect.file.command:
-        if not command.set and not command.read and not command.exec:
-            yield f"note: {command.name} has neither set, read nor exec"
-    yield f"{file}: {len(dialect.commands)} commands, {len(dialect.urcs)} URCs, no mistakes"
+    checked = lint.load(text, file)
+    bases = [one.file for one in catalog.load([file]).dialects[1:]]
+    dialect = Dialect(checked)
+    lines = [
+        f"note: {command.name} has neither set, read nor exec"
+        for command in checked.command
+        if not command.set and not command.read and not command.exec
+    ]
+    mistakes = list(lint.references(checked, bases, text, file))
+    said = f"{len(mistakes)} mistakes" if mistakes else "no mistakes"
+    counted = f"{file}: {len(dialect.commands)} commands, {len(dialect.urcs)} URCs, {said}"
+    return [*lines, *mistakes, counted], UNUSABLE if mistakes else DONE
+
+
+def _names() -> Iterator[str]:
+    """List every name that the catalog knows, each with the dialects that define it."""
+    found: dict[str, list[str]] = {}
+    for dialect in catalog.load().dialects:
+        specs: list[schema.CommandSpec | schema.UrcSpec] = [*dialect.file.command, *dialect.file.urc]
+        every = [name for spec in specs for name in (spec.name, *spec.aliases)]
+        for name in dict.fromkeys([*every, *(spec.name for spec in dialect.file.basic)]):
+            found.setdefault(name, []).append(dialect.id)
+    for name in sorted(found):
+        yield f"{name}\t{' '.join(found[name])}"
 
 
 def _overview(dialect: Dialect) -> Iterator[str]:

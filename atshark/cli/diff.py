@@ -7,14 +7,13 @@ from typing import TextIO
 import click
 from rich.text import Text
 
-from atshark.cli import DONE, FINDINGS, say
+from atshark.cli import DONE, FINDINGS, in_force, say
 from atshark.diff import Comparison, Difference, compare, steps
 from atshark.render import utf8_output
 from atshark.render.console import console_on
 from atshark.render.safe import json
 from atshark.render.text import clock, shorten
 from atshark.sources import Wanted, open_source
-from decoder import catalog
 from decoder.values import printable
 
 _MARKS = {
@@ -49,7 +48,7 @@ def command(good: str, bad: str, output: str, limit: int, dialects: tuple[str, .
     said with other arguments (~), or took much longer (⏱). The exit status is 0 if there is no
     difference, 1 if there is.
     """
-    known = catalog.load(dialects)
+    known = in_force(dialects)
     with open_source(good, Wanted(known)) as source:
         first = steps(source, known)
         say(good, source)

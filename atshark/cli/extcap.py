@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 
 from atshark import extcap
-from atshark.cli import DONE, UNUSABLE
+from atshark.cli import DONE, UNUSABLE, in_force
 from capture.errors import AtsharkError
-from decoder import catalog
 
 _READ_S = 0.3
 
@@ -64,7 +63,7 @@ def command(
     demo = interface == "atshark-demo"
     with extcap.pipe(fifo) as stream:
         try:
-            known = catalog.load(dialects)
+            known = in_force(dialects)
             with extcap.demo_line() if demo else extcap.real_line(mcu, module, baud) as tap:
                 extcap.capture(stream, tap, known, kept)
         except AtsharkError as error:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE, FINDINGS, complain, say
+from atshark.cli import DONE, FINDINGS, complain, in_force, say
 from atshark.extract import Extracted, extract
 from atshark.sources import open_source
-from decoder import catalog
 from decoder.decode import NO_STAGES, run
 
 
@@ -31,7 +30,7 @@ def command(file: str, folder: Path, dialects: tuple[str, ...]) -> int:
     index.jsonl in the folder lists them with size, MD5 and where they came from. The exit status is 1 if a body or
     image is not complete, or the input was cut.
     """
-    known = catalog.load(dialects)
+    known = in_force(dialects)
     with open_source(file) as source:
         written = extract(run(source, known, NO_STAGES), folder)
         say(file, source)

@@ -10,7 +10,9 @@ from atshark.cli import DONE, needs_batch
 from atshark.render import utf8_output
 from atshark.render.safe import cell, json
 
-_NAMES = ("errors", "slowest-commands", "findings", "by-firmware", "by-dialect", "unreadable")
+_NAMES = (
+    "errors", "slowest-commands", "findings", "causes", "causes-by-firmware", "by-firmware", "by-dialect", "unreadable",
+)  # fmt: skip
 
 
 def _question(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -42,7 +44,7 @@ def _question(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 def command(dataset: str, sql: str | None, question: str | None, limit: int | None, output: str) -> int:
     """Ask DATASET, which `atshark batch` wrote, a question in SQL (DuckDB), or a ready one.
 
-    The tables are transactions, urcs, frames, findings and files; docs/dataset.md has their columns.
+    The tables are transactions, urcs, frames, findings, causes and files; docs/dataset.md has their columns.
     """
     if (sql is None) == (question is None):
         raise click.UsageError('give either a query in SQL ("SELECT …") or --top QUESTION')

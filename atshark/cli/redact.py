@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from atshark.cli import DONE, FINDINGS, complain, is_input
+from atshark.cli import DONE, FINDINGS, complain, in_force, is_input
 from atshark.redact import Options, redact
 from capture.outfile import output
-from decoder import catalog
 
 
 @click.command("redact")
@@ -30,7 +29,7 @@ def command(file: str, out: Path, addresses: bool, topics: bool, payloads: bool,
     """
     if is_input(out, file):
         raise click.UsageError(f"{out}: the result would overwrite its input; give another file to -o")
-    done = redact(file, catalog.load(dialects), Options(addresses, topics, payloads))
+    done = redact(file, in_force(dialects), Options(addresses, topics, payloads))
     _write(out, done.data)
     for note in done.notes:
         click.echo(f"atshark: {note}", err=True)

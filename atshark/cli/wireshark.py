@@ -7,12 +7,11 @@ import sys
 
 import click
 
-from atshark.cli import DONE, FINDINGS, say
+from atshark.cli import DONE, FINDINGS, in_force, say
 from atshark.ports import permission_problems, prober_warning
 from atshark.sources import open_source
 from atshark.window import show, temporary
 from capture.errors import AtsharkError
-from decoder import catalog
 from decoder.decode import Decoder
 from wireshark import health
 from wireshark import install as installation
@@ -50,7 +49,7 @@ def open_file(file: str, arguments: tuple[str, ...], dialects: tuple[str, ...]) 
     """
     program = health.find_window()
     where = installation.folders()
-    known = catalog.load(dialects)
+    known = in_force(dialects)
     with temporary(file) as out:
         with open_source(file) as source:
             export(source, Decoder(known), out)

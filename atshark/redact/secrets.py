@@ -13,6 +13,7 @@ from atshark.redact.spread import Key, Placed
 from capture import grammar
 from decoder.catalog import Catalog
 from decoder.events import Event, Frame, Information, Message, Params, Socket, Transaction, Urc
+from decoder.protocols.frames import sms
 
 _NAMES = re.compile(
     r"pass(?:w|$|code)|pwd|psk|secret|token|api[_-]?key|auth_?(?:code|key|value)|private|credential|^key$|access_?key|device_?secret"
@@ -164,7 +165,23 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"\+?\d{6,15}", text) is not None
 
 
+def _message(frame: Frame) -> Iterator[tuple[str, str]]:
+    """The numbers of a short message, and what it says: as text, and where that stands in its PDU."""
+    for name in ("number", "smsc"):
+        digits = str(frame.fields.get(name, "")).removeprefix("+")
+        if len(digits) >= 4:
+            yield "phone number", digits
+    text = frame.fields.get("text")
+    if isinstance(text, str):
+        yield from (("message", line.strip()) for line in text.splitlines() if len(line.strip()) >= 4)
+    if isinstance(frame.data, str) and len(said := sms.said_in(bytes.fromhex(frame.data))) >= 2:
+        yield "message", frame.data[-2 * len(said) :]
+
+
 def _frame(frame: Frame, options: Options) -> Iterator[tuple[str, str]]:
+    if frame.protocol == "sms":
+        yield from _message(frame)
+        return
     for path, value in _leaves(frame.fields):
         name = path[-1] if path else ""
         text = str(value)

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from capture.grammar import GOOD_CODES
 from decoder.events import Data, Finding, Frame, Group, Information, Record, Socket, Summary, Transaction, Urc
+from decoder.findings.cause import EXPLAINS
 from decoder.values import printable
 
 _LONGEST = 120
@@ -76,11 +76,10 @@ def _transaction(record: Transaction) -> Text:
         _answer(text, information, "green")
     result = record.result
     if result is not None:
-        good = result.code in GOOD_CODES
         shown = result.code
         if result.error is not None:
             shown += f" {result.error.code}" + (f": {result.error.text}" if result.error.text else "")
-        text.append(f"\n{_INDENT}← ", "green").append(printable(shown), "green" if good else "bold red")
+        text.append(f"\n{_INDENT}← ", "green").append(printable(shown), "green" if result.good else "bold red")
         if record.latency_ns is not None:
             text.append(f"  {duration(record.latency_ns)}", "magenta")
     for late in record.urcs:
@@ -156,6 +155,10 @@ def _summary(record: Summary) -> Text:
     if record.unknown:
         names = [f"{name} × {count}" if count > 1 else name for name, count in record.unknown.items()]
         text.append("\nunknown to all of them: ", "dim").append(printable(shorten(", ".join(names))), "yellow")
+    for cause in record.causes:
+        more = f"; {EXPLAINS['en'].format(n=cause.consequences)}" if cause.consequences else ""
+        line = f", line {cause.line}" if cause.line is not None else ""
+        text.append(f"\ncause ({cause.certainty}{line}{more}): ", "bold").append(printable(cause.message), "bold red")
     return text
 
 

@@ -19,11 +19,11 @@ from atshark.render.safe import all_shown, json
 from atshark.render.text import render
 from atshark.report.states import States
 from atshark.sources import Source
-from capture.grammar import GOOD_CODES
 from decoder.catalog import Catalog
 from decoder.decode import run
 from decoder.events import (
     INNER,
+    Cause,
     Data,
     Event,
     Finding,
@@ -127,7 +127,7 @@ class _Rows:
             name, latency, raw = event.name, event.latency_ns, self._bytes.take(self._finished)
             if event.result is not None:
                 result = event.result.code
-                failed = result not in GOOD_CODES
+                failed = not event.result.good
                 if event.result.error is not None and event.result.error.code is not None:
                     result += f" {event.result.error.code}"
         elif isinstance(event, Urc | Group):
@@ -155,6 +155,22 @@ class _Rows:
         ]
 
 
+def _cause(one: Cause, lang: Lang) -> dict[str, Any]:
+    zh = lang == "zh"
+    return {
+        "m": printable(one.message_zh if zh else one.message),
+        "a": one.advice_zh if zh else one.advice,
+        "c": one.certainty,
+        "l": one.layer,
+        "n": one.consequences,
+        "o": one.recovered,
+        "f": one.reference,
+        "t": one.time_ns,
+        "line": one.line,
+        "e": [[each.line, each.time_ns, printable(each.message_zh if zh else each.message)] for each in one.evidence],
+    }
+
+
 def report(source: Source, known: Catalog, file: str, lang: Lang = "en") -> str:
     """Return the page for ``source``; ``file`` is its name there. Raises what the source raises."""
     rows, story, states = _Rows(lang), Story(), States()
@@ -174,6 +190,7 @@ def report(source: Source, known: Catalog, file: str, lang: Lang = "en") -> str:
         "notes": [printable(note) for note in notes],
         "dialects": [[use.dialect, use.certainty, use.because] for use in summary.dialects] if summary else [],
         "story": steps,
+        "causes": [_cause(one, lang) for one in summary.causes] if summary else [],
         "findings": rows.findings,
         "rows": rows.rows,
         "missing": rows.missing,

@@ -2,13 +2,17 @@
 // All text from the file is shown by textContent only: nothing of it can become markup.
 
 const WORDS = {
-  en: { story: "What happened", findings: "Findings", none: "Nothing to report.", time: "Time line", latency: "Latency by command",
+  en: { cause: "Cause", another: "Another cause", sure: { certain: "certain", likely: "likely", possible: "possible" }, explains: "it may explain {n} more",
+        over: "it worked later", healthy: "Nothing failed.", line: "line ", layers: { line: "serial line", module: "module", sim: "SIM", radio: "radio", registration: "registration",
+        context: "PDP context", clock: "clock", name: "name", connection: "connection", protocol: "protocol" }, story: "What happened", findings: "Findings", none: "Nothing to report.", time: "Time line", latency: "Latency by command",
         records: "Records", search: "search: a command, a value, a text", all: "all kinds", commands: "all commands", failed: "failed only",
         slow: "slower than ", of: " of ", close: "close", bytes: "bytes", hint: "Wheel or two fingers: zoom. Drag: move. Click: show the record.",
         missing: " more records are not in this page", command: "command", count: "count", errors: "errors", min: "min ms", median: "median ms",
         p95: "95 % ms", max: "max ms", spread: "distribution (log ms)", printed: "The first records of the selection", try: "try: ", see: "see: ", error: "error", warning: "warning", note: "note",
         mcu: "MCU", module: "module", steps: "order (no times)", kinds: { command: "commands", urc: "URCs", data: "payload", connection: "connections", frame: "frames", group: "groups" } },
-  zh: { story: "经过", findings: "问题", none: "未发现问题。", time: "时间线", latency: "各命令时延", records: "记录", search: "搜索:命令、参数值、文本",
+  zh: { cause: "原因", another: "另一原因", sure: { certain: "确定", likely: "很可能", possible: "可能" }, explains: "另有{n}项可能由此引起",
+        over: "之后恢复正常", healthy: "未发现失败。", line: "行 ", layers: { line: "串口线路", module: "模组", sim: "SIM卡", radio: "射频", registration: "网络注册",
+        context: "PDP上下文", clock: "时钟", name: "域名解析", connection: "连接", protocol: "协议" }, story: "经过", findings: "问题", none: "未发现问题。", time: "时间线", latency: "各命令时延", records: "记录", search: "搜索:命令、参数值、文本",
         all: "全部类型", commands: "全部命令", failed: "仅失败", slow: "慢于 ", of: " / ", close: "关闭", bytes: "字节", hint: "滚轮或双指缩放,拖动平移,点击查看记录。",
         missing: " 条记录未包含在本页", command: "命令", count: "次数", errors: "错误", min: "最小 ms", median: "中位 ms", p95: "95 % ms", max: "最大 ms",
         spread: "分布(对数 ms)", printed: "所选记录的前若干条", try: "建议:", see: "参见:", error: "错误", warning: "警告", note: "提示", mcu: "单片机", module: "模组", steps: "顺序(无时间)",
@@ -41,6 +45,19 @@ function page(data) {
   $("#about").textContent = [`atshark ${data.version}`, data.format, ...data.dialects.map((d) => `${d[0]} (${d[1]})`), ...data.notes].join(" · ")
     + (data.missing ? ` · ${data.missing}${words.missing}` : "");
 
+  const cause = $("#cause");
+  $("h2", cause).textContent = words.cause;
+  if (!data.causes.length) cause.append(make("p", "good", words.healthy));
+  const where = (line, time) => [line === null ? "" : words.line + line, time === null ? "" : clock(time)].filter((part) => part).join(", ");
+  for (const [index, why] of data.causes.entries()) {
+    const box = make("div", "why");
+    const said = [words.sure[why.c], words.layers[why.l] || "", where(why.line, why.t), why.n ? words.explains.replace("{n}", why.n) : "", why.o ? words.over : ""];
+    box.append(make("strong", "", (index ? `${words.another}: ` : "") + why.m), make("span", "sure", ` ${said.filter((part) => part).join(" · ")}`));
+    if (why.a) box.append(make("p", "", words.try + why.a));
+    for (const [line, time, text] of why.e) box.append(make("p", "ref", `${where(line, time)}: ${text}`));
+    if (why.f) box.append(make("p", "ref", words.see + why.f));
+    cause.append(box);
+  }
   for (const [kind, text, time] of data.story) {
     const item = make("li", kind, text);
     if (time !== null) item.title = clock(time);

@@ -10,11 +10,10 @@ from __future__ import annotations
 from decoder.catalog.arguments import FITS, Arguments, Fit, Param, Syntax, best, generic, slice_payload
 from decoder.catalog.compiled import DEFAULT_TIMEOUT_S, Basic, Command, Dialect, UrcType
 from decoder.catalog.inline import Inline
-from decoder.catalog.loading import DEFAULT_DIALECTS, load, names, own_files, own_folder
+from decoder.catalog.loading import load, names, own_files, own_folder
 from decoder.catalog.lookup import Catalog, Known
 
 __all__ = [
-    "DEFAULT_DIALECTS",
     "DEFAULT_TIMEOUT_S",
     "FITS",
     "Arguments",

@@ -165,13 +165,12 @@ class Syntax:
         labels: dict[str, str] = {}
         words = types = lengths = 0
         known = self.params
-        if given and not arguments[0] and known and not known[0].mark:
-            lengths += 1
         for index, allowed in self.constants:
             if index >= given or unquote(arguments[index]) not in allowed:
                 words += 1
         for param, text in zip(known, arguments, strict=False):
             if not text:
+                lengths += not param.mark
                 continue
             convert = param.convert
             if param.unusual:

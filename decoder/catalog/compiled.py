@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 import msgspec
 
 from decoder.catalog.arguments import Arguments, Param, Syntax
+from decoder.catalog.conditions import covers
 from decoder.catalog.spec import (
     BasicSpec,
     CommandSpec,
@@ -23,6 +25,7 @@ from decoder.catalog.spec import (
 from decoder.catalog.words import Word, parse_line, parse_syntax
 
 DEFAULT_TIMEOUT_S = 10
+_SIGNS = re.compile(r"[\W_]+")
 _ERROR_KINDS = {"CME ERROR": "cme", "CMS ERROR": "cms", "CIS ERROR": "cis"}
 
 
@@ -50,20 +53,30 @@ def _effects(spec: CommandSpec | UrcSpec, keys: tuple[str, ...]) -> tuple[str, .
 _NOTHING: frozenset[str] = frozenset()
 
 
+def _layer(spec: CommandSpec) -> str:
+    """Return which layer is broken if a command fails, as far as what it does tells."""
+    if spec.opens is not None:
+        return "connection"
+    return "protocol" if spec.infer else ""
+
+
+def _counted(syntaxes: list[str]) -> bool:
+    """Tell whether one of these syntaxes has a parameter that is counted."""
+    return any(":" in one for one in syntaxes)
+
+
 class Command:
     """A command of a dialect, compiled.
 
     ``effects``: what it does beyond itself, by the keys of the dialect file; mostly none, and then no follower need
-    hear of it.
+    hear of it. ``layer``: what is broken if it fails; "" if nobody says.
     """
 
     def __init__(self, dialect: Dialect, spec: CommandSpec) -> None:
         self.name = spec.name
         self.dialect = dialect.id
         self.spec: CommandSpec | BasicSpec = spec
-        self.syntaxes = dialect.syntaxes(spec.set, spec.param)
-        self.answer = dialect.syntaxes(spec.answer, spec.param)
-        self.test_answer = dialect.test_syntaxes(spec.test_answer or spec.set, spec.param)
+        self._dialect = dialect
         self.bare = spec.bare
         self.frame = spec.frame
         self.socket = spec if spec.opens or spec.closes or spec.sends or spec.payload or spec.tells else None
@@ -80,6 +93,7 @@ class Command:
             if yes and (form in ("test", "read") or spec.answer)
         )
         self.late: list[LateSpec] = spec.late
+        self.ends, self.alone = spec.ends, spec.alone
         self.payload: PayloadSpec | None = spec.payload
         self.raw_after_ok = spec.raw_after_ok
         self.stream: StreamSpec | None = spec.stream
@@ -87,7 +101,36 @@ class Command:
         self.encoding = spec.encoding
         self.answer_encoding = spec.answer_encoding
         self.timeout_s = spec.timeout_s or DEFAULT_TIMEOUT_S
+        self.layer = dialect.layer(spec.name) or _layer(spec)
+        self.explains = spec.explains
+        self.means = spec.means
+        self.needs = dialect.file.needs.get(spec.name, [])
         self.effects = _effects(spec, _COMMAND_EFFECTS)
+
+    @cached_property
+    def syntaxes(self) -> list[Syntax]:
+        """How it is set."""
+        spec = self.spec
+        return self._dialect.syntaxes(spec.set, spec.param) if isinstance(spec, CommandSpec) else []
+
+    @cached_property
+    def answer(self) -> list[Syntax]:
+        """Its information response."""
+        spec = self.spec
+        return self._dialect.syntaxes(spec.answer, spec.param) if isinstance(spec, CommandSpec) else []
+
+    @cached_property
+    def test_answer(self) -> list[Syntax]:
+        """The information response to its test form."""
+        spec = self.spec
+        if not isinstance(spec, CommandSpec):
+            return []
+        return self._dialect.test_syntaxes(spec.test_answer or spec.set, spec.param)
+
+    @property
+    def carries(self) -> bool:
+        """Whether its information response may have payload in it."""
+        return isinstance(self.spec, CommandSpec) and _counted(self.spec.answer)
 
     def takes(self, form: str) -> frozenset[str]:
         """Return the names of the information responses that this form of the command has."""
@@ -106,14 +149,15 @@ class Basic(Command):
         self.forms = frozenset(["test", "basic", "s-register", "dial"])
         word = Word(spec.param, mark="?")
         kind: ParamType = "string" if spec.name == "D" else "int"
-        self.syntaxes = [Syntax([Param(word, ParamSpec(kind, values=spec.values), {})])]
+        self.__dict__["syntaxes"] = [Syntax([Param(word, ParamSpec(kind, values=spec.values), {})])]
 
 
 class UrcType:
-    """A URC of a dialect, compiled."""
+    """A URC of a dialect, compiled. ``layer``: what is broken if it tells of a failure; "" if nobody says."""
 
     def __init__(self, dialect: Dialect, spec: UrcSpec) -> None:
         self.name = spec.name
+        self.layer = dialect.layer(spec.name)
         self.dialect = dialect.id
         self.spec = spec
         self.socket = spec if spec.closes or spec.arrives or spec.tells else None
@@ -121,12 +165,30 @@ class UrcType:
         self.ok = spec.ok
         self.encoding = spec.encoding
         self.effects = _effects(spec, _URC_EFFECTS)
-        self.syntaxes = dialect.syntaxes(spec.syntax, spec.param)
-        self.line_parts, words = parse_line(spec.line)
-        self.line_syntax = dialect.compile(words, spec.param)
+        self._dialect = dialect
+
+    @cached_property
+    def syntaxes(self) -> list[Syntax]:
+        """What stands behind its name."""
+        return self._dialect.syntaxes(self.spec.syntax, self.spec.param)
+
+    @property
+    def carries(self) -> bool:
+        """Whether it may have payload in it."""
+        return _counted(self.spec.syntax)
+
+    @cached_property
+    def line_syntax(self) -> Syntax:
+        """The parameters of the shape ``line``."""
+        return self._dialect.compile(parse_line(self.spec.line)[1], self.spec.param)
+
+    @cached_property
+    def line(self) -> re.Pattern[str]:
+        """The shape ``line``."""
+        texts, words = parse_line(self.spec.line)
         places = [f"({'.*' if word.mark else '[^,]*'})" for word in words] + [""]
-        pattern = "".join(re.escape(text) + place for text, place in zip(self.line_parts, places, strict=True))
-        self.line = re.compile(pattern + r"\Z", re.DOTALL)
+        pattern = "".join(re.escape(text) + place for text, place in zip(texts, places, strict=True))
+        return re.compile(pattern + r"\Z", re.DOTALL)
 
     def read_line(self, text: str) -> Arguments | None:
         """Read a line that has the shape ``line`` of this URC, or return None."""
@@ -140,10 +202,19 @@ class Dialect:
     def __init__(self, file: DialectFile) -> None:
         self.file = file
         self.id = file.dialect.id
+        self._layers = {pattern: layer for layer, patterns in file.layers.items() for pattern in patterns}
         self._all_errors = {code: text for table in file.errors.values() for code, text in table.items()}
         self.commands: dict[str, Command] = {spec.name: Command(self, spec) for spec in file.command}
         self.commands.update({spec.name: Basic(self, spec) for spec in file.basic})
         self.urcs: dict[str, UrcType] = {spec.name: UrcType(self, spec) for spec in file.urc}
+
+    def layer(self, name: str) -> str:
+        """Return what is broken if a line of this name tells of a failure; "" if the file does not say."""
+        found = self._layers.get(name)
+        if found is not None:
+            return found
+        longest = max((one for one in self._layers if covers(one, name)), key=len, default=None)
+        return self._layers[longest] if longest is not None else ""
 
     def syntaxes(self, texts: list[str], own: dict[str, ParamSpec]) -> list[Syntax]:
         """Compile syntaxes with the parameters of this file; ``own``, those of one command, come first."""
@@ -162,7 +233,28 @@ class Dialect:
             for words in map(parse_syntax, texts)
         ]
 
-    def error(self, kind: str, code: str) -> Meaning | None:
-        """Look an error code up: in the table for its kind, then in any table of this dialect."""
-        found = self.file.errors.get(_ERROR_KINDS.get(kind, kind), {}).get(code)
-        return found or self._all_errors.get(code)
+    def has_errors(self, kind: str) -> bool:
+        """Tell whether the dialect has a table for this kind of error."""
+        return _ERROR_KINDS.get(kind, kind) in self.file.errors
+
+    def error(self, kind: str, code: str) -> tuple[str, Meaning] | None:
+        """Look an error code or its words up: in the table for its kind, then in any table of this dialect.
+
+        Returns the code and its meaning.
+        """
+        table = self.file.errors.get(_ERROR_KINDS.get(kind, kind), {})
+        if code not in table and code not in self._all_errors:
+            words = _bare(code)
+            code = next((one for one, meaning in table.items() if _bare(meaning[0]) == words), "")
+            code = code or self._error_words.get(words, "")
+        meaning = table.get(code) or self._all_errors.get(code)
+        return (code, meaning) if meaning is not None else None
+
+    @cached_property
+    def _error_words(self) -> dict[str, str]:
+        return {_bare(meaning[0]): code for table in self.file.errors.values() for code, meaning in table.items()}
+
+
+def _bare(words: str) -> str:
+    """Return words without what people write differently: case, blanks, signs."""
+    return _SIGNS.sub("", words).casefold()

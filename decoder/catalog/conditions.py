@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -45,3 +46,14 @@ def applies(when: dict[str, list[int | str]], params: dict[str, Any]) -> bool:
 def fixed(where: dict[str, str | int], params: dict[str, Any]) -> bool:
     """Tell whether ``params`` are as ``where`` says ("a|b": either)."""
     return all(str(params.get(name)) in str(value).split("|") for name, value in where.items())
+
+
+def covers(pattern: str, text: str) -> bool:
+    """Tell whether what a dialect writes means a name or a value: the same, or how it begins (``QHTTP*``)."""
+    return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
+
+
+def among(value: object, values: Iterable[int | str]) -> bool:
+    """Tell whether a value is one of those that a dialect lists, as a number or as it is written."""
+    text = str(value)
+    return any(value == one or covers(str(one), text) for one in values)

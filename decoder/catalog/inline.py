@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from functools import cached_property
+
+import msgspec
 
 from decoder.catalog.arguments import Syntax
 from decoder.catalog.spec import BasicSpec, CommandSpec, UrcSpec
 
+_PREFIXES = frozenset("^$%*#!")
+Spec = CommandSpec | BasicSpec | UrcSpec
 
-class Inline(NamedTuple):
+
+class Inline(msgspec.Struct, frozen=True, dict=True):
     """A module line with payload in it: where the payload begins, how many bytes, by which state it is encoded.
 
-    ``exact``: it ends where its length says, line end or not. ``bare``: the line has no name in front. ``length``: the
-    name of the parameter in the place ``counter``, which counts it; ``connects``: a parameter names its connection.
+    ``dialect``: whose it is. ``exact``: it ends where its length says, line end or not. ``bare``: the line has no name
+    in front. ``length``: the name of the parameter in the place ``counter``, which counts it; ``connects``: a parameter
+    names its connection.
     """
 
     name: str
-    head: re.Pattern[bytes]
+    dialect: str
+    pattern: bytes
     syntax: Syntax
     encoding: str
     cached: dict[str, list[int]]
@@ -28,9 +35,23 @@ class Inline(NamedTuple):
     length: str
     connects: bool
     payload_line: str
+    shared: bool
+    """It is an answer, and a URC has the same name: only a command that waits for it tells them apart."""
+    tail: int
+    """How many parameters may stand behind the payload."""
+
+    @cached_property
+    def head(self) -> re.Pattern[bytes]:
+        """What stands in front of the payload."""
+        return re.compile(self.pattern)
 
 
-def inline(name: str, syntax: Syntax, encoding: str, spec: CommandSpec | BasicSpec | UrcSpec) -> Inline:
+def spelt(name: str) -> bytes:
+    """Return how the name of a line stands on the wire: with a plus sign, if it has no sign of its own."""
+    return (name if name[:1] in _PREFIXES else "+" + name).encode()
+
+
+def inline(name: str, dialect: str, syntax: Syntax, encoding: str, spec: Spec, *, shared: bool = False) -> Inline:
     """Compile what stands in front of the payload of a line."""
     comma = isinstance(spec, UrcSpec) and spec.comma
     bare = isinstance(spec, CommandSpec) and spec.bare
@@ -49,7 +70,7 @@ def inline(name: str, syntax: Syntax, encoding: str, spec: CommandSpec | BasicSp
     elif line != "same":
         behind = rb"\r\n" if line == "next" else rb"(?:,|\r\n(?:\r\n)?)"
         parts[-1] = parts[-1].removesuffix(b",").replace(b"[^,", b"[^\\r\\n,") + rb"[ \t]*" + behind
-    title = b"" if bare else rb"\+%b%b" % (re.escape(name.encode()), b"," if comma else rb"[ \t]*+[:=][ \t]*+")
+    title = b"" if bare else re.escape(spelt(name)) + (b"," if comma else rb"[ \t]*+[:=][ \t]*+")
     pattern = rb"[\r\n \0]*+(?P<line>" + title + rb"[ \t]*+".join(parts) + rb")"
     length = syntax.params[syntax.payload].length
     names = [param.name for param in syntax.params[: syntax.payload]]
@@ -57,7 +78,8 @@ def inline(name: str, syntax: Syntax, encoding: str, spec: CommandSpec | BasicSp
     carried = spec.carried if isinstance(spec, UrcSpec) else {}
     return Inline(
         name,
-        re.compile(pattern),
+        dialect,
+        pattern,
         syntax,
         encoding,
         cached,
@@ -68,4 +90,6 @@ def inline(name: str, syntax: Syntax, encoding: str, spec: CommandSpec | BasicSp
         length,
         "connect_id" in names,
         line,
+        shared and line != "same",
+        len(syntax.params) - syntax.payload - 1,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from capture.errors import AtsharkError
 from decoder.catalog.conditions import parse_match
+from decoder.catalog.references import dangling
 from decoder.catalog.spec import CommandSpec, DialectFile, UrcSpec
 from decoder.catalog.words import parse_line, parse_syntax
 
@@ -32,6 +34,12 @@ def load(text: str, name: str) -> DialectFile:
         raise AtsharkError(f"{name}: nested too deeply to be a dialect") from error
     _check(result, text, name)
     return result
+
+
+def references(file: DialectFile, bases: Sequence[DialectFile], text: str, name: str) -> Iterator[str]:
+    """List the references of a file that lead nowhere, each a line ``name:line: what``."""
+    for path, problem in dangling(file, bases):
+        yield f"{name}:{_line_of(text, path, '')}: {problem}"
 
 
 def _check(file: DialectFile, text: str, name: str) -> None:

@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from msgspec import UNSET
+
 from decoder.catalog.arguments import Syntax
 from decoder.catalog.compiled import Command, Dialect, UrcType
-from decoder.catalog.inline import Inline, inline
+from decoder.catalog.inline import Inline, inline, spelt
 from decoder.catalog.readings import Readings
 from decoder.catalog.spec import CommandSpec, UrcSpec
-from decoder.events import Error
+from decoder.events import Error, Result
 
 Known = TypeVar("Known", Command, UrcType)
 Specification = CommandSpec | UrcSpec
@@ -25,10 +27,11 @@ class Catalog:
     """The dialects in force, in order of precedence.
 
     ``rivals`` and ``urc_rivals`` hold the names that several dialects define, or list as a misprint (those come last).
-    ``given``: the dialects that the user asked for.
+    ``given``: the dialects that the user asked for. ``problems``: what is wrong with dialect files that were left out.
     """
 
-    def __init__(self, dialects: Iterable[Dialect], given: Iterable[str] = ()) -> None:
+    def __init__(self, dialects: Iterable[Dialect], given: Iterable[str] = (), problems: Sequence[str] = ()) -> None:
+        self.problems = problems
         self.dialects = list(dialects)
         self.given = frozenset(given)
         commands = _definitions([(dialect.commands, dialect.file.command) for dialect in self.dialects])
@@ -38,9 +41,28 @@ class Catalog:
         self.rivals = {name: known for name, known in commands.items() if len(known) > 1}
         self.urc_rivals = {name: known for name, known in urcs.items() if len(known) > 1}
         self.shared = self.rivals.keys() | self.urc_rivals.keys()
+        self._sole: dict[str, str | None] = {}
         self.groups = [(dialect.id, group) for dialect in self.dialects for group in dialect.file.group]
         self.answering = {urc.spec.answered.command for urc in self.urcs.values() if urc.spec.answered}
-        self.bases = {dialect.file.dialect.base for dialect in self.dialects}
+        known = {dialect.id: dialect.file.dialect.base for dialect in self.dialects}
+        roots = {base for base in known.values() if not known.get(base)}
+        self.lineages = {one: _lineage(one, known) for one in known}
+        """Each dialect, and those that it stands on, from the nearest to the root."""
+        self.makers = {
+            one: next((each for each in reversed(line) if each not in roots), None)
+            for one, line in self.lineages.items()
+        }
+        """The dialect of the maker by each dialect: what stands right on the root. None for the root."""
+        self.kin = {
+            one.id: frozenset(
+                each.id
+                for each in self.dialects
+                if self.makers[each.id] == self.makers[one.id] or modules.intersection(each.file.dialect.modules)
+            )
+            for one in self.dialects
+            for modules in [frozenset(one.file.dialect.modules)]
+        }
+        """Those of the same maker, and those that some module speaks too."""
         self.modules = {
             name: frozenset(one.id for one in self.dialects if name in one.file.dialect.modules)
             for dialect in self.dialects
@@ -48,29 +70,46 @@ class Catalog:
         }
         self.lines = [urc for urc in self.urcs.values() if urc.spec.line]
         self.inline = [
-            inline(name, syntax, urc.encoding, urc.spec)
-            for name, urc in self.urcs.items()
+            inline(name, urc.dialect, syntax, urc.encoding, urc.spec)
+            for name, rivals in urcs.items()
+            for urc in rivals
+            if urc.carries
             for syntax in urc.syntaxes
             if syntax.payload >= 0 and syntax.counted >= 0
         ] + [
-            inline(name, syntax, command.answer_encoding, command.spec)
-            for name, command in self.commands.items()
+            inline(name, command.dialect, syntax, command.answer_encoding, command.spec, shared=name in urcs)
+            for name, known in commands.items()
+            for command in known
+            if command.carries
             for syntax in command.answer
             if syntax.payload >= 0 and syntax.counted >= 0
         ]
-        heads = b"|".join(sorted({re.escape(one.name.encode()) for one in self.inline if not one.bare}))
-        named = rb"\+(%b)[ \t]*[:=,]" % heads if heads else b"(?!)"
+        heads = b"|".join(sorted({re.escape(spelt(one.name)) for one in self.inline if not one.bare}))
+        named = rb"(%b)[ \t]*[:=,]" % heads if heads else b"(?!)"
         self._bare = tuple(one for one in self.inline if one.bare)
         bare = rb"|\d+," if self._bare else b""
         self.inline_head = re.compile(rb"[\r\n \0]*+(?:%b%b)" % (named, bare))
         self._inline: dict[bytes, tuple[Inline, ...]] = {}
         for one in self.inline:
-            self._inline[one.name.encode()] = (*self._inline.get(one.name.encode(), ()), one)
+            self._inline[spelt(one.name)] = (*self._inline.get(spelt(one.name), ()), one)
         self.grouped = frozenset(
             line.line for _, group in self.groups for line in (*group.start, *group.more, *group.end)
         )
         """The names of lines that may belong to a group."""
+        self.results = {
+            one.name: Result(one.name, done=one.good) for dialect in self.dialects for one in dialect.file.result
+        }
+        """The final result codes of makers."""
         self.readings = Readings(self)
+
+    def sole_maker(self, name: str) -> str | None:
+        """Return the maker to whom all dialects belong that define a name; None if there are several or none."""
+        found = self._sole.get(name, "")
+        if found == "":
+            known = [*self.rivals.get(name, ()), *self.urc_rivals.get(name, ())]
+            makers = {self.makers[one.dialect] for one in known}
+            found = self._sole[name] = makers.pop() if len(makers) == 1 else None
+        return found
 
     def inline_of(self, match: re.Match[bytes]) -> tuple[Inline, ...]:
         """Return what a line may be whose beginning ``inline_head`` matches."""
@@ -85,20 +124,48 @@ class Catalog:
         known = [*self.urc_rivals.get(name, ()), *self.rivals.get(name, ())]
         return tuple(dict.fromkeys([first, *(one.name for one in known)]))
 
-    def counting(self, name: str) -> list[Syntax]:
+    def urc_of(self, name: str, dialect: str | None) -> UrcType | None:
+        """Return the URC that ``dialect`` calls so, or else the first that does."""
+        found = self.urcs.get(name)
+        return next((one for one in self.urc_rivals.get(name, ()) if one.dialect == dialect), found)
+
+    def command_of(self, name: str, dialect: str | None) -> Command | None:
+        """Return the command that ``dialect`` calls so, or else the first that does."""
+        found = self.commands.get(name)
+        return next((one for one in self.rivals.get(name, ()) if one.dialect == dialect), found)
+
+    def counting(self, name: str, dialect: str) -> list[Syntax]:
         """Return the syntaxes of lines ``name`` that carry no payload."""
-        urc, command = self.urcs.get(name), self.commands.get(name)
+        urc, command = self.urc_of(name, dialect), self.command_of(name, dialect)
         syntaxes = [*(urc.syntaxes if urc else ()), *(command.answer if command else ())]
         return [syntax for syntax in syntaxes if syntax.payload < 0]
 
-    def error(self, kind: str, text: str, order: Callable[[Dialect], Any]) -> Error:
-        """Explain what followed ``+CME ERROR:``. ``order`` sorts the dialects: the smallest is asked first."""
+    def error(self, kind: str, text: str, order: Callable[[Dialect], Any | None]) -> Error:
+        """Explain what followed ``+CME ERROR:``, a number or words: they are one thing.
+
+        ``order`` sorts the dialects: the smallest is asked first, those that give None only for a kind of error that
+        is nobody else's.
+        """
         code: int | str = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
-        for one in sorted(self.dialects, key=order):
-            meaning = one.error(kind, str(code))
-            if meaning:
-                return Error(code, meaning[0], meaning[1])
+        keys = [(order(one), index, one) for index, one in enumerate(self.dialects)]
+        asked = sorted(((key, index) for key, index, _ in keys if key is not None))
+        known = [self.dialects[index] for _, index in asked]
+        if not any(one.has_errors(kind) for one in known):
+            owners = frozenset().union(*(self.kin[one.id] for one in self.dialects if one.has_errors(kind)))
+            known += [one for key, _, one in keys if key is None and one.id in owners]
+        for one in known:
+            found = one.error(kind, str(code))
+            if found is not None:
+                number = int(found[0]) if isinstance(code, str) and found[0].isdigit() else UNSET
+                return Error(code, *found[1], number)
         return Error(code, None if isinstance(code, int) else text)
+
+
+def _lineage(dialect: str, bases: dict[str, str]) -> tuple[str, ...]:
+    line = [dialect]
+    while (base := bases.get(line[-1])) and base in bases and base not in line:
+        line.append(base)
+    return tuple(line)
 
 
 def _definitions(tables: list[tuple[dict[str, Known], Sequence[Specification]]]) -> dict[str, list[Known]]:

@@ -29,7 +29,7 @@ _KEPT = 4096
 """Lines that are remembered, of each kind."""
 _LONGEST = 512
 """Longer lines are not remembered: they are payload, and do not repeat."""
-_SET_LINE = re.compile(rb"[Aa][Tt]\+([A-Za-z][A-Za-z0-9]*) ?=(?!\?)(.*)", re.DOTALL)
+_SET_LINE = re.compile(rb"[Aa][Tt](?:\+|([\^$%*#!]))([A-Za-z][A-Za-z0-9_]*) ?=(?!\?)(.*)", re.DOTALL)
 _DAMAGED = re.compile(r"[+^]|[Aa][Tt][+^&]")
 """A line without arguments that begins like this is the rest of a damaged line, not free text."""
 _OTHER_FORM = 1
@@ -83,7 +83,8 @@ class ModuleLine:
 
     ``kind``: a final result code; one with an error; a line that begins like an answer; anything else, which may be an
     ``echo``, CONNECT, a digit that stands for a result (``digit``), noise, or free text. ``name`` is None for free
-    text; ``names`` are those under which dialects know it, ``rest`` is what stands behind it.
+    text; ``names`` are those under which dialects know it, ``rest`` is what stands behind it. ``own_result``: a maker
+    says it instead of OK or ERROR.
     """
 
     __slots__ = (
@@ -100,6 +101,7 @@ class ModuleLine:
         "name",
         "names",
         "noise",
+        "own_result",
         "rest",
         "result",
         "shared",
@@ -113,6 +115,7 @@ class ModuleLine:
         self.text = text = to_text(bare)
         self.kind: LineKind = "other"
         self.result: Result | None = None
+        self.own_result: Result | None = None
         self.error: tuple[str, str] | None = None
         self.name: str | None = None
         self.names: tuple[str, ...] = ()
@@ -129,7 +132,8 @@ class ModuleLine:
         if code is not None:
             self.kind, self.result = "final", Result(code)
             return
-        if bare[:1] in (b"+", b"^"):
+        self.own_result = catalog.results.get(text)
+        if bare[:1] in (b"+", b"^") and self.own_result is None:
             self.error = grammar.parse_error(text) if bare[:2] == b"+C" else None
             self.kind = "answer" if self.error is None else "error"
             if self.error is not None:
@@ -245,13 +249,14 @@ class Readings:
         match = _SET_LINE.match(line)
         if not match:
             return None
-        name = match[1].decode("ascii").upper()
+        sign = (match[1] or b"").decode()
+        name = sign + match[2].decode("ascii").upper()
         rivals = self._catalog.rivals.get(name)
         if rivals is None:
             command = self._catalog.commands.get(name)
-            return _slice(command, name, match[2]) if command is not None else None
-        text = grammar.CommandText(name, "set", to_text(match[2]))
-        sliced = [_slice(rival, name, match[2]) for rival in rivals]
+            return _slice(command, name, match[3]) if command is not None else None
+        text = grammar.CommandText(name.removeprefix(sign), "set", to_text(match[3]), sign or "+")
+        sliced = [_slice(rival, name, match[3]) for rival in rivals]
         if not any(sliced):
             return None
         return _among([one or _reading(text, rival, name) for one, rival in zip(sliced, rivals, strict=True)])

@@ -110,15 +110,41 @@ class LateSpec(msgspec.Struct, forbid_unknown_fields=True):
     given: StateSpec | None = None
 
 
+class MeansSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """What an answer or URC says about the module: the parameter ``value`` of it is the state of ``fact``.
+
+    ``good``, ``bad``, ``unknown``: which values are; ``like``: a regular expression of bad ones. A command that is done
+    says the same with its own parameters. Without ``value``: that the line came, or that the command is done, says
+    that the fact is as ``says``; ``when``: with these values of its parameters.
+    """
+
+    fact: Literal["power", "sleep", "sim", "signal", "registration", "attach", "context", "clock"]
+    value: str = ""
+    says: Literal["good", "bad"] = "good"
+    good: list[int | str] = []
+    bad: list[int | str] = []
+    unknown: list[int | str] = []
+    like: str = ""
+    when: dict[str, list[int | str]] = {}
+
+
+LayerName = Literal["module", "sim", "radio", "registration", "context", "clock", "name", "connection", "protocol"]
+"""What a dialect may say is broken, from the module up: each stands on those before it."""
+Values = dict[str, list[int | str]]
+"""Parameters, and for each the values that are meant."""
+
+
 class PayloadSpec(msgspec.Struct, forbid_unknown_fields=True):
     """Raw bytes from the MCU after a command: as many as ``length`` says, or until one of ``end``.
 
+    ``prompt``: what the module asks for them with: a sign, or a word on a line of its own (``DOWNLOAD``).
     ``after`` "ok": with a length the module asks for them by an OK, which is not the result yet; without one, by
     its prompt as ever. "ok-prompt": by an OK and a prompt. "result": by its result OK and then a prompt.
     ``end_early``: ``end`` may also stand before the announced length is reached.
     """
 
     after: Literal["prompt", "ok", "ok-prompt", "result"] = "prompt"
+    prompt: str = ">"
     length: str = ""
     end: tuple[Literal["ctrl-z", "+++"], ...] = ("ctrl-z",)
     end_early: bool = False
@@ -138,7 +164,8 @@ class RawSpec(msgspec.Struct, forbid_unknown_fields=True):
 class FrameSpec(msgspec.Struct, forbid_unknown_fields=True):
     """The protocol that payload carries, by the name of its codec; ``when`` says for which parameters.
 
-    ``within`` "payload", or "line": the whole line is the frame; or the parameter that holds it in hex.
+    ``within`` "payload", or "line": the whole line is the frame; "next": it is the line behind it; or the parameter
+    that holds it in hex.
     """
 
     protocol: str
@@ -147,16 +174,17 @@ class FrameSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """Transparent mode after ``CONNECT``, or ``after`` "prompt": after the OK and a prompt.
+    """Transparent mode after ``CONNECT``, or ``after`` "prompt": after the OK and a prompt; "ok": after the OK.
 
     ``when`` and ``forms`` say for which commands (empty: always). ``escape_answer``: an OK answers ``+++``. ``ppp``:
-    it is PPP if its bytes look like it.
+    it is PPP if its bytes look like it. ``affixed``: ``+++`` may stand right behind the data.
     """
 
     when: dict[str, list[int | str]] = {}
     forms: tuple[str, ...] = ()
-    after: Literal["connect", "prompt"] = "connect"
+    after: Literal["connect", "prompt", "ok"] = "connect"
     escape_answer: bool = True
+    affixed: bool = False
     ppp: bool = False
 
 
@@ -175,6 +203,11 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A command: its forms (a list of syntaxes each), its answers, what follows it.
 
     ``bare``: its information response has no name in front. ``payload_line``: payload in it stands behind a line end.
+    ``ends``: URCs that stand for its final result, and whether each says that it was done; ``alone``: its information
+    response is all that comes, no final result. ``means``: what its answer says of the module. ``fails``: values of its
+    answer that say that it failed; ``succeeds``: values, of which any other says so. ``explains``: its answer says why
+    what was done before it failed. ``checked``: it was compared with
+    a document or a driver, and not only written from knowledge; a text names which (none given: as the dialect says).
     """
 
     name: str
@@ -207,6 +240,13 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     encoding: str = ""
     answer_encoding: str = ""
     timeout_s: int = 0
+    ends: dict[str, bool] = {}
+    alone: bool = False
+    means: list[MeansSpec] = []
+    fails: Values = {}
+    succeeds: Values = {}
+    explains: bool = False
+    checked: bool | str | None = None
     aliases: list[str] = []
     param: dict[str, ParamSpec] = {}
 
@@ -220,7 +260,8 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     it behind a line end. ``raw_after_ok``: raw bytes follow its OK. ``line`` is its whole line, with parameters in
     braces (``{rest~}``: to the end of the line), if it does not have the shape ``+NAME: …``. ``comma``: its shape is
     ``+NAME,…:payload``, and the payload ends where its length says, line end or not. ``carried``: states in which it
-    surely carries payload (none given: all but ``cached``).
+    surely carries payload (none given: all but ``cached``). ``means``, ``fails``, ``succeeds``,
+    ``checked``: as of commands.
     """
 
     name: str
@@ -245,6 +286,10 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     tells: AddressSpec | None = None
     infer: list[InferSpec] = []
     image: ImageSpec | None = None
+    means: list[MeansSpec] = []
+    fails: Values = {}
+    succeeds: Values = {}
+    checked: bool | str | None = None
     aliases: list[str] = []
     param: dict[str, ParamSpec] = {}
 
@@ -262,24 +307,52 @@ class BasicSpec(msgspec.Struct, forbid_unknown_fields=True):
     stream: StreamSpec | None = None
 
 
+class ResultSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A final result code of the maker: a whole line that stands where others say OK or ERROR.
+
+    ``good``: it says that the command was done.
+    """
+
+    name: str
+    section: str
+    en: str
+    zh: str = ""
+    good: bool = True
+
+
 class DialectSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """Who speaks the dialect and where it is written down."""
+    """Who speaks the dialect and where it is written down.
+
+    ``base``: the dialect that it stands on, as a family of modules on its maker's. ``rank``: the smaller, the sooner
+    it is meant where nothing else tells. ``modules``: how its modules call themselves.
+    ``checked``: its lines were compared with a document or a driver, where they do not say otherwise.
+    """
 
     id: str
     title: str
     source: str
     base: str = ""
+    rank: int = 50
     zh: str = ""
+    checked: bool = True
     modules: list[str] = []
 
 
 class DialectFile(msgspec.Struct, forbid_unknown_fields=True):
-    """A whole dialect file."""
+    """A whole dialect file.
+
+    ``layers``: what is broken when commands or URCs fail, each by its name, or by how names begin (``QHTTP*``). Of
+    those that stand nowhere, what they open or stand for tells. ``needs``: commands, and for each those of which one
+    must have been done before it.
+    """
 
     dialect: DialectSpec
+    layers: dict[LayerName, list[str]] = {}
+    needs: dict[str, list[str]] = {}
     param: dict[str, ParamSpec] = {}
     command: list[CommandSpec] = []
     basic: list[BasicSpec] = []
     urc: list[UrcSpec] = []
+    result: list[ResultSpec] = []
     group: list[GroupSpec] = []
     errors: dict[str, dict[str, Meaning]] = {}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import operator
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from decoder.events import Message, Params, Socket
+from decoder.events import Frame, Message, Socket
 from decoder.findings.raising import Raise
 from decoder.findings.rules import Rule, rules
 
@@ -25,9 +25,13 @@ class Declared:
     def __init__(self, raise_: Raise) -> None:
         self._raise = raise_
         self._by_line: dict[tuple[str, str], list[Rule]] = defaultdict(list)
+        self._by_frame: dict[str, list[Rule]] = defaultdict(list)
         self._by_change: dict[str, list[Rule]] = defaultdict(list)
         for rule in rules().values():
-            if rule.on == "socket":
+            if rule.on == "frame":
+                for protocol in rule.line:
+                    self._by_frame[protocol].append(rule)
+            elif rule.on == "socket":
                 for change in rule.change:
                     self._by_change[change].append(rule)
             elif rule.on is not None:
@@ -50,6 +54,12 @@ class Declared:
                 if agrees(rule, one.params):
                     self._raise(rule.id, one, line=one.text, **_texts({**one.params, **_labels(one)}))
 
+    def frame(self, one: Frame) -> None:
+        """Look at a frame."""
+        for rule in self._by_frame.get(one.protocol, ()):
+            if agrees(rule, one.fields):
+                self._raise(rule.id, one, text=one.text, **_texts(one.fields))
+
     def socket(self, one: Socket) -> None:
         """Look at what happened to a connection."""
         for rule in self._by_change.get(one.change, ()):
@@ -59,7 +69,7 @@ class Declared:
             self._raise(rule.id, one, which=which, peer=peer, because=one.because, up=one.up, down=one.down)
 
 
-def agrees(rule: Rule, params: Params) -> bool:
+def agrees(rule: Rule, params: Mapping[str, Any]) -> bool:
     """Whether parameters are as a rule wants them."""
     if rule.has and not all(name in params for name in rule.has):
         return False
@@ -87,7 +97,7 @@ def _comparison(wanted: str) -> tuple[Callable[[Any, Any], bool], float] | None:
     return (_OPERATORS[match[1]], float(match[2])) if match else None
 
 
-def _texts(params: Params) -> dict[str, object]:
+def _texts(params: Mapping[str, Any]) -> dict[str, object]:
     return {name: value for name, value in params.items() if name not in ("line",)}
 
 

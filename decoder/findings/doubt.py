@@ -11,7 +11,7 @@ from capture.chunk import LogChunk
 from decoder.events import Event, Finding
 from decoder.findings.raising import Raise
 
-_ACCUSATIONS = frozenset([
+ACCUSATIONS = frozenset([
     "module.silent", "line.speed", "line.echo-damaged", "line.interleaved", "noise", "network.lost", "ppp.fcs",
     "frame.malformed", "transparent.lost", "transparent.escape", "send.short", "send.length", "payload.length",
     "payload.hex", "result.unexpected",
@@ -29,7 +29,7 @@ def softened(events: list[Event]) -> list[Event]:
     """Return the events, accusations made notes."""
     return [
         msgspec.structs.replace(event, severity="note")
-        if isinstance(event, Finding) and event.rule in _ACCUSATIONS and event.severity != "note"
+        if isinstance(event, Finding) and event.rule in ACCUSATIONS and event.severity != "note"
         else event
         for event in events
     ]

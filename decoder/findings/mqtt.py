@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decoder.events import Frame, Group, Message
+from decoder.events import Frame, Group, Message, Socket
 from decoder.findings.raising import Raise
 
 COMMANDS = ("MQTTCFG", "MQTTTO")
@@ -26,6 +26,8 @@ class Mqtt:
         self._keep_alive: int | None = None
         self._ack_timeout = 10
         self._acknowledged: set[str] = set()
+        self._accepted: set[int | None] = set()
+        """Connections whose client the broker has accepted, and which nobody has ended."""
         self._waiting: dict[tuple[object, object], tuple[Frame, str]] = {}
 
     def message(self, one: Message) -> None:
@@ -49,6 +51,10 @@ class Mqtt:
         if one.protocol != "mqtt":
             return
         kind, fields = one.fields.get("type"), one.fields
+        if kind == "CONNACK" and fields.get("code") == 0 and one.flow is not None and len(self._accepted) < _MAX_OPEN:
+            self._accepted.add(one.flow)
+        elif kind == "DISCONNECT":
+            self._accepted.discard(one.flow)
         if kind == "CONNACK" and isinstance(code := fields.get("code"), int) and code:
             self._raise("mqtt.connect-refused", one, code=code, why=_REFUSALS.get(code, f"0x{code:02x}"))
         elif kind == "SUBACK" and any(isinstance(code, int) and code >= 128 for code in fields.get("codes", ())):
@@ -62,6 +68,14 @@ class Mqtt:
             del self._waiting[key]
         elif kind == "CONNECT":
             self._waiting.clear()
+
+    def socket(self, one: Socket) -> None:
+        """Look at what happened to a connection: a broker that accepts a client and then closes has a reason."""
+        if one.change != "opened" and one.flow.number in self._accepted:
+            self._accepted.discard(one.flow.number)
+            if one.change in ("closed by peer", "reset"):
+                which = "" if one.connect_id is None else f" {one.connect_id}"
+                self._raise("mqtt.closed", one, which=which, because=one.because)
 
     def group(self, one: Group) -> None:
         """Look at a story told by several lines."""

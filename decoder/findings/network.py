@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from capture.grammar import GOOD_CODES
 from decoder.events import Message, Params, Socket
 from decoder.findings.raising import About, Raise
 
@@ -53,7 +52,7 @@ class Network:
                     self._ask("nw_edrx", command.params.get("req_edrx"), on=on)
         elif one.kind == "result":
             owner = one.owner
-            failed = one.result is not None and one.result.code not in GOOD_CODES
+            failed = one.result is not None and not one.result.good
             if failed and owner is not None and owner.name.startswith(_NEEDS_NETWORK):
                 self.failed(one)
         elif one.name in ("CREG", "CGREG", "CEREG"):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from msgspec import UNSET
 
 from capture.chunk import Side
 from decoder.events import Finding
@@ -30,12 +33,35 @@ class Raise:
 
     def __init__(self, out: list[Finding]) -> None:
         self._out = out
+        self.told: Callable[[Finding, int | None, int | None], None] | None = None
+        """Who is told of each: with the line of the log and the number of its message, where that is not the last."""
 
-    def __call__(self, rule_id: str, about: About, **values: object) -> None:
+    def __call__(self, rule_id: str, about: About, /, **values: object) -> None:
         """Raise a finding of ``rule_id`` about an event; ``values`` stand for the braces of its message."""
+        self.at(None, rule_id, about, values)
+
+    def at(
+        self,
+        line: int | None,
+        rule_id: str,
+        about: About,
+        values: Mapping[str, object],
+        *,
+        layer: str = "",
+        number: int | None = None,
+    ) -> None:
+        """The same for what stands in ``line`` of a text log, about the message ``number``, and not where it is raised.
+
+        ``layer``: what is broken, if the line says more than the rule.
+        """
         rule = rules()[rule_id]
         known = defaultdict(lambda: "?", {name: printable(str(value))[:_MAX_VALUE] for name, value in values.items()})
         message, message_zh = rule.en.format_map(known), rule.zh.format_map(known)
-        self._out.append(
-            Finding(about.time_ns, about.side, rule_id, rule.severity, message, rule.reference, message_zh)
-        )
+        where = line if line is not None else UNSET
+        found = Finding(
+            about.time_ns, about.side, rule_id, rule.severity, message, rule.reference, message_zh, where,
+            layer=layer or UNSET,
+        )  # fmt: skip
+        self._out.append(found)
+        if self.told is not None:
+            self.told(found, line, number)

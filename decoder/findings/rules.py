@@ -10,20 +10,25 @@ import re
 import tomllib
 from functools import cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
+from decoder.catalog.spec import LayerName
 from decoder.events import Finding, Severity
 
 Lang = Literal["en", "zh"]
+LAYERS = ("line", *get_args(LayerName), "")
+"""What stands on what: where a lower one is broken, those above it fail. "" is not known."""
 
 
 class Rule(msgspec.Struct, forbid_unknown_fields=True):
     """A rule. ``en`` and ``zh`` are its message, with values of the line in braces.
 
-    ``on``: which kind of message it is about; ``line``: names; ``where``: parameters, each a value, a list of values,
-    or a comparison ("<10"); ``has``: parameters that must be there; ``form``, ``change``: of commands, of connections.
+    ``on``: which kind of message it is about; ``line``: names, of frames protocols; ``where``: parameters, each a
+    value, a list of values, or a comparison ("<10"); ``has``: parameters that must be there; ``form``, ``change``: of
+    commands, of connections. ``layer``: what is broken, from power up to the application (see :data:`LAYERS`);
+    ``guessed``: it is no more than possible, whatever else was found.
     ``translations``: of rules that the decoder raises: patterns of its messages, and what they are in Chinese.
     """
 
@@ -34,10 +39,12 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
     try_en: str = ""
     try_zh: str = ""
     reference: str | None = None
-    on: Literal["command", "answer", "socket"] | None = None
+    on: Literal["command", "answer", "frame", "socket"] | None = None
     line: list[str] = []
     where: dict[str, Any] = {}
     has: list[str] = []
+    layer: str = ""
+    guessed: bool = False
     form: list[str] = msgspec.field(default_factory=lambda: ["set", "exec"])
     change: list[str] = []
     translations: list[tuple[str, str]] = []
@@ -48,24 +55,43 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Advice(msgspec.Struct, forbid_unknown_fields=True):
-    """What to try when the module answers with an error code."""
+    """What to try when the module answers with an error code, or with no reason in a layer."""
 
-    error: str
-    code: int
     en: str
     zh: str
+    error: str = ""
+    code: int = 0
+    layer: str = ""
+
+
+class Layer(msgspec.Struct, forbid_unknown_fields=True):
+    """Error codes that say which layer is broken."""
+
+    error: str
+    layer: str
+    codes: list[int]
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     rule: list[Rule]
     advice: list[Advice]
+    layer: list[Layer] = []
+
+
+_BARE = ("command.error", "line.failure")
+"""Rules that know nothing better to try than what the layer tells."""
 
 
 @cache
-def _load() -> tuple[dict[str, Rule], dict[tuple[str, str], Advice]]:
+def _load() -> tuple[dict[str, Rule], dict[str, Advice], dict[str, str]]:
     text = resources.files("decoder.findings").joinpath("rules.toml").read_text("utf-8")
     file = msgspec.convert(tomllib.loads(text), _File)
-    return {rule.id: rule for rule in file.rule}, {(one.error, str(one.code)): one for one in file.advice}
+    layers = {f"{one.error} {code}": one.layer for one in file.layer for code in one.codes}
+    return (
+        {rule.id: rule for rule in file.rule},
+        {one.layer or f"{one.error} {one.code}": one for one in file.advice},
+        layers,
+    )
 
 
 def rules() -> dict[str, Rule]:
@@ -74,13 +100,23 @@ def rules() -> dict[str, Rule]:
 
 
 def advice(found: Finding, lang: Lang = "en") -> str:
-    """Raise what to try for a finding: by the error code that it is about, else by its rule."""
-    if found.rule == "command.error":
-        for (kind, code), one in _load()[1].items():
-            if f"+{kind}: {code} " in found.message + " ":
-                return one.zh if lang == "zh" else one.en
+    """Return what to try for a finding: by the error code that it is about, else by the layer, else by its rule."""
+    known = _load()[1]
+    one = known.get(found.error) if isinstance(found.error, str) else None
+    if one is None and found.rule in _BARE:
+        one = known.get(layer(found))
+    if one is not None:
+        return one.zh if lang == "zh" else one.en
     rule = rules().get(found.rule)
     return rule.advice(lang) if rule is not None else ""
+
+
+def layer(found: Finding) -> str:
+    """Return which layer a finding says is broken, of :data:`LAYERS`; "" if it does not say."""
+    by_code = _load()[2].get(found.error, "") if isinstance(found.error, str) else ""
+    by_line = found.layer if isinstance(found.layer, str) else ""
+    rule = rules().get(found.rule)
+    return by_code or by_line or (rule.layer if rule is not None else "")
 
 
 def message(found: Finding, lang: Lang = "en") -> str:

@@ -15,6 +15,8 @@ from decoder.findings.rules import Lang, message
 from decoder.values import printable
 
 _MAX_STEPS = 400
+HOST = "tap.host"
+"""What the host's program said, in a text log."""
 _REGISTERED = {1: ("registered", "已注册网络"), 5: ("registered, roaming", "已注册网络(漫游)")}
 _EVENTS = {
     2: ("bootstrap done", "Bootstrap完成"),
@@ -119,6 +121,10 @@ class Story:
             self._count("published" if one.side == "mcu" else "delivered", one.time_ns)
 
     def _finding(self, one: Finding) -> None:
+        if one.rule == HOST:
+            words = printable(one.message)
+            self._step("routine", f"the host says: {words}", printable(message(one, "zh")), one.time_ns)
+            return
         if one.severity == "note":
             return
         self._step(one.severity, printable(one.message), printable(message(one, "zh")), one.time_ns, key=one.rule)

@@ -1,4 +1,4 @@
-"""What follows from lines: sockets, PPP, groups, firmware, frames that the module's own stack must have sent.
+"""What follows from lines: sockets, PPP, groups, firmware, messages, frames that the module's stack must have sent.
 
 A follower is a file or a folder, and an entry of :data:`STANDARD`.
 """
@@ -11,9 +11,10 @@ from decoder.followers.frames import NamedFrames
 from decoder.followers.groups import Groups
 from decoder.followers.inferred import Inferred
 from decoder.followers.ppp import Ppp
+from decoder.followers.sms import Sms
 from decoder.followers.sockets import Sockets
 
-STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware)
+STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware, Sms)
 """The followers of every session, in the order in which they hear."""
 
 __all__ = ["STANDARD", "Follower", "Followers", "Makes", "Seat"]

@@ -35,7 +35,7 @@ class NamedFrames(Follower):
     def _carried(self, event: Carried) -> None:
         """Decode payload of which the dialect says what it is, whichever connection it belongs to."""
         spec, data = event.frame, event.data
-        if spec is None:
+        if spec is None or spec.protocol not in frames.CODECS:
             return
         frame = frames.decode(spec.protocol, event.raw, data.time_ns, data.side, data.announced_by, data.connect_id)
         if frame is None:

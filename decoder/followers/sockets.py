@@ -65,6 +65,8 @@ class Sockets(Follower):
         self._opening: dict[_Key, tuple[OpensSpec, Issued]] = {}
         self._names: dict[str, str] = {}
         self._local_ip: str | None = None
+        self._newest = 0
+        """The number of the command that opened a connection last."""
 
     def hears(self) -> Mapping[type, Hear]:
         """Commands that open, feed and end connections, lines that tell of them, payload."""
@@ -147,7 +149,7 @@ class Sockets(Follower):
     def _connected(self, event: Connected) -> None:
         """Transparent mode begins: if its command opens a connection, it is open."""
         spec = _socket(event.issued)
-        if spec is not None and spec.opens is not None:
+        if spec is not None and spec.opens is not None and event.issued.number != self._newest:
             self._opened(spec.opens, event.issued, event.time_ns)
 
     # opening
@@ -155,6 +157,7 @@ class Sockets(Follower):
     def _opened(self, spec: OpensSpec, issued: Issued, time_ns: int | None) -> None:
         """The connection that a command asked for is open; an earlier one of the same number is over."""
         key = issued.params.get(spec.key)
+        self._newest = issued.number
         self._opening.pop(key, None)
         if (before := self._open.pop(key, None)) is not None:
             self._end(before, "lost", time_ns, "module", "the number was used again")
@@ -182,7 +185,10 @@ class Sockets(Follower):
 
     def _closed(self, spec: ClosesSpec, told: Params, time_ns: int | None, side: Side, why: str) -> None:
         """End a connection. ``told`` are the parameters that name it and tell how it ended."""
-        connection = self._open.get(told.get(spec.key))
+        key = told.get(spec.key)
+        connection = self._open.get(key)
+        if connection is None and key in self._opening and side == "module" and fixed(spec.where, told):
+            self._not_opened(*self._opening[key], time_ns, why)
         if connection is None or not fixed(spec.where, told):
             return
         change: Change = "closed"
@@ -192,7 +198,7 @@ class Sockets(Follower):
             change = "reset"
         elif spec.lost is not None and applies(spec.lost, told):
             change = "lost"
-        del self._open[told.get(spec.key)]
+        del self._open[key]
         self._end(connection, change, time_ns, "mcu" if change == "closed" else side, why)
 
     def _restarted(self, event: Restarted) -> None:

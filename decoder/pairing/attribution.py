@@ -12,7 +12,7 @@ from collections import deque
 
 import msgspec
 
-from decoder.catalog import FITS, Arguments, Command, UrcType
+from decoder.catalog import FITS, Arguments, Command, Inline, UrcType
 from decoder.catalog.readings import ModuleLine
 from decoder.events import Params
 from decoder.pairing import written
@@ -94,9 +94,9 @@ class Attribution:
         command = self._catalog.commands.get(canonical)
         return self._unsolicited(canonical, None, command, line.by(command.answer) if command else line.numbered())
 
-    def payload(self, name: str, arguments: Arguments) -> Answer:
+    def payload(self, inline: Inline, arguments: Arguments) -> Answer:
         """Find whose line this is, from which payload was cut out."""
-        names = self._catalog.names_of(name)
+        names = self._catalog.names_of(inline.name)
         for canonical in names:
             found = self.awaited(canonical)
             if found is not None:
@@ -104,8 +104,9 @@ class Attribution:
                 command = waiting.reading.command
                 dialect = command.dialect if command is not None else None
                 return Answer(canonical, dialect, arguments, waiting, line=entry)
-        urc = self._catalog.urcs.get(names[0])
-        return self._unsolicited(names[0], urc, self._catalog.commands.get(names[0]), arguments)
+        catalog, name = self._catalog, inline.name if inline.name in names else names[0]
+        urc, command = catalog.urc_of(name, inline.dialect), catalog.command_of(name, inline.dialect)
+        return self._unsolicited(name, urc, command, arguments)
 
     def _choose_urc(self, name: str, line: ModuleLine) -> Answer:
         """Of the ways in which several dialects read a URC, take the likeliest."""

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from decoder.catalog import DEFAULT_TIMEOUT_S, Arguments, Command, best
+from capture.timing import Timing
+from decoder.catalog import DEFAULT_TIMEOUT_S, Arguments, Command, Inline, best
 from decoder.catalog.readings import CommandLine, ModuleLine, Reading
 from decoder.events import Event, Finding, GivenUp, Information, Issued, Result
 from decoder.pairing import written
@@ -27,6 +28,7 @@ from decoder.times import NEVER, SECOND
 from decoder.values import to_text
 
 _MAX_PENDING = 64
+_MAX_CHOSEN = 1024
 _MAX_ANSWER = 1 << 20
 """Characters of the lines that one command is answered with; further lines are told as messages only."""
 _WHOLE_LINE = 1024
@@ -35,6 +37,18 @@ _GRACE_S = 5
 """How much longer than the dialect says a late line is awaited."""
 _MAX_WITHIN_S = 100_000
 _GOOD = ("OK", "CONNECT")
+
+
+def _is_alone(entry: PendingLine) -> bool:
+    """Tell whether a command line has all that will come: its last command gets an answer and no result."""
+    last = entry.commands[-1]
+    command = last.reading.command
+    return command is not None and command.alone and bool(last.information)
+
+
+def _passed_over(first: PendingLine, second: PendingLine, timing: Timing) -> bool:
+    """Tell whether a result is not that of ``first`` but of a later command line."""
+    return _is_alone(first) or overtaken(first, second, timing)
 
 
 class Pairing:
@@ -48,6 +62,8 @@ class Pairing:
         self.attribution = Attribution(module, self.pending)
         self.wake_ns = NEVER
         self._last = module.catalog.readings.command(b"AT")
+        self._chosen: dict[int, tuple[Reading, int, Reading]] = {}
+        """What was chosen of the ways to read a command, while nothing speaks for another."""
 
     # commands
 
@@ -133,7 +149,16 @@ class Pairing:
             assert command is not None
             return self._module.ranking.weight(command, one.fit, alias=one.alias)
 
-        return min(reading.rivals, key=weight)
+        ranking = self._module.ranking
+        kept = self._chosen.get(id(reading))
+        if kept is not None and kept[0] is reading and kept[1] == ranking.generation:
+            return kept[2]
+        if len(self._chosen) >= _MAX_CHOSEN:
+            self._chosen.clear()
+        chosen = min(reading.rivals, key=weight)
+        if len(reading.text) <= _WHOLE_LINE:
+            self._chosen[id(reading)] = (reading, ranking.generation, chosen)
+        return chosen
 
     def _consistent(self, command: Command, reading: Reading) -> Reading:
         """Of the syntaxes that fit equally well, choose one by which the command answers a request."""
@@ -166,9 +191,32 @@ class Pairing:
         return self.attribution.current() or self.pending[0]
 
     @property
+    def waits(self) -> bool:
+        """Whether a command waits for something that may still come."""
+        return any(not _is_alone(entry) for entry in self.pending)
+
+    @property
     def is_log(self) -> bool:
         """Whether the input is a log that may leave results out."""
         return self._module.log is not None
+
+    def ends(self, name: str) -> bool | None:
+        """Tell whether the URC ``name`` is the final result of the command that works, and whether it was done.
+
+        If the dialect by which the command is read does not know it as one, any other that knows the command may.
+        """
+        command = self.current.commands[-1].reading.command
+        if command is None:
+            return None
+        known = (command, *self._catalog.rivals.get(command.name, ()))
+        return next((one.ends[name] for one in known if name in one.ends), None)
+
+    def awaits_bare(self) -> bool:
+        """Tell whether the command that works is answered by a line without a name."""
+        if not self.pending:
+            return False
+        command = self.current.commands[-1].reading.command
+        return command is not None and command.bare and bool(command.answer)
 
     def answer(self, line: ModuleLine) -> Answer:
         """Find whose line this is, and give up on the command lines before its own."""
@@ -181,9 +229,9 @@ class Pairing:
                 self._drop_before(entry)
         return answer
 
-    def answer_with_payload(self, name: str, arguments: Arguments) -> Answer:
-        """The same for a line ``name`` from which payload was cut out."""
-        answer = self.attribution.payload(name, arguments)
+    def answer_with_payload(self, inline: Inline, arguments: Arguments) -> Answer:
+        """The same for a line from which payload was cut out."""
+        answer = self.attribution.payload(inline, arguments)
         if answer.line is not None:
             answer.line.answered = True
             self._begin(answer.line)
@@ -234,7 +282,7 @@ class Pairing:
             return None
         if self._module.log is not None:
             return self._result_in_log(self._module.log, time_ns, refused=refused)
-        while not refused and len(pending) > 1 and overtaken(pending[0], pending[1], self._module.timing):
+        while not refused and len(pending) > 1 and _passed_over(pending[0], pending[1], self._module.timing):
             self._abandon(pending.popleft())
         entry = pending.pop() if refused else pending.popleft()
         if time_ns is not None and entry.time_ns is not None:
@@ -259,7 +307,7 @@ class Pairing:
 
     def complete(self, entry: PendingLine, result: Result) -> None:
         """Emit the records of a command line that has its result; those that a later line completes wait for it."""
-        good = result.code in _GOOD
+        good = result.code in _GOOD or result.done is True
         for waiting in entry.commands:
             waiting.result = result
             waiting.latency_ns = entry.latency_ns
@@ -308,6 +356,9 @@ class Pairing:
 
     def _abandon(self, entry: PendingLine, code: str = "unanswered") -> None:
         log = self._module.log
+        if _is_alone(entry):
+            self._show(entry)
+            return
         if log is not None:
             if any(waiting.information or waiting.urcs for waiting in entry.commands):
                 self._show(entry)
@@ -325,7 +376,7 @@ class Pairing:
         self._out.append(Finding(entry.time_ns, "mcu", "command.unanswered", "warning", message, reference, line=line))
 
     def _show(self, entry: PendingLine) -> None:
-        """Close a command line whose answer a log shows, but not its result."""
+        """Close a command line whose answer a log shows, but not its result, or that gets none."""
         for waiting in entry.commands:
             waiting.shown = True
             self._module.finish(waiting)

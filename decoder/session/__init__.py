@@ -17,9 +17,10 @@ or the input ends.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from capture import grammar
-from capture.chunk import Chunk, LogChunk, WholeChunk
+from capture.chunk import Chunk, LogChunk, Side, WholeChunk
 from capture.timing import EXACT, Timing
 from decoder.catalog import Catalog
 from decoder.events import Event
@@ -27,6 +28,7 @@ from decoder.link.wire import Wire
 from decoder.pairing.written import Log
 from decoder.session.channel import SILENCE_NS, Channel
 from decoder.session.mcu import McuReader
+from decoder.session.modes import Mode
 from decoder.session.module import ModuleReader
 from decoder.session.transparent import Transparent
 from decoder.times import NEVER
@@ -41,6 +43,32 @@ def _ends_data(chunk: LogChunk) -> bool:
         return chunk.data.strip() == b"NO CARRIER"
     line = chunk.data.rstrip(b"\r\n")
     return len(line) < len(chunk.data) and _COMMAND.fullmatch(line) is not None
+
+
+class Awaits(NamedTuple):
+    """What may come next, for who must decide which wire speaks first (decoder/order.py).
+
+    ``pending``: a command waits for its result; ``takes``: names of the answers to what waits; ``lines``: the command
+    lines that wait, in upper case; ``payload``: bytes of the MCU that the module has asked for, 0 if nobody said how
+    many, None if it has not asked; ``end``: what else ends them; ``held``: a command announced payload, the module
+    has not asked for it yet; ``asks``: a prompt may come, which is ``prompt``; ``unread``: a line of the module is
+    not complete; ``stream``: transparent mode; ``inside``: payload of the module is not complete; ``own_ok``: an OK
+    that belongs to the URC before it comes, ``may_be_own_ok``: or may come.
+    """
+
+    pending: bool
+    takes: frozenset[str]
+    lines: frozenset[bytes]
+    payload: int | None
+    end: bytes
+    held: bool
+    asks: bool
+    prompt: str
+    unread: bool
+    stream: bool
+    inside: bool
+    own_ok: bool
+    may_be_own_ok: bool
 
 
 class Session:
@@ -59,6 +87,33 @@ class Session:
         """The latest time that it heard of."""
         last_ns = max(self._now_ns, self._latest_ns)
         return None if last_ns == -NEVER else last_ns
+
+    @property
+    def awaits(self) -> Awaits:
+        """What may come next."""
+        channel, mcu = self._channel, self._mcu
+        pending = channel.pairing.pending
+        left, end = mcu.announced
+        return Awaits(
+            channel.pairing.waits,
+            frozenset([name for entry in pending for one in entry.commands for name in one.takes]),
+            frozenset([entry.text.upper() for entry in pending]),
+            left if channel.mode is Mode.PAYLOAD else None,
+            end,
+            channel.mode is Mode.HELD,
+            channel.mode is Mode.HELD or channel.awaits_stream is not None,
+            mcu.prompt_text,
+            len(channel.module_wire.waiting().strip(grammar.PADDING)) > 0,
+            channel.streams,
+            self._module.inline.waits or self._module.raw.expected > 0,
+            channel.expected_ok is not None and channel.expected_ok.ok == "always",
+            channel.expected_ok is not None,
+        )
+
+    def settle(self, side: Side) -> None:
+        """Nothing more of a side comes before the other speaks: decide what its next byte would have told."""
+        self._conclude(self._channel.mcu_wire if side == "mcu" else self._channel.module_wire)
+        self._channel.out.clear()
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
@@ -101,10 +156,11 @@ class Session:
         module = self._channel.module
         if module.log is None:
             module.log = Log()
-        module.log.line = chunk.line
+        if chunk.side == "mcu":
+            module.log.line = chunk.line
         self._transparent.as_text = not chunk.exact
         if self._transparent.active and _ends_data(chunk):
-            self._transparent.leave()
+            self._transparent.leave(carrier_lost=chunk.side == "module")
 
     @property
     def told(self) -> bool:

@@ -9,6 +9,7 @@ much has arrived beyond it. If everything is excluded, the payload ends at the n
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 from capture import grammar
@@ -23,10 +24,13 @@ from decoder.values import to_text
 GAP_NS = 1 * SECOND
 """Silence after which the rest of an announced payload is not expected any more."""
 _REST_OF_LINE = re.compile(rb"[ \t]*\d+[ \t]*(?=[\r\n]|\Z)")
+_TAIL = re.compile(rb"(?:,[^,\r\n]{0,64}+)++")
+"""Arguments behind payload."""
+# In quotes comes first: of "hello<LF>" in quotes the first bytes look like a whole line without them.
 _LEADS = tuple(
     (blank + opening, closing)
     for blank in (b"", b" ")
-    for opening, closing in ((b"", b""), (b'"', b'"'), ("“".encode(), "”".encode()))
+    for opening, closing in ((b'"', b'"'), ("“".encode(), "”".encode()), (b"", b""))
 )
 
 
@@ -60,7 +64,7 @@ class InlineReader:
         wire = self._wire
         if wire.taken == self._ordinary:
             return None
-        for inline in candidates:
+        for inline in self._likeliest(candidates):
             match = wire.match(inline.head)
             if match is not None and self._applies(inline) and self._carries_payload(inline, match):
                 return self._find_payload(inline, match, concluded)
@@ -71,7 +75,7 @@ class InlineReader:
 
         Either it gives counts, as in the buffered modes, or what follows up to the end of the line is payload.
         """
-        for inline in candidates:
+        for inline in self._likeliest(candidates):
             match = inline.head.match(line)
             if match is None or not self._applies(inline) or not _is_length(match[inline.length]):
                 continue
@@ -79,9 +83,9 @@ class InlineReader:
                 self._emit(inline, match, line[match.end() :], line, span, "raw")
                 return True
             parts = grammar.parse_information(to_text(line))
-            syntaxes = self._catalog.counting(inline.name)
+            syntaxes = self._catalog.counting(inline.name, inline.dialect)
             arguments = best(syntaxes, parts[1] if parts else "")
-            self._take(self._channel.pairing.answer_with_payload(inline.name, arguments), to_text(line), span)
+            self._take(self._channel.pairing.answer_with_payload(inline, arguments), to_text(line), span)
             return True
         return False
 
@@ -109,9 +113,25 @@ class InlineReader:
         if exact or whole or self._resume(inline, match, end, True) is None:
             self._line(inline, match, (match.end(), end), end, "raw", True)
 
+    def _likeliest(self, candidates: tuple[Inline, ...]) -> Sequence[Inline]:
+        """Return what a line is by the dialect of the command that waits for it, and by what the session showed."""
+        first = candidates[0].dialect
+        if all(one.dialect == first for one in candidates):
+            return candidates
+        pairing, prefer = self._channel.pairing, self._channel.module.ranking.prefer
+
+        def badness(one: Inline) -> tuple[bool, tuple[int, int, int]]:
+            found = pairing.attribution.awaited(one.name)
+            command = found[1].reading.command if found is not None else None
+            return (command is not None and command.dialect != one.dialect, prefer(one.dialect))
+
+        rated = [(badness(one), one) for one in candidates]
+        best = min(rate for rate, _ in rated)
+        return [one for rate, one in rated if rate == best]
+
     def _applies(self, inline: Inline) -> bool:
         """Tell whether a line without a name can be the answer that ``inline`` describes."""
-        return not inline.bare or self._channel.pairing.attribution.awaited(inline.name) is not None
+        return not (inline.bare or inline.shared) or self._channel.pairing.attribution.awaited(inline.name) is not None
 
     def _carries_payload(self, inline: Inline, match: re.Match[bytes]) -> bool:
         """Tell whether payload follows, and not a count as in the buffered modes."""
@@ -140,7 +160,7 @@ class InlineReader:
         if rest is None or len(rest[0]) in (length, 2 * length):
             return False
         count = inline.syntax.payload + 1
-        syntaxes = self._catalog.counting(inline.name)
+        syntaxes = self._catalog.counting(inline.name, inline.dialect)
         return any(one.minimum <= count <= one.maximum for one in syntaxes)
 
     def _find_payload(self, inline: Inline, match: re.Match[bytes], concluded: bool) -> bool | None:
@@ -165,12 +185,25 @@ class InlineReader:
                 if kind == "hex" and (not size or (bad := grammar.NOT_HEX.search(buffer, begin, begin + size))):
                     limit = max(limit, bad.end() if size and bad else start)
                     continue
+                if tail and len(buffer) > begin + size and buffer[begin + size] != tail[0]:
+                    limit = max(limit, begin + size + 1)
+                    continue
                 if len(buffer) <= end:
                     waiting = True
+                    if tail:
+                        return self._await_rest(inline)
                     continue
                 limit = max(limit, end + 1)
-                if _ends_line(buffer, end) and buffer.startswith(tail, begin + size):
+                if not buffer.startswith(tail, begin + size):
+                    continue
+                if _ends_line(buffer, end):
                     return self._line(inline, match, (begin, begin + size), end, kind, concluded)
+                if inline.tail and (behind := _TAIL.match(buffer, end)):
+                    limit = max(limit, behind.end() + 1)
+                    if behind.end() == len(buffer):
+                        waiting = True
+                    elif behind[0].count(b",") <= inline.tail:
+                        return self._line(inline, match, (begin, begin + size), behind.end(), kind, concluded)
         if not waiting:
             return self._resume(inline, match, limit, concluded)
         return self._await_rest(inline)
@@ -209,23 +242,32 @@ class InlineReader:
         stop = end + (buffer[end : end + 1] == b"\r")
         stop += buffer[stop : stop + 1] == b"\n"
         line = buffer[match.start("line") : end]
-        self._emit(inline, match, buffer[body[0] : body[1]], line, wire.take(stop), encoding)
+        behind = buffer[body[1] : end]
+        self._emit(inline, match, buffer[body[0] : body[1]], line, wire.take(stop), encoding, behind)
         return True
 
     def _emit(
-        self, inline: Inline, match: re.Match[bytes], body: bytes, line: bytes, span: Span, encoding: str
+        self,
+        inline: Inline,
+        match: re.Match[bytes],
+        body: bytes,
+        line: bytes,
+        span: Span,
+        encoding: str,
+        behind: bytes = b"",
     ) -> None:
         params = inline.syntax.params[: inline.syntax.payload]
         before = [to_text(match[param.name]).strip(grammar.BLANK) for param in params]
         announced = int(before[inline.counter]) if before[inline.counter].isdigit() else None
         if encoding == "raw" and announced is not None and _escaped_length(body.strip(b" ")) == announced:
             body, encoding = body.strip(b" ")[1:-1], "quoted"
-        arguments = inline.syntax.read([*before, to_text(body)])
+        more = [to_text(one) for one in behind.split(b",")[1:]] if inline.tail else []
+        arguments = inline.syntax.read([*before, to_text(body), *more])
         sizes = {"hex": 2 * (announced or 0), "quoted": len(body)}
         if announced is not None and len(body) != sizes.get(encoding, announced):
             text = f"{inline.name}: {announced} bytes of payload were announced, {len(body)} came"
             self._channel.finding(span.last_ns, "module", "payload.length", "warning", text)
-        answer = self._channel.pairing.answer_with_payload(inline.name, arguments)
+        answer = self._channel.pairing.answer_with_payload(inline, arguments)
         via: Via = "urc" if answer.owner is None else "answer"
         connect_id = _connection(answer, arguments.params)
         payload = self._channel.decode(span, "module", connect_id, inline.name, via=via, encoding=encoding, body=body)

@@ -9,7 +9,9 @@ it is lines again.
 from __future__ import annotations
 
 from capture import grammar
+from capture.grammar import Form
 from decoder.catalog.arguments import Arguments
+from decoder.catalog.compiled import Command
 from decoder.catalog.readings import CommandLine
 from decoder.effects import Sent
 from decoder.events import Data, Issued, Message
@@ -31,6 +33,12 @@ def _is_nearer_as_hex(size: int, announced: int) -> bool:
     return size % 2 == 0 and abs(size // 2 - announced) < abs(size - announced)
 
 
+def _announces(command: Command, form: Form) -> bool:
+    """Tell whether payload follows this form of a command."""
+    stream = command.stream
+    return form == "set" or (form == "exec" and "exec" in command.forms and stream is None)
+
+
 class _Payload:
     """Payload that a command announced. ``length`` 0: without a length. ``finished``: the module has answered.
 
@@ -48,6 +56,7 @@ class _Payload:
         "last_ns",
         "length",
         "owner",
+        "prompt",
         "taken",
         "then_prompt",
     )
@@ -56,6 +65,7 @@ class _Payload:
         command = owner.reading.command
         rule = command.payload if command is not None else None
         after = rule.after if rule is not None else "prompt"
+        self.prompt = rule.prompt if rule is not None else ">"
         self.after_ok = after == "ok-prompt" or (after == "ok" and length > 0)
         self.then_prompt = after == "ok-prompt"
         self.after_result = after == "result"
@@ -89,6 +99,20 @@ class McuReader:
     def awaits_ok(self) -> bool:
         """Whether an OK of the module asks for payload, and is not a result."""
         return self._channel.mode is HELD and self._payload is not None and self._payload.after_ok
+
+    @property
+    def prompt_text(self) -> str:
+        """What the module says when it is ready for the announced payload."""
+        return self._payload.prompt if self._payload is not None else ">"
+
+    @property
+    def announced(self) -> tuple[int, bytes]:
+        """How many bytes of announced payload are still to come (0: nobody said how many), and what else ends it."""
+        payload = self._payload
+        if payload is None:
+            return 0, b"\x1a"
+        left = payload.length - payload.taken - len(self._wire) if payload.length else 0
+        return max(left, 0), payload.end
 
     def forget(self) -> None:
         """Forget any announced payload: transparent mode begins."""
@@ -286,7 +310,7 @@ class McuReader:
             return
         if reading.payload is not None:
             self._carried(waiting, span)
-        elif command.payload is not None and issued.form == "set":
+        elif command.payload is not None and _announces(command, issued.form):
             length = issued.params.get(command.payload.length)
             self._payload = _Payload(entry, waiting, length if isinstance(length, int) else 0)
             self._channel.turn(Turn.ANNOUNCED)

@@ -43,6 +43,8 @@ class ModuleReader:
         self._transparent = transparent
         self.inline = InlineReader(channel, self._answer)
         self.raw = RawReader(channel)
+        self._follows: UrcType | None = None
+        """The URC that the next line belongs to, if it is text."""
 
     # lines
 
@@ -58,8 +60,8 @@ class ModuleReader:
             return False
         if self.raw.expected:
             return self.raw.step()
-        if channel.mode is HELD and (match := wire.match(grammar.PROMPT)):
-            self._mcu.prompt(wire.take(match.end()), None)
+        if channel.mode is HELD and (match := wire.match(grammar.prompt(self._mcu.prompt_text))):
+            self._mcu.prompt(wire.take(match.end()), None, self._mcu.prompt_text)
             return True
         if channel.awaits_stream is not None and (match := wire.match(grammar.PROMPT)):
             self._transparent.prompted(channel.awaits_stream, wire.take(match.end()))
@@ -166,6 +168,8 @@ class ModuleReader:
                 self._result(line.result, line.text, span)
         elif line.error is not None:
             self._error(line.error, line.text, span)
+        elif line.own_result is not None and self._pairing.pending:
+            self._result(line.own_result, line.text, span)
         elif line.echo and (entry := self._pairing.echo(line.line)):
             first = entry.commands[0].issued
             self._channel.message("echo", "module", span, text=line.text, owner=first, owner_number=first.number)
@@ -175,10 +179,21 @@ class ModuleReader:
             self._result(Result(line.text), line.text, span, refused=line.text != "FAIL")
         elif line.digit and bare_cr and self._takes_numbers():
             self._numeric(line, span)
-        elif line.noise:
+        elif line.noise and not self._pairing.awaits_bare():
             self._channel.noise("module", span, "lost bytes or wrong line speed?")
         else:
-            self._answer(self._pairing.answer(line), line.text, span)
+            self._free(line, span)
+
+    def _free(self, line: ModuleLine, span: Span) -> None:
+        """Take a line that only its whole shape tells: a maker's result, an answer, a URC, or text."""
+        shaped = line.urc or (shape[0] if (shape := line.shape()) is not None else None)
+        if shaped is not None and self._pairing.pending:
+            done = self._pairing.ends(shaped.name)
+            if done is not None:
+                known = self._catalog.results.get(shaped.name)
+                self._result(known if known is not None else Result(shaped.name, done=done), line.text, span)
+                return
+        self._answer(self._pairing.answer(line), line.text, span)
 
     def _refuses(self, text: str) -> bool:
         """Tell whether a line says that the newest command is not done, in words that are no result elsewhere."""
@@ -244,6 +259,11 @@ class ModuleReader:
         if grouped or (urc is not None and urc.effects):
             effects = urc.effects if urc is not None else ()
             channel.tell(Reported((*effects, "group") if grouped else effects, message, urc, message.owner))
+        follows, self._follows = self._follows, None
+        if urc is not None and urc.spec.frame is not None and urc.spec.frame.within == "next":
+            self._follows = urc
+        elif follows is not None and answer.name is None and owner is None:
+            channel.tell(Reported(follows.effects, message, follows, None))
         if urc is not None:
             if urc.ok != "never":
                 channel.expected_ok = urc
@@ -273,7 +293,7 @@ class ModuleReader:
 
     def _reboot(self, span: Span, answer: Answer) -> None:
         channel, module = self._channel, self._channel.module
-        if self._pairing.pending or module.late or module.settings:
+        if self._pairing.waits or module.late or module.settings:
             text = f"the module restarted ({answer.name}); what was open is lost"
             channel.finding(span.last_ns, "module", "module.rebooted", "warning", text)
         self._pairing.abandon_all(restarted=True)
@@ -297,7 +317,7 @@ class ModuleReader:
                 self.raw.begin()
                 return
             channel.expected_ok = None
-        good = result.error is None and result.code in grammar.GOOD_CODES
+        good = result.good
         if channel.mode is not LINES:
             self._mcu.result(good)
         marker = len(out)
@@ -335,8 +355,7 @@ class ModuleReader:
         self._channel.message(kind, "module", span, text=text, result=result)
         if kind == "result":
             why = f"{text}: a result that no command waits for"
-            good = result.error is None and result.code in grammar.GOOD_CODES
-            self._channel.finding(span.last_ns, "module", "result.unexpected", "note" if good else "error", why)
+            self._channel.finding(span.last_ns, "module", "result.unexpected", "note" if result.good else "error", why)
 
     def _is_own_ok(self, urc: UrcType) -> bool:
         """Decide whether an OK right behind a URC is the URC's own (ica, onemo-tcpip) or a command's."""
@@ -385,7 +404,7 @@ class ModuleReader:
         if command.effects:
             self._end(waiting, time_ns, good=True, why=result.code)
         if command.stream is not None and waiting.goes_transparent():
-            if result.code == "CONNECT":
+            if result.code == "CONNECT" or command.stream.after == "ok":
                 self._transparent.enter(waiting)
             elif command.stream.after == "prompt":
                 self._channel.awaits_stream = waiting

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from decoder.events import Finding, Result
 from decoder.pairing.pending import PendingCommand
 
@@ -19,4 +21,7 @@ def refusal(waiting: PendingCommand, result: Result, text: str, time_ns: int | N
     reference = f"{issued.dialect} {command.spec.section}" if command is not None else None
     message = f"{issued.raw}: the module answered {text}{meaning(result, text)}"
     message_zh = f"{issued.raw}:模组返回{text}{meaning_zh}"
-    return Finding(time_ns, "module", "command.error", "error", message, reference, message_zh)
+    number = error.code if error is not None and isinstance(error.code, int) else error.number if error else UNSET
+    said = f"{result.code} {number}" if isinstance(number, int) else UNSET
+    layer = command.layer or UNSET if command is not None else UNSET
+    return Finding(time_ns, "module", "command.error", "error", message, reference, message_zh, error=said, layer=layer)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 
 from capture import grammar
+from capture.chunk import Side
 from decoder.catalog import FITS, best
 from decoder.effects import Connected
 from decoder.events import Data
@@ -34,6 +35,10 @@ _ESCAPE_OK = re.compile(rb"(.*?)((?:\r\n)?OK\r\n)\Z", re.DOTALL)
 _NO_CARRIER = re.compile(grammar.NO_CARRIER + rb"\Z")
 _AFTER_FRAME = re.compile(rb"(?:\A|\x7e)(%b)" % grammar.NO_CARRIER)
 """NO CARRIER where a frame of PPP could begin: no frame begins like this."""
+_TERMINATE: dict[Side, re.Pattern[bytes]] = {
+    "mcu": re.compile(rb"\xc0!(?:\x05|\}%)"), "module": re.compile(rb"\xc0!(?:\x06|\}&)"),
+}  # fmt: skip
+"""How the MCU ends PPP: LCP Terminate-Request, and its Ack, codes escaped or not (RFC 1661 5.5, RFC 1662 4.2)."""
 _NUMBER_AFTER_FRAME = re.compile(rb"\x7e3\r\Z")
 """NO CARRIER as a digit (ATV0), right behind a frame."""
 
@@ -41,19 +46,31 @@ _NUMBER_AFTER_FRAME = re.compile(rb"\x7e3\r\Z")
 class _Stream:
     """The connection that is in transparent mode. ``escape``: the size of a "+++" that waits for its OK, or 0.
 
-    ``link``: it is PPP.
+    ``link``: it is PPP; ``hung_up``: the MCU has asked for its end.
     """
 
-    __slots__ = ("connect_id", "escape", "escape_answer", "escape_ns", "exchanges", "link", "name", "suspect")
+    __slots__ = (
+        "affixed",
+        "connect_id",
+        "escape",
+        "escape_answer",
+        "escape_ns",
+        "exchanges",
+        "hung_up",
+        "link",
+        "name",
+        "suspect",
+    )
 
-    def __init__(self, name: str, connect_id: ConnectId, *, escape_answer: bool, link: bool) -> None:
+    def __init__(self, name: str, connect_id: ConnectId, *, escape_answer: bool, affixed: bool, link: bool) -> None:
         self.name = name
+        self.affixed = affixed
         self.link = link
         self.connect_id = connect_id
         self.escape_answer = escape_answer
         self.escape = 0
         self.escape_ns: int | None = None
-        self.suspect = False
+        self.suspect = self.hung_up = False
         self.exchanges = 0
 
 
@@ -74,10 +91,12 @@ class Transparent:
         """Whether transparent mode is on."""
         return self._stream is not None
 
-    def leave(self) -> None:
+    def leave(self, *, carrier_lost: bool) -> None:
         """The input shows that data mode has ended: what is left on the wires was data."""
         stream = self._stream
         if stream is not None:
+            if carrier_lost:
+                self._carrier_lost(stream)
             for wire in (self._channel.mcu_wire, self._channel.module_wire):
                 if len(wire):
                     self._run(stream, wire, len(wire.buffer))
@@ -89,7 +108,10 @@ class Transparent:
         rule = command.stream if command is not None else None
         link = rule is not None and rule.ppp and not self.as_text
         escape_answer = rule is None or rule.escape_answer
-        self._stream = _Stream(issued.name, connection(issued.params), escape_answer=escape_answer, link=link)
+        affixed = rule is not None and rule.affixed
+        self._stream = _Stream(
+            issued.name, connection(issued.params), escape_answer=escape_answer, affixed=affixed, link=link
+        )
         effects = command.effects if command is not None else ()
         channel.tell(Connected(effects, issued, channel.module_wire.last_ns, link))
         self._mcu.forget()
@@ -115,6 +137,7 @@ class Transparent:
         elif stream.link and (match := _AFTER_FRAME.search(wire.waiting())):
             if match.start(1):
                 self._run(stream, wire, wire.position + match.start(1))
+            self._carrier_lost(stream)
             self._leave()
             return len(wire) > 0
         elif wire.buffer.endswith(b"\r\n") and self._ends(stream):
@@ -132,6 +155,11 @@ class Transparent:
         if stream is None or not len(wire):
             return
         if wire is self._channel.mcu_wire:
+            if stream.affixed and (match := _ESCAPE.search(wire.waiting())) and match.start():
+                self._run(stream, wire, wire.position + match.start())
+                self._end()
+                self._mcu.command(self._escape_line, wire.take_all(), silent=True)
+                return
             if self._is_escape(stream, wire):
                 if not stream.escape_answer:
                     self._end()
@@ -210,10 +238,20 @@ class Transparent:
                 self._run(stream, wire, wire.position + len(match[1]))
             self._end()
             return True
-        if _NO_CARRIER.match(waiting) or self._connection_gone(stream, wire):
+        if _NO_CARRIER.match(waiting):
+            self._carrier_lost(stream)
+            self._leave()
+            return True
+        if self._connection_gone(stream, wire):
             self._leave()
             return True
         return False
+
+    def _carrier_lost(self, stream: _Stream) -> None:
+        """The module says NO CARRIER: that is worth a word if the MCU did not ask for it."""
+        if stream.connect_id is None and not stream.hung_up:
+            text = f"NO CARRIER: the data connection of {stream.name} ended, and the MCU did not end it"
+            self._channel.finding(self._channel.module_wire.last_ns, "module", "carrier.lost", "warning", text)
 
     def _leave(self) -> None:
         """The module ended transparent mode: what the MCU has sent was data."""
@@ -229,19 +267,22 @@ class Transparent:
     def _connection_gone(self, stream: _Stream, wire: Wire) -> bool:
         """Tell whether a whole run is the URC by which the module gives this connection up."""
         line = wire.match(grammar.SETTLED_LINE)
-        if line is None or line.end() != len(wire.buffer):
+        if line is None or (line.end() != len(wire.buffer) and not stream.affixed):
             return False
         parts = grammar.parse_information(to_text(line[1]))
         urc = self._channel.catalog.urcs.get(parts[0].lstrip("+")) if parts else None
         if parts is None or urc is None or not urc.spec.ends_stream:
             return False
         arguments = best(urc.syntaxes, parts[1])
-        ends = all(arguments.params.get(name) == value for name, value in urc.spec.ends_stream.items())
-        return ends and arguments.fit is FITS and connection(arguments.params) == stream.connect_id
+        ends = all(value == "*" or arguments.params.get(name) == value for name, value in urc.spec.ends_stream.items())
+        own = connection(arguments.params) in (stream.connect_id, connection({}))
+        return ends and arguments.fit is FITS and own
 
     def _run(self, stream: _Stream, wire: Wire, end: int) -> None:
         span = wire.take(end)
         size = len(span.raw)
+        if stream.link:
+            stream.hung_up = stream.hung_up or _TERMINATE[wire.side].search(span.raw) is not None
         data = Data(
             span.last_ns, wire.side, stream.connect_id, stream.name, "transparent", "raw", size, span.raw.hex()
         )  # fmt: skip

@@ -10,18 +10,19 @@ memory (assembly.py). Whatever had to be assumed is said in notes.
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import BinaryIO
 
-from atshark.sources.logs import shape, text
+from atshark.sources.logs import host, shape, text
 from atshark.sources.logs.assembly import Assembly
 from atshark.sources.logs.content import from_hex, is_hex
 from atshark.sources.logs.formats import Numbered
 from atshark.sources.logs.judge import Verdict, judge
 from atshark.sources.logs.reading import HEAD_ENTRIES, PLAIN, Pass, Reading, completed, readings
 from atshark.sources.logs.record import Entry
-from capture.chunk import LogChunk, Side
+from capture.chunk import Chunk, Mark, MarkChunk, Side
 from capture.errors import AtsharkError
 from capture.timing import timing_of
 from decoder.catalog import Catalog
@@ -29,6 +30,9 @@ from decoder.catalog import Catalog
 HEAD = 1 << 18
 _HEAD_LINES = 2000
 _DATED_NS = 50 * 365 * 86_400_000_000_000
+
+_MAX_SAID = 1000
+"""Lines of the host that are kept until the traffic behind them comes."""
 
 
 class Log:
@@ -105,13 +109,21 @@ class Log:
         if self.verdict.doubt:
             self.notes.append(f"read with doubt: {self.verdict.doubt}")
 
-    def chunks(self) -> Iterator[LogChunk]:
+    def chunks(self) -> Iterator[Chunk]:
         """Yield the chunks of the log."""
         entries = Pass(self.reading)
         assembly = Assembly(self.reading, doubt=self.verdict.doubt)
-        for chunk in assembly.chunks(entries.entries(self._lines)):
+        said: deque[Numbered] = deque(maxlen=_MAX_SAID)
+        for chunk in assembly.chunks(entries.entries(host.overheard(self._lines, said))):
+            while said and said[0][0] <= chunk.line:
+                number, words = said.popleft()
+                self.line = number
+                yield MarkChunk.at(chunk.time_ns, chunk.side, Mark("host", words))
             self.line = chunk.line
             yield chunk
+        for number, words in said:
+            self.line = number
+            yield MarkChunk.at(None, "mcu", Mark("host", words))
         skipped = self._wash.outside + entries.skipped
         if skipped:
             self.notes.append(f"{skipped} {'line' if skipped == 1 else 'lines'} left out: none of the log")

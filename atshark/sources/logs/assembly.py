@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from atshark.sources.logs import shape
@@ -22,6 +22,8 @@ from capture import grammar
 from capture.chunk import LogChunk, Side
 
 _OUTLOOK = 10
+_INFO = re.compile(rb"[+#%^][A-Za-z]\w+ ?:")
+_COUNTS = re.compile(rb"(?<=[:, ])\d{1,5}(?=,|\s*$)")
 _LINES = re.compile(r"[^\r\n]*(?:\r*\n|\r+)|[^\r\n]+")
 _PROSE = re.compile(r"[\u3400-\u9fff]{4,}|[.!?;,](?:\s|$)|^\s*(?:#|\*|-|>\s\w)|(?<![A-Za-z])(?:[A-Za-z]{2,}\s+){4,}")
 
@@ -49,6 +51,7 @@ class Assembly:
         self._exact = not reading.style.lost
         self._speakers = Speakers(echo=reading.echo)
         self._cleaner = Cleaner()
+        self._counts: Collection[int] = ()
         self.line = 0
 
     @property
@@ -133,8 +136,19 @@ class Assembly:
         data = written(entry, side, self._style, payload=payload)
         if payload and self._speakers.further and self._style.lost:
             data = b"\r\n" + data
+        if side == "module" and self._style.lost and entry.data is None:
+            data = self._counted(data)
         if data:
             yield self._at(entry, side, data)
+
+    def _counted(self, data: bytes) -> bytes:
+        """Take the line end in front of a line off that is as long as the line before it says: it is its payload."""
+        line = data.strip(b"\r\n")
+        if not line:
+            return data
+        counts = self._counts
+        self._counts = frozenset(map(int, _COUNTS.findall(line))) if _INFO.match(line) else ()
+        return data.removeprefix(b"\r\n") if len(line) in counts or len(line) / 2 in counts else data
 
     def _at(self, entry: Entry, side: Side, data: bytes) -> LogChunk:
         exact = self._exact or entry.data is not None or entry.content == "hex"

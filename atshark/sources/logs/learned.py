@@ -192,10 +192,15 @@ def _by_words(marks: list[str]) -> dict[str, Side]:
     return sides if len(set(sides.values())) == 2 else {}
 
 
+_LONGEST_END = 200
+"""Characters at the end of a command in which something may be that a log has put there."""
+
+
 def _cleared(text: str) -> str:
     """A command as it stands in a log, without what closes its quotes or follows as a counter or remark."""
+    start, text = text[:-_LONGEST_END], text[-_LONGEST_END:]
     text = re.sub(r"(?:\\[rn]|\\x0[adAD]|<[CcLl][RrFfNn]>|\^[MJ]|[\"'`”’)\]}>,;\s])+$", "", text)
-    return re.sub(r"\s+(?:\.\.\.\w+|\(\d+\)?|\[\d+\]?|//.*|response timeout)$", "", text)
+    return start + re.sub(r"\s+(?:\.\.\.\w+|\(\d+\)?|\[\d+\]?|//.*|response timeout)$", "", text)
 
 
 def _recurring(counts: Counter[str]) -> list[str]:

@@ -27,6 +27,8 @@ _COMMAND_INSIDE = re.compile(
     r"(?<![A-Za-z\"'=,(/+])[Aa][Tt](?:[+^$%*#&][A-Za-z]{2,}|[DEIVZ]\d?(?![A-Za-z]))|(?<=OK)AT(?=[+^$%*#&]|$)"
 )
 _GLUED_RESULT = re.compile(r"(?:OK|ERROR|SEND OK|SHUT OK|CLOSE OK)(?=AT(?:[+^$%*#&]|\s*$))")
+_OF_LINK = re.compile(r"\d\s?,\s?(?:CONNECT|SEND|CLOSE) OK\s*$")
+"""A maker's result with the number of its connection in front."""
 _FULL_WIDTH = str.maketrans("\uff1a\uff0c\uff1f\uff1d\uff0b\uff1b\uff08\uff09", ":,?=+;()")
 _FULL = re.compile("[\uff1a\uff0c\uff1f\uff1d\uff0b\uff1b\uff08\uff09]")
 _FULL_TRAFFIC = re.compile("\\s*(?:AT|at|[+\uff0b][A-Z])")
@@ -69,7 +71,7 @@ def parted(line: str) -> Iterator[str]:
         yield line[match.end() :]
         return
     bare = line.strip()
-    if shape.is_final(bare) and "AT+" not in bare:
+    if (shape.is_final(bare) and "AT+" not in bare) or _OF_LINK.match(bare):
         yield line
         return
     if match := _GLUED_RESULT.match(bare):

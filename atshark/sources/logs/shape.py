@@ -49,7 +49,8 @@ _MAKERS = re.compile(r"(?:SHUT OK|CLOSE OK|CONNECT OK|CONNECT FAIL|ALREADY CONNE
 """Results of makers that stand for themselves."""
 _NAME = re.compile(r"[Aa][Tt](?:\+ ?|[\^$%*#!&\\])[A-Za-z][\w\-./]*+")
 _BASIC = re.compile(r"[Aa][Tt](?:(?:[&\\%]?[A-Za-z]\d{0,3}){1,4}|[Ss]\d{1,3}(?:=\d*|\?)|[Dd][TPtp]?[\d*#+]\S*)?;?\Z")
-_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”")
+QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”")
+"""A string in quotes, as a program writes them or a forum."""
 _WORDS = re.compile(
     r"(?:^|[\s,])[A-Za-z][a-z]+[,.]? +[a-z]{2,}|[.!?] +[A-Z]|[a-z]\.\s*$|\b(?:and|then|with|from|the)\b"
 )
@@ -83,4 +84,4 @@ def is_whole_command(text: str) -> bool:
         return bare[-1] not in ".,-/"
     if rest[0] not in "=:?;":
         return False
-    return _WORDS.search(_QUOTED.sub("", rest[1:])) is None
+    return _WORDS.search(QUOTED.sub("", rest[1:])) is None
