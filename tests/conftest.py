@@ -1,7 +1,8 @@
 """What holds for all tests: nobody's own configuration and no plugin that somebody installed take part.
 
 A test that needs another program, a port or a real clock is marked ``outside``; ``make quick`` leaves these and the ``slow``
-ones out. That the marks are true is seen to here: without it, no test can start a process, open a terminal or sleep. No
+ones out. Hypothesis draws the same examples in each run, so that a change is judged by what it changes; ``make explore`` draws
+others. That the marks are true is seen to here: without it, no test can start a process, open a terminal or sleep. No
 test fails because the machine is busy: Hypothesis has no deadline.
 """
 
@@ -19,9 +20,9 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import settings
 
-from tests.helpers import examples
+from tests.helpers import EXPLORE, examples
 
-settings.register_profile("atshark", deadline=None, max_examples=examples(100))
+settings.register_profile("atshark", deadline=None, max_examples=examples(100), derandomize=not EXPLORE, database=None)
 settings.load_profile("atshark")
 os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(
     prefix="atshark-tests-"

@@ -32,6 +32,8 @@ SAMPLES = ROOT / "samples"
 MS = 1_000_000
 START = 1_763_690_400_000_000_000
 _EXAMPLES = float(os.environ.get("ATSHARK_EXAMPLES", "1"))
+EXPLORE = "ATSHARK_EXPLORE" in os.environ
+"""Whether properties are tried with examples that no run had before."""
 
 
 def examples(count: int) -> int:
@@ -70,7 +72,17 @@ def records(chunks: Iterable[Chunk], known: Catalog | None = None) -> list[Recor
 
 
 def messages(found: Iterable[Event]) -> list[Message]:
-    return [event for event in found if isinstance(event, Message)]
+    """The messages of the line; what channels of a multiplexed line said is in their frames."""
+    return [event for event in found if isinstance(event, Message) and event.channel is None]
+
+
+def by_channel(found: Iterable[Any]) -> dict[object, list[Any]]:
+    """The records of each channel of a multiplexed line. Which of two waited longer for its end, an export does not tell."""
+    out: dict[object, list[Any]] = {}
+    for one in found:
+        channel = one.get("channel") if isinstance(one, dict) else getattr(one, "channel", msgspec.UNSET)
+        out.setdefault(None if channel is msgspec.UNSET else channel, []).append(one)
+    return out
 
 
 def transactions(found: Iterable[Event]) -> list[Transaction]:
