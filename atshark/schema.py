@@ -15,13 +15,15 @@ import msgspec
 from decoder.events import Record
 
 _OPTIONAL = {
-    "Transaction": ("labels", "request", "shown"),
-    "Urc": ("labels",),
-    "Frame": ("data",),
-    "Group": ("data",),
+    "Transaction": ("labels", "request", "shown", "channel"),
+    "Urc": ("labels", "channel"),
+    "Data": ("channel",),
+    "Socket": ("channel",),
+    "Frame": ("data", "channel"),
+    "Group": ("data", "channel"),
     "Error": ("number",),
     "Result": ("done",),
-    "Finding": ("message_zh", "line", "error", "layer"),
+    "Finding": ("message_zh", "line", "error", "layer", "channel"),
 }
 OUTPUT = Path(__file__).parent.parent / "docs" / "jsonl.schema.json"
 

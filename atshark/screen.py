@@ -24,7 +24,7 @@ from rich.text import Text
 from atshark.live_view import STOP
 from atshark.render import utf8_output
 from atshark.render.console import console_on
-from atshark.render.text import clock, duration, render, shorten
+from atshark.render.text import clock, duration, is_shown, render, shorten
 from capture import recording
 from capture.chunk import Chunk, MarkChunk, Side
 from capture.errors import AtsharkError
@@ -77,8 +77,8 @@ class Counts:
 def lines(event: Event) -> Text | None:
     """Make the line of a message or a record; None for what the view leaves out."""
     if isinstance(event, Message):
-        return None if event.kind in ("blank", "echo") else _message(event)
-    return render(event) if isinstance(event, _SHOWN) else None
+        return None if event.kind in ("blank", "echo", "mux") else _message(event)
+    return render(event) if isinstance(event, _SHOWN) and is_shown(event) else None
 
 
 def _message(one: Message) -> Text:
@@ -92,6 +92,8 @@ def _message(one: Message) -> Text:
     elif one.kind == "data":
         style = "magenta"
     text = Text(clock(one.time_ns), "dim").append(f" {arrow} ", style)
+    if one.channel is not None:
+        text.append(f"[{one.channel}] ", "bold yellow")
     about = describe(one)
     raw = "" if one.kind in ("data", "noise") else printable(shorten(one.text))
     if raw:

@@ -37,6 +37,8 @@ MARK_DISSECTOR = "atshark_mark"
 MESSAGE_DISSECTOR = "atshark"
 DATA_DISSECTOR = "atshark_data"
 NOTE_DISSECTOR = "atshark_note"
+CHANNEL = "uart."
+"""How the names of interfaces begin that hold what a channel of a multiplexed line said, beside its frames."""
 APPLICATION = "atshark 0.1.0"
 _DISSECTORS = (RAW_DISSECTOR, MESSAGE_DISSECTOR, DATA_DISSECTOR, MARK_DISSECTOR)
 _MAX_MARK = 1000
@@ -311,7 +313,9 @@ def is_own(packet: pcapng.Packet) -> bool:
 
 
 def _chunk(packet: pcapng.Packet) -> Chunk | None:
-    """Return what a packet carries, None if it is none of ours."""
+    """Return what a packet carries, None if it is none of ours, or of a channel whose frames are there too."""
+    if packet.interface.name.startswith(CHANNEL):
+        return None
     parts = upper_pdu.split(packet.data, _DISSECTORS)
     if parts is None:
         return None

@@ -14,6 +14,7 @@ from typing import Protocol
 from capture.chunk import Chunk, LogChunk, MarkChunk
 from capture.timing import EXACT, Timing
 from decoder.catalog import Catalog
+from decoder.channels import marked
 from decoder.events import Event, Summary
 from decoder.findings import Inspector, doubt
 from decoder.followers import STANDARD, Followers, Makes
@@ -71,6 +72,10 @@ class Decoder:
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
+        events = self._take(chunk)
+        return marked(events) if events and self._session.multiplexed else events
+
+    def _take(self, chunk: Chunk) -> list[Event]:
         time_ns = chunk.time_ns
         if time_ns is not None and chunk.data and time_ns >= self._followers.wake_ns:
             early = self._followers.look(self._session.approach(chunk))
@@ -109,7 +114,7 @@ class Decoder:
         for stage in self._stages:
             if events:
                 events = stage.look(events)
-        return events
+        return marked(events) if events and self._session.multiplexed else events
 
     def close(self) -> list[Event]:
         """End the input: everything that waits is decided now. The summary is the last event."""
@@ -120,6 +125,7 @@ class Decoder:
             summary = events[-1]
             assert isinstance(summary, Summary)
             events = [*events[:-1], *stage.close(), stage.conclude(summary)]
+        events = marked(events) if self._session.multiplexed else events
         return doubt.softened(events) if self._doubted else events
 
 

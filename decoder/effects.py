@@ -90,6 +90,12 @@ class Restarted(msgspec.Struct, frozen=True):
     time_ns: int | None
 
 
-Effect = Sent | Answered | Reported | Ended | Carried | Connected | Restarted
+class OnChannel(msgspec.Struct, frozen=True):
+    """What comes next was said on this channel (DLCI) of a multiplexed line; None: on the line itself."""
+
+    dlci: int | None
+
+
+Effect = OnChannel | Sent | Answered | Reported | Ended | Carried | Connected | Restarted
 """What the session tells followers; what they make of it are events and records."""
-EFFECTS = (Sent, Answered, Reported, Ended, Carried, Connected, Restarted)
+EFFECTS = (OnChannel, Sent, Answered, Reported, Ended, Carried, Connected, Restarted)

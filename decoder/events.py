@@ -21,10 +21,14 @@ from decoder.effects import EFFECTS, Effect
 if TYPE_CHECKING:
     from decoder.catalog import Arguments, Command
 
-MessageKind = Literal["command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank"]
+MessageKind = Literal[
+    "command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank", "mux"
+]
 Severity = Literal["error", "warning", "note"]
 Certainty = Literal["certain", "likely", "possible"]
 Params = dict[str, Any]
+OfChannel = int | msgspec.UnsetType
+"""The channel (DLCI) of a multiplexed line that it was said on."""
 
 
 class Error(msgspec.Struct, frozen=True):
@@ -93,6 +97,7 @@ class Transaction(msgspec.Struct, frozen=True, tag_field="kind", tag="transactio
     """The request of the platform that this command answers."""
     shown: bool | msgspec.UnsetType = msgspec.UNSET
     """True where a log shows the answer, but not the result: then ``result`` is None."""
+    channel: OfChannel = msgspec.UNSET
 
 
 class Urc(msgspec.Struct, frozen=True, tag_field="kind", tag="urc"):
@@ -105,6 +110,7 @@ class Urc(msgspec.Struct, frozen=True, tag_field="kind", tag="urc"):
     params: Params
     raw: str
     labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    channel: OfChannel = msgspec.UNSET
 
 
 class Data(msgspec.Struct, frozen=True, tag_field="kind", tag="data"):
@@ -122,6 +128,7 @@ class Data(msgspec.Struct, frozen=True, tag_field="kind", tag="data"):
     encoding: Literal["raw", "hex", "escaped", "quoted"]
     length: int
     data: str
+    channel: OfChannel = msgspec.UNSET
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -160,6 +167,7 @@ class Socket(msgspec.Struct, frozen=True, tag_field="kind", tag="socket"):
     up: int = 0
     down: int = 0
     unread: int = 0
+    channel: OfChannel = msgspec.UNSET
 
 
 class Frame(msgspec.Struct, frozen=True, tag_field="kind", tag="frame"):
@@ -180,6 +188,7 @@ class Frame(msgspec.Struct, frozen=True, tag_field="kind", tag="frame"):
     origin: Literal["observed", "inferred"] = "observed"
     flow: int | None = None
     data: str | msgspec.UnsetType = msgspec.UNSET
+    channel: OfChannel = msgspec.UNSET
 
 
 class Group(msgspec.Struct, frozen=True, tag_field="kind", tag="group"):
@@ -197,6 +206,7 @@ class Group(msgspec.Struct, frozen=True, tag_field="kind", tag="group"):
     complete: bool
     first_ns: int | None
     data: str | msgspec.UnsetType = msgspec.UNSET
+    channel: OfChannel = msgspec.UNSET
 
 
 class DialectUse(msgspec.Struct, frozen=True):
@@ -274,6 +284,7 @@ class Finding(msgspec.Struct, frozen=True, tag_field="kind", tag="finding"):
     """The error code that it is about: kind and number, as ``CME ERROR 10``."""
     layer: str | msgspec.UnsetType = msgspec.UNSET
     """What is broken, of :data:`decoder.findings.LAYERS`, if the line says more than the rule."""
+    channel: OfChannel = msgspec.UNSET
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -327,6 +338,8 @@ class Message(msgspec.Struct, frozen=True):
     """The number of ``owner``."""
     number: int = 0
     """The number of a URC that a command may have to answer."""
+    channel: int | None = None
+    """The channel (DLCI) of a multiplexed line that it was said on: its bytes stand in messages of the kind "mux"."""
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -374,11 +387,11 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 class LinkFrame(msgspec.Struct, frozen=True):
-    """A frame of a link inside transparent mode, without flags, escapes and checksum. ``link``: which protocol."""
+    """A frame of a link, for its own dissector: "ppp" without flags, escapes and checksum, "mux" with its flags."""
 
     time_ns: int | None
     side: Side
-    link: Literal["ppp"]
+    link: Literal["ppp", "mux"]
     data: bytes
 
 

@@ -84,5 +84,10 @@ def mqtt_inside() -> list[Said]:
     ]
 
 
+def dialled() -> list[Said]:
+    """From the dial command to NO CARRIER."""
+    return [*BEGIN, *NEGOTIATION, *LOOKUP, *mqtt_inside(), *END]
+
+
 def session() -> list[Chunk]:
-    return talk(*BEGIN, *NEGOTIATION, *LOOKUP, *mqtt_inside(), *END, command("AT+CSQ"), answer("+CSQ: 20,99", "OK"))
+    return talk(*dialled(), command("AT+CSQ"), answer("+CSQ: 20,99", "OK"))

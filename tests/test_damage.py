@@ -14,8 +14,8 @@ import pytest
 from atshark.sources import open_source
 from capture.chunk import Chunk
 from decoder.decode import NO_STAGES, Decoder
-from decoder.events import INNER, Message
-from tests.helpers import events, records, sample_files, standard
+from decoder.events import INNER
+from tests.helpers import by_channel, events, messages, records, sample_files, standard
 from wireshark.export import export
 
 SEEDS = int(os.environ.get("ATSHARK_DAMAGE_SEEDS", "8"))
@@ -58,11 +58,11 @@ def test_damage(sample: Path, tmp_path: Path) -> None:
         session = damaged(chunks, seed)
         found = events(session)
         for side in ("mcu", "module"):
-            said = b"".join(one.raw for one in found if isinstance(one, Message) and one.side == side)
+            said = b"".join(one.raw for one in messages(found) if one.side == side)
             assert said == b"".join(chunk.data for chunk in session if chunk.side == side), seed
         export(session, Decoder(standard(), NO_STAGES), tmp_path / "export.pcapng")
         if not session:
             continue
         with open_source(str(tmp_path / "export.pcapng")) as source:
             again = records(source)
-        assert again == [one for one in found if not isinstance(one, INNER)], seed
+        assert by_channel(again) == by_channel(one for one in found if not isinstance(one, INNER)), seed

@@ -100,7 +100,7 @@ def decoded(source: Path) -> tuple[list[Event], list[Packet]]:
             exporter.write(found)
     found = session.close()
     exporter.write(found)
-    packets = [one for one in pcapng.Reader(io.BytesIO(stream.getvalue())) if one.interface.name == "uart"]
+    packets = [one for one in pcapng.Reader(io.BytesIO(stream.getvalue())) if one.interface.name.startswith("uart")]
     named = [one for one in packets if upper_pdu.TAG_DECODE in upper_pdu.tags_of(one.data)]
     return events + found, [Packet(one) for one in named]
 
@@ -144,6 +144,7 @@ def test_transactions(session: tuple[list[Event], list[Packet]]) -> None:
         if final is not None:
             [value] = final.of(layout.RESULT)
             result = {"code": value.code, "error": error_of(value)}
+            result.update(("done", done) for done in final.of(layout.DONE))
         elif number in given_up:
             result = {"code": given_up[number], "error": None}
         latency = final.of(layout.LATENCY) if final is not None else []

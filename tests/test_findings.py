@@ -142,6 +142,10 @@ CASES: dict[str, tuple[str, str]] = {
 ELSEWHERE = {
     "transparent.escape": "test_decoding", "transparent.lost": "test_decoding", "firmware.image": "test_extract",
     "firmware.damaged": "test_extract", "sms.length": "test_sms", "tls.alert": "test_cause", "dns.refused": "test_cause", "ppp.refused": "test_cause",
+    **dict.fromkeys(
+        ("mux.damaged", "mux.plain", "mux.unanswered", "mux.refused", "mux.long", "mux.closed", "mux.flow", "mux.stopped",
+         "mux.pushed"), "test_cmux",
+    ),
     "frame.malformed": "test_frames", "ppp.fcs": "test_ppp", "tcp.gap": "test_ppp", "log.doubt": "test_any_log",
 }  # fmt: skip
 """Rules of the decoder that need more than a few lines: their tests stand elsewhere."""

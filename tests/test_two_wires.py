@@ -52,6 +52,8 @@ def transactions(chunks: list[Chunk]) -> list[str]:
 def test_samples_in_two_files(how: str) -> None:
     same = total = 0
     for path in sample_files():
+        if path.stem == "cmux":  # which frame comes first, only its time tells
+            continue
         with open_source(str(path)) as source:
             chunks = [one for one in source if one.data]
         cut = [stamped(one, how) for one in chunks]

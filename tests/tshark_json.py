@@ -188,7 +188,7 @@ def _result(packet: Packet) -> Any:
     text, chinese = packet.one("atshark.error.text"), packet.one("atshark.error.text_zh")
     number = packet.one("atshark.error.number")
     error = None if code is None and text is None else [code if number is None else int(number), text, chinese]
-    return [packet.one("atshark.result"), error]
+    return [packet.one("atshark.result"), error, packet.one("atshark.result.done")]
 
 
 def transactions(found: list[Packet]) -> list[Line]:
@@ -212,7 +212,7 @@ def transactions(found: list[Packet]) -> list[Line]:
             ]
             others = [one for one in answers.get(number, []) if one not in finals]
             request = _number(packet.one("atshark.answers", node.below))
-            result = _result(finals[0]) if finals else [given_up[number], None] if number in given_up else None
+            result = _result(finals[0]) if finals else [given_up[number], None, None] if number in given_up else None
             out.append({
                 "time_ns": packet.time_ns,
                 "name": node.value,
@@ -260,7 +260,8 @@ def wanted_transactions(records: list[Any]) -> list[Line]:
             "dialect": one["dialect"],
             "result": result and [result["code"], error and [
                 printable(error["code"]) if isinstance(error["code"], str) else error["code"],
-                error["text"] and printable(error["text"]), error["text_zh"]]],
+                error["text"] and printable(error["text"]), error["text_zh"]],
+                None if "done" not in result else "1" if result["done"] else "0"],
             "latency_ns": one["latency_ns"],
             "information": [line(each) for each in one["information"]],
             "urcs": [{**line(u), "time_ns": u["time_ns"], "latency_ns": u["latency_ns"]} for u in one["urcs"]],

@@ -17,7 +17,7 @@ from atshark.sources import open_source
 from decoder.events import Message, Transaction
 from tests.helpers import events, sample_files
 
-_LEFT_OUT = ("binary", "ppp", "damaged", "numeric", "no-answer", "pasted")
+_LEFT_OUT = ("binary", "ppp", "cmux", "damaged", "numeric", "no-answer", "pasted")
 
 
 class Said(NamedTuple):

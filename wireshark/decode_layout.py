@@ -40,7 +40,7 @@ SEVERAL = 128
 """Added to the type of a parameter that has several values."""
 
 KINDS = (
-    "command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank", "note",
+    "command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank", "note", "mux",
 )  # fmt: skip
 FORMS = ("test", "read", "set", "exec", "basic", "s-register", "dial")
 ROLES = ("echo", "information", "late urc", "result", "prompt", "payload")
@@ -51,7 +51,7 @@ SEVERITIES = ("note", "warning", "error")
 
 FILL = 0
 COMMAND, NAME, DIALECT, PARAMETER, ANSWERS_COMMAND, RESULT, LATENCY, REQUEST = range(1, 9)
-ANSWERS_REQUEST, GROUP, PAYLOAD, FINDING, GIVEN_UP, GROUP_ENDED, TEXT = range(9, 16)
+ANSWERS_REQUEST, GROUP, PAYLOAD, FINDING, GIVEN_UP, GROUP_ENDED, TEXT, DONE, CHANNEL = range(9, 18)
 CUT = 127
 
 _SHORT = PascalString(Int8ub, "utf8")
@@ -92,6 +92,8 @@ RECORDS: dict[int, Any] = {
     GIVEN_UP: Struct("number" / Int32ub, "code" / _REST),
     GROUP_ENDED: Struct("number" / Int32ub, "complete" / Flag, "text" / _REST),
     TEXT: _REST,
+    DONE: Flag,
+    CHANNEL: Byte,
     CUT: Bytes(0),
     FILL: GreedyBytes,
 }

@@ -17,9 +17,11 @@ from decoder.events import Data, Error, Finding, GivenUp, GroupEnded, Issued, Jo
 from wireshark.decode_layout import (
     ANSWERS_COMMAND,
     ANSWERS_REQUEST,
+    CHANNEL,
     COMMAND,
     CUT,
     DIALECT,
+    DONE,
     ENCODINGS,
     FILL,
     FINDING,
@@ -123,6 +125,8 @@ class TagWriter:
             self._commands(message, parts, ties)
         else:
             self._answer(message, parts, ties)
+        if message.channel is not None:
+            parts.append(_record(CHANNEL, bytes([message.channel])))
         return _whole(parts + long)
 
     def note(self, more: Iterable[Finding | GivenUp | GroupEnded]) -> bytes:
@@ -179,6 +183,8 @@ class TagWriter:
         found = self._results.get(result)
         if found is None:
             found = _record(RESULT, _short(result.code) + _error(result.error))
+            if isinstance(result.done, bool):
+                found += _record(DONE, bytes([result.done]))
             if len(self._results) >= _CACHE_SIZE:
                 self._results.clear()
             self._results[result] = found

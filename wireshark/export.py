@@ -5,7 +5,8 @@ what its source decodes to. Packets on the interface ``uart`` have link type 252
 for lines, ``atshark_data`` for payload. Each carries its decode as a tag of its header (decode_tag.py), for the plugin,
 and in a few words as its comment, for people without it. What becomes known when its packet is written already (a
 command that nobody answered) is a packet of its own, ``atshark_note``, which holds no bytes of the line. What
-connections carried is on the interface ``ip`` (link type 101), PPP frames on ``ppp`` (link type 204), inferred frames
+connections carried is on the interface ``ip`` (link type 101), PPP frames on ``ppp`` (link type 204), frames of the
+multiplexer on ``mux`` (link type 236) and what its channels said on ``uart.N`` (link type 252), inferred frames
 on ``inferred`` (link type 252, naming the protocol's own dissector); they are made from the messages, so a reader of
 the export passes over them.
 """
@@ -21,7 +22,7 @@ import msgspec
 from capture import pcapng, upper_pdu
 from capture.chunk import Chunk, Mark, MarkKind, Side
 from capture.outfile import output
-from capture.recording import APPLICATION, DATA_DISSECTOR, MESSAGE_DISSECTOR, NOTE_DISSECTOR, mark_packet
+from capture.recording import APPLICATION, CHANNEL, DATA_DISSECTOR, MESSAGE_DISSECTOR, NOTE_DISSECTOR, mark_packet
 from capture.timing import EXACT, Timing
 from decoder.decode import Decoder, drive
 from decoder.events import (
@@ -61,6 +62,10 @@ _INTERFACES = {
         pcapng.LINKTYPE_PPP_WITH_DIRECTION,
         "PPP frames between MCU and module; their checksums were right",
     ),
+    "mux": (
+        pcapng.LINKTYPE_MUX27010,
+        "frames of the multiplexer (TS 27.010); their checksums were right",
+    ),
     "inferred": (
         pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
         "what the module must have said by its own protocol stack: inferred, not observed",
@@ -68,6 +73,10 @@ _INTERFACES = {
 }
 _DIRECTION = {"mcu": pcapng.OUTBOUND, "module": pcapng.INBOUND}
 _ARROW = {"mcu": "→ ", "module": "← "}
+_LINK_HEADS: dict[tuple[str, Side], bytes] = {
+    ("ppp", "mcu"): b"\1", ("ppp", "module"): b"\0", ("mux", "mcu"): b"\0\0", ("mux", "module"): b"\0\1",
+}  # fmt: skip
+"""Who speaks, in front of the frames of a link; of the multiplexer behind an extended header without content."""
 _TAP = "tap."
 _LANGS: tuple[Lang, ...] = ("en", "zh")
 
@@ -141,7 +150,8 @@ class Exporter:
         times = [one.time_ns for one in aside if one.time_ns is not None]
         packet = upper_pdu.header(NOTE_DISSECTOR, side, decode=self._tags.note(aside))
         time_ns = max([*times, self._last_ns])
-        self._writer.packet(self._uart, time_ns, packet, direction=_DIRECTION[side], comment=text)
+        line = self._line(getattr(aside[0], "channel", None))
+        self._writer.packet(line, time_ns, packet, direction=_DIRECTION[side], comment=text)
         self.packets += 1
         aside.clear()
 
@@ -164,7 +174,7 @@ class Exporter:
         self.packets += 1
 
     def _message(self, message: Message, beside: Sequence[Beside]) -> None:
-        payload = message.kind == "data" or (message.kind == "echo" and not message.text)
+        payload = message.kind in ("data", "mux") or (message.kind == "echo" and not message.text)
         dissector = DATA_DISSECTOR if payload else MESSAGE_DISSECTOR
         text = describe(message)
         packet = upper_pdu.header(
@@ -172,13 +182,22 @@ class Exporter:
         )
         time_ns = message.time_ns or 0
         self._last_ns = max(self._last_ns, time_ns)
-        self._writer.packet(self._uart, time_ns, packet + message.raw, direction=_DIRECTION[message.side], comment=text)
+        line, direction = self._line(message.channel), _DIRECTION[message.side]
+        self._writer.packet(line, time_ns, packet + message.raw, direction=direction, comment=text)
         self.packets += 1
+
+    def _line(self, channel: int | msgspec.UnsetType | None) -> int:
+        """Return the number of the interface of the serial line, or of a channel of it."""
+        return self._interface(f"{CHANNEL}{channel}") if isinstance(channel, int) else self._uart
 
     def _interface(self, name: str) -> int:
         """Return the number of an interface, described when the first packet needs it."""
         if name not in self._interfaces:
-            link_type, description = _INTERFACES[name]
+            if name.startswith(CHANNEL):
+                link_type, number = pcapng.LINKTYPE_WIRESHARK_UPPER_PDU, name.removeprefix(CHANNEL)
+                description = f"channel {number} of the multiplexed line"
+            else:
+                link_type, description = _INTERFACES[name]
             self._interfaces[name] = self._writer.add_interface(name, description, link_type=link_type)
         return self._interfaces[name]
 
@@ -198,9 +217,9 @@ class Exporter:
         self.packets += 1
 
     def _link(self, packet: LinkFrame) -> None:
-        data = (b"\1" if packet.side == "mcu" else b"\0") + packet.data
+        head = _LINK_HEADS[packet.link, packet.side]
         direction = _DIRECTION[packet.side]
-        self._writer.packet(self._interface("ppp"), packet.time_ns or 0, data, direction=direction)
+        self._writer.packet(self._interface(packet.link), packet.time_ns or 0, head + packet.data, direction=direction)
         self.packets += 1
 
     def _packets(self, flow: Flow, packets: Iterable[IpPacket]) -> None:
@@ -335,4 +354,5 @@ _DESCRIBERS: dict[str, Callable[[Message], str]] = {
     "data": _data,
     "echo": _echo,
     "prompt": lambda _message: "prompt: the module waits for data",
+    "mux": lambda message: message.text,
 }

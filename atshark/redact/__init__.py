@@ -13,10 +13,12 @@ import re
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from atshark.redact.logs import redact_text, summed
+from atshark.redact.mux import Streams
 from atshark.redact.ppp import repaired
 from atshark.redact.secrets import Options, secrets, summary
 from atshark.redact.spread import Key, Substitutes
@@ -34,7 +36,12 @@ MAX_SIZE = 256 << 20
 _ATTEMPTS = 400
 _TRIES = 4
 """A substitute may happen to be another secret, if that is short; others are tried then."""
+Made = TypeVar("Made")
 _SIDES: tuple[Side, Side] = ("mcu", "module")
+
+
+class UntrustedError(AtsharkError):
+    """A result holds a secret, or no longer says what the file said: by chance, or for good."""
 
 
 class Redacted(NamedTuple):
@@ -69,6 +76,8 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
             notes.append("the result is a recording, and holds nothing but these two wires")
         return _binary(chunks, known, options, form)._replace(notes=notes, warnings=warnings)
     events = _decoded(chunks, known)
+    if any(isinstance(one, Message) and one.kind == "mux" for one in events):
+        raise AtsharkError(f"{path}: a log of a multiplexed line cannot be redacted: export it, and redact that")
     found = secrets(events, known, options)
     with open(path, "rb") as stream:
         head = stream.read(4)
@@ -78,42 +87,52 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
         raise AtsharkError(f"{path}: too large to redact: {MAX_SIZE >> 20} MiB are the limit; cut it into parts")
     if not whole.startswith(head):
         notes.append("the result is not compressed")
-    for attempt in range(_TRIES):
-        data = redact_text(whole, Substitutes(found, os.urandom(16)))
-        try:
-            _judge(path, events, data, found, known)
-            break
-        except AtsharkError:
-            if attempt == _TRIES - 1:
-                raise
+    data = _tried(lambda: _text(path, whole, events, found, known))
     return Redacted(data, summary(found), notes, warnings)
+
+
+def _text(path: str, whole: bytes, events: list[Event], found: dict[Key, str], known: Catalog) -> bytes:
+    data = redact_text(whole, Substitutes(found, os.urandom(16)))
+    _judge(path, events, data, found, known)
+    return data
+
+
+def _tried(make: Callable[[], Made]) -> Made:
+    """Make a result with substitutes by chance, and again if it is not to be trusted."""
+    for _ in range(_TRIES - 1):
+        try:
+            return make()
+        except UntrustedError:
+            continue
+    return make()
 
 
 def _binary(chunks: list[Chunk], known: Catalog, options: Options, form: str) -> Redacted:
     events = _decoded(chunks, known)
     found = secrets(events, known, options)
-    for _ in range(_ATTEMPTS):
-        substitutes = Substitutes(found, os.urandom(16))
-        made = _chunks(chunks, substitutes)
-        if made is not None:
-            break
-    else:
-        raise AtsharkError("no substitute keeps the length of the PPP frames that hold secrets; nothing was written")
-    _compare(events, made, known, found)
+    made = _tried(lambda: _wires(chunks, events, found, known))
     return Redacted(_file(made, form, known), summary(found), [], [])
+
+
+def _wires(chunks: list[Chunk], events: list[Event], found: dict[Key, str], known: Catalog) -> list[Chunk]:
+    for _ in range(_ATTEMPTS):
+        made = _chunks(chunks, events, Substitutes(found, os.urandom(16)))
+        if made is not None:
+            _compare(events, made, known, found)
+            return made
+    raise AtsharkError("no substitute keeps the length of the PPP frames that hold secrets; nothing was written")
 
 
 def _decoded(chunks: list[Chunk], known: Catalog) -> list[Event]:
     return list(run(chunks, known, NO_STAGES))
 
 
-def _chunks(chunks: list[Chunk], substitutes: Substitutes) -> list[Chunk] | None:
+def _chunks(chunks: list[Chunk], events: list[Event], substitutes: Substitutes) -> list[Chunk] | None:
     """Replace in all that each wire said; None if a length could not be kept."""
     wires: dict[Side, bytes] = {}
     for side in _SIDES:
-        whole = b"".join(chunk.data for chunk in chunks if chunk.side == side)
-        made = repaired(whole, summed(whole, substitutes.replace(whole)))
-        if made is None or len(made) != len(whole):
+        made = Streams(events, side).changed(lambda whole: repaired(whole, summed(whole, substitutes.replace(whole))))
+        if made is None:
             return None
         wires[side] = made
     at = dict.fromkeys(_SIDES, 0)
@@ -148,17 +167,18 @@ def _judge(path: str, before: list[Event], data: bytes, found: dict[Key, str], k
             after = list(source)
     _compare(before, after, known, found)
     if Substitutes(found, b"check").holds(data):
-        raise AtsharkError(f"{path}: a secret is still in the result; nothing was written")
+        raise UntrustedError(f"{path}: a secret is still in the result; nothing was written")
 
 
 def _compare(before: list[Event], after: list[Chunk], known: Catalog, found: dict[Key, str]) -> None:
     """The decode must be the same but for values, and no secret may be left."""
-    if _shape(before) != _shape(_decoded(after, known)):
-        raise AtsharkError("redacting would change what the file says; nothing was written (please report this)")
+    decoded = _decoded(after, known)
+    if _shape(before) != _shape(decoded):
+        raise UntrustedError("redacting would change what the file says; nothing was written (please report this)")
     check = Substitutes(found, b"check")
     for side in _SIDES:
-        if check.holds(b"".join(chunk.data for chunk in after if chunk.side == side)):
-            raise AtsharkError("a secret is still in the result; nothing was written (please report this)")
+        if any(check.holds(stream) for stream in Streams(decoded, side).by_channel.values()):
+            raise UntrustedError("a secret is still in the result; nothing was written (please report this)")
 
 
 def _shape(events: list[Event]) -> list[Any]:

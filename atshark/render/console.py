@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from atshark.render.safe import shown
-from atshark.render.text import render
+from atshark.render.text import is_shown, render
 from decoder.events import INNER, Data, Event, Record, Summary, Transaction
 
 _OF_COMMANDS = ("command", "prompt", "answer")
@@ -52,6 +52,8 @@ class Printer:
                 if len(self._held) >= _MAX_HELD:
                     self._show(self._held.popleft())
                 self._held.append(event)
+                continue
+            if not is_shown(event):
                 continue
             if isinstance(event, Summary):
                 self.finish()

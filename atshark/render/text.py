@@ -56,7 +56,19 @@ def parameters(params: dict[str, Any], labels: dict[str, str] | msgspec.UnsetTyp
 
 def render(record: Record) -> Text:
     """Make the lines of one record, without a final line end."""
-    return _RENDERERS[type(record)](record)
+    text = _RENDERERS[type(record)](record)
+    channel = getattr(record, "channel", None)
+    if not isinstance(channel, int):
+        return text
+    at = text.plain.find(" ")
+    return Text.assemble(text[:at], (f" [{channel}]", "bold yellow"), text[at:])
+
+
+def is_shown(record: Record) -> bool:
+    """Tell whether a record is worth a line: of a frame with data of a channel, what the channel says is."""
+    if not isinstance(record, Frame) or record.protocol != "cmux":
+        return True
+    return record.fields["dlci"] == 0 or record.fields["type"] not in ("UIH", "UI")
 
 
 def _head(time_ns: int | None, mark: str, style: str) -> Text:

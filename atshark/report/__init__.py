@@ -16,7 +16,7 @@ from typing import Any
 
 from atshark import __version__
 from atshark.render.safe import all_shown, json
-from atshark.render.text import render
+from atshark.render.text import is_shown, render
 from atshark.report.states import States
 from atshark.sources import Source
 from decoder.catalog import Catalog
@@ -98,7 +98,7 @@ class _Rows:
             return
         if isinstance(event, Finished):
             self._finished = event.number
-        if isinstance(event, (*INNER, Summary)):
+        if isinstance(event, (*INNER, Summary)) or not is_shown(event):
             return
         if event.time_ns is not None and self.first_ns is None:
             self.first_ns = event.time_ns

@@ -175,7 +175,7 @@ function page(data) {
   const marks = data.rows.map((row, i) => place(row[TIME], i));
   const last = Math.max(1e-6, marks.reduce((a, b) => Math.max(a, b), 0));
   const lanes = ["registered", "lwm2m", "mqtt", "psm"].filter((lane) => data.states.some((span) => span[0] === lane));
-  const connections = data.states.filter((span) => span[0] === "connection").slice(0, 12);
+  const connections = [...data.states.filter((span) => span[0] === "channel"), ...data.states.filter((span) => span[0] === "connection")].slice(0, 12);
   let from = -last * 0.01, to = last * 1.01;
   const canvas = $("canvas"), COLOURS = { command: "#1f5fbf", urc: "#7a3fa0", data: "#1b7a3d", frame: "#607080", connection: "#555", group: "#607080" };
   const KIND_LANES = { command: 0, urc: 1, data: 2, connection: 2, frame: 3, group: 3 };

@@ -36,12 +36,25 @@ class States:
             where = event.flow.remote or event.flow.remote_ip or "?"
             peer = f"{event.connect_id}: {where}:{event.flow.remote_port or '?'}"
             self._set("connection", event.flow.number, event.change == "opened", peer, row, event.time_ns)
+        elif isinstance(event, Frame) and event.protocol == "cmux":
+            self._channel(event, row)
         elif isinstance(event, Frame) and event.protocol == "mqtt":
             kind = event.fields.get("type")
             if kind == "CONNACK" and event.fields.get("code") == 0:
                 self._set("mqtt", event.connect_id, True, "MQTT", row, event.time_ns)
             elif kind == "DISCONNECT":
                 self._set("mqtt", event.connect_id, False, "", row, event.time_ns)
+
+    def _channel(self, one: Frame, row: int) -> None:
+        """Follow the channels of a multiplexed line; that of control is the multiplexer itself."""
+        dlci, kind = one.fields["dlci"], one.fields["type"]
+        ends = kind == "DISC" or any(said["name"] == "CLD" for said in one.fields.get("messages", ()))
+        if ends and dlci == 0:
+            for lane, key in [*self._open]:
+                if lane == "channel":
+                    self._set("channel", key, False, "", row, one.time_ns)
+        elif kind in ("UA", "UIH", "UI", "DISC"):
+            self._set("channel", dlci, not ends, f"channel {dlci}" if dlci else "CMUX", row, one.time_ns)
 
     def close(self) -> list[Span]:
         """Return all spans; those still open have no end."""

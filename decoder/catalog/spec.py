@@ -178,6 +178,7 @@ class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
 
     ``when`` and ``forms`` say for which commands (empty: always). ``escape_answer``: an OK answers ``+++``. ``ppp``:
     it is PPP if its bytes look like it. ``affixed``: ``+++`` may stand right behind the data.
+    ``multiplexes``: after its OK the line carries frames of TS 27.010, in the option that ``mux_mode`` says.
     """
 
     when: dict[str, list[int | str]] = {}
@@ -186,6 +187,7 @@ class StreamSpec(msgspec.Struct, forbid_unknown_fields=True):
     escape_answer: bool = True
     affixed: bool = False
     ppp: bool = False
+    multiplexes: bool = False
 
 
 class SetsSpec(msgspec.Struct, forbid_unknown_fields=True):

@@ -2,7 +2,8 @@
 
 Strategy: the decoder itself says what it cannot miss (a command without an answer, payload of the wrong length). An
 :class:`Inspector` looks at its events, in order, for everything else: rules that are data (declared.py), and families
-of rules that must remember something (network.py, lwm2m.py, mqtt.py, line.py, ranges.py). It has no clock and no I/O.
+of rules that must remember something (network.py, lwm2m.py, mqtt.py, line.py, mux.py, ranges.py). It has no clock and
+no I/O.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 
 from capture.chunk import MarkChunk
 from decoder.catalog import Catalog
+from decoder.effects import Ended
 from decoder.events import Data, Event, Evidence, Finding, Frame, GivenUp, Group, Message, Socket, Summary
 from decoder.findings.cause import Ladder
 from decoder.findings.declared import Declared
@@ -25,6 +27,7 @@ from decoder.findings.line import Line
 from decoder.findings.lwm2m import Lwm2m
 from decoder.findings.mqtt import COMMANDS as MQTT_COMMANDS
 from decoder.findings.mqtt import Mqtt
+from decoder.findings.mux import Mux
 from decoder.findings.network import ANSWERS as NETWORK_ANSWERS
 from decoder.findings.network import COMMANDS as NETWORK_COMMANDS
 from decoder.findings.network import Network
@@ -46,7 +49,7 @@ class Inspector:
         raise_ = self._raise = Raise(self._found)
         self._declared, self._network, self._lwm2m = Declared(raise_), Network(raise_), Lwm2m(raise_)
         self._mqtt, self._line, self._ranges = Mqtt(raise_), Line(raise_), Ranges(raise_, catalog)
-        self._host = Host(raise_)
+        self._host, self._mux = Host(raise_), Mux(raise_)
         self._sent: deque[tuple[int, int]] = deque(maxlen=_RECENT)
         """The last commands: their numbers, and of which messages they are."""
         self._lost_at: int | None = None
@@ -66,6 +69,7 @@ class Inspector:
         self._looks: dict[type, Callable[[Any], None]] = {
             Message: self._message, Socket: self._socket, Frame: self._frame, Group: self._mqtt.group,
             Data: self._line.data, Finding: self._finding, GivenUp: self._given_up,
+            Ended: self._mux.ended,
         }  # fmt: skip
 
     def look(self, events: list[Event]) -> list[Event]:
@@ -112,6 +116,7 @@ class Inspector:
         """Raise what only the end of the session shows."""
         self._mqtt.close(self._last_ns)
         self._line.close()
+        self._mux.close()
         self._states.close()
         out: list[Event] = list(self._found)
         self._found.clear()
@@ -230,6 +235,7 @@ class Inspector:
     def _frame(self, one: Frame) -> None:
         self._declared.frame(one)
         self._mqtt.frame(one)
+        self._mux.frame(one)
         if one.side == "module" and proves(one):
             self._ladder.works("protocol", self._line.count)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from capture.chunk import Side
-from decoder.effects import Carried, Connected
+from decoder.effects import Carried, Connected, OnChannel
 from decoder.events import Data, Event, Finding, Frame, LinkFrame
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.protocols.frames import ppp
@@ -25,24 +25,29 @@ _FLAG = b"\x7e"
 
 
 class Ppp(Follower):
-    """Follows the link that a dial command opened; after another CONNECT without dialling it goes on."""
+    """Follows the link that a dial command opened on a channel; after another CONNECT without dialling it goes on."""
 
     def __init__(self, seat: Seat) -> None:
         super().__init__(seat)
         self._numbers = seat.connections
-        self._link: _Link | None = None
+        self._channel: int | None = None
+        self._links: dict[int | None, _Link] = {}
 
     def hears(self) -> Mapping[type, Hear]:
         """The begin of transparent mode, and its bytes."""
-        return {Connected: self._connected, Carried: self._carried}
+        return {Connected: self._connected, Carried: self._carried, OnChannel: self._on_channel}
+
+    def _on_channel(self, event: OnChannel) -> None:
+        self._channel = event.dlci
 
     def _connected(self, event: Connected) -> None:
-        if event.link and (event.issued.form == "dial" or self._link is None):
-            self._link = _Link(self._out, self._numbers)
+        if event.link and (event.issued.form == "dial" or self._channel not in self._links):
+            self._links[self._channel] = _Link(self._out, self._numbers)
 
     def _carried(self, event: Carried) -> None:
-        if event.kind == "link" and self._link is not None:
-            self._link.feed(event.data, event.raw)
+        link = self._links.get(self._channel)
+        if event.kind == "link" and link is not None:
+            link.feed(event.data, event.raw)
 
 
 class _Link:

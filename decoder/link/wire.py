@@ -103,6 +103,22 @@ class Wire:
             marks.popleft()
         return Span(raw, first, last)
 
+    def cut_off(self, end: int) -> list[tuple[int | None, bytes]]:
+        """Take away what is behind offset ``end`` of :attr:`buffer`; return it, with its times, to append it again."""
+        marks = list(self._marks) if self._marks is not None else [(len(self.buffer), self.last_ns)]
+        out: list[tuple[int | None, bytes]] = []
+        start = end
+        for stop, time_ns in marks:
+            if stop > start:
+                out.append((time_ns, self.buffer[start:stop]))
+                start = stop
+        kept = [mark for mark in marks if mark[0] < end]
+        at = next(time_ns for stop, time_ns in marks if stop >= end)
+        self.buffer = self.buffer[:end]
+        self.last_ns = at
+        self._marks = deque([*kept, (end, at)]) if kept else None
+        return out
+
     def take_all(self) -> Span:
         """Take everything."""
         return self.take(len(self.buffer))

@@ -24,12 +24,12 @@ _SHORT_LINE = 1024
 class Module:
     """The state of a module. ``late``: commands that said OK and that a later line completes. Bounded.
 
-    ``own_ok``: URCs after which the module was seen to send an OK of their own. ``numbers`` counts the
-    commands and requests of a session.
+    ``out``: the events of all its channels, in order. ``own_ok``: URCs after which the module was seen to send an OK of
+    their own. ``numbers`` counts the commands and requests of a session.
     """
 
     def __init__(self, catalog: Catalog, out: list[Event], timing: Timing) -> None:
-        self._out = out
+        self.out = out
         self.timing = timing
         self.catalog = catalog
         self.settings = Settings()
@@ -52,8 +52,8 @@ class Module:
 
     def finish(self, waiting: PendingCommand) -> None:
         """Emit the record of a command that is over."""
-        self._out.append(Finished(waiting.issued.number))
-        self._out.append(waiting.record())
+        self.out.append(Finished(waiting.issued.number))
+        self.out.append(waiting.record())
 
     def expire(self, now_ns: int) -> int:
         """Let the deadlines up to ``now_ns`` pass. Return the next one."""
@@ -79,7 +79,7 @@ class Module:
         issued, command = waiting.issued, waiting.reading.command
         names = " or ".join(dict.fromkeys(_with_plus(late.urc) for late in waiting.late))
         reference = f"{issued.dialect} {command.spec.section}" if command is not None else None
-        self._out.append(
+        self.out.append(
             Finding(
                 issued.time_ns,
                 "mcu",
@@ -93,7 +93,7 @@ class Module:
     def _unanswered_request(self, request: Information, spec: AnsweredSpec) -> None:
         message = f"{request.raw}: no AT+{spec.command} came within {spec.within} s"
         time_ns = request.time_ns if isinstance(request.time_ns, int) else None
-        self._out.append(Finding(time_ns, "mcu", "request.unanswered", "warning", message))
+        self.out.append(Finding(time_ns, "mcu", "request.unanswered", "warning", message))
 
 
 def _with_plus(name: str) -> str:

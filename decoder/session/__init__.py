@@ -6,6 +6,7 @@ wires in transparent mode:
     mcu.py          lines -> (command that announces payload) held -> (prompt) payload -> lines
     module.py       lines; embedded.py those with payload inside, blocks.py what follows an OK
     transparent.py  both wires, after CONNECT, until "+++" that stands alone is answered by OK
+    multiplexed.py  both wires, after AT+CMUX or where frames are found, until the multiplexer ends; a session a channel
 
 modes.py says which of them is at work. What a span means may depend on the other wire; then the bytes wait, bounded in
 size and time. Every decision rests on bytes and their times only, never on how they were cut into chunks. Time passes
@@ -20,16 +21,19 @@ import re
 from typing import NamedTuple
 
 from capture import grammar
-from capture.chunk import Chunk, LogChunk, Side, WholeChunk
+from capture.chunk import Chunk, LogChunk, Side, WholeChunk, with_data
 from capture.timing import EXACT, Timing
 from decoder.catalog import Catalog
 from decoder.events import Event
-from decoder.link.wire import Wire
+from decoder.link import cmux
+from decoder.link.wire import MAX_LINE, Wire
+from decoder.pairing.module import Module
 from decoder.pairing.written import Log
 from decoder.session.channel import SILENCE_NS, Channel
 from decoder.session.mcu import McuReader
 from decoder.session.modes import Mode
 from decoder.session.module import ModuleReader
+from decoder.session.multiplexed import GAP_NS, Multiplexed
 from decoder.session.transparent import Transparent
 from decoder.times import NEVER
 
@@ -72,14 +76,21 @@ class Awaits(NamedTuple):
 
 
 class Session:
-    """Decode one pair of wires. Feed chunks in the order in which they arrived; take the events that result."""
+    """Decode one pair of wires. Feed chunks in the order in which they arrived; take the events that result.
 
-    def __init__(self, catalog: Catalog, timing: Timing = EXACT) -> None:
-        channel = self._channel = Channel(catalog, timing)
+    ``shared``: what it has in common with the other channels of a multiplexed line.
+    """
+
+    def __init__(self, catalog: Catalog, timing: Timing = EXACT, shared: Module | None = None) -> None:
+        channel = self._channel = Channel(catalog, timing, shared)
         self._silence_ns = SILENCE_NS + timing.slack_ns
         self._mcu = McuReader(channel)
         self._transparent = Transparent(channel, self._mcu)
-        self._module = ModuleReader(channel, self._mcu, self._transparent)
+        self._multiplexed = Multiplexed(channel, self._mcu, lambda: Session(catalog, timing, channel.module))
+        self._hunts = shared is None
+        self._hunted: set[Side] = set()
+        """The wires that end with what may be the beginning of a frame of the multiplexer."""
+        self._module = ModuleReader(channel, self._mcu, self._transparent, self._multiplexed)
         self._now_ns = self._latest_ns = -NEVER
 
     @property
@@ -115,8 +126,92 @@ class Session:
         self._conclude(self._channel.mcu_wire if side == "mcu" else self._channel.module_wire)
         self._channel.out.clear()
 
+    @property
+    def multiplexed(self) -> bool:
+        """Whether the line was multiplexed, so that events are of channels."""
+        return self._multiplexed.used
+
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
+        data = chunk.data
+        if self._channel.mode is Mode.MULTIPLEX:
+            before = self.approach(chunk)
+            events = self._take(chunk) if self._channel.mode is Mode.MULTIPLEX else self.feed(chunk)
+            self._channel.told = True
+            return before + events
+        if (b"\xf9" in data or b"~" in data or self._hunted) and self._hunts and self._expects_lines(chunk.side):
+            return self._hunt(chunk)
+        return self._take(chunk)
+
+    def _expects_lines(self, side: Side) -> bool:
+        """Tell whether a wire carries lines, and no payload, as far as is known."""
+        if self._channel.mode is not Mode.LINES:
+            return False
+        return side == "mcu" or not (self._module.inline.waits or self._module.raw.expected)
+
+    def _hunt(self, chunk: Chunk) -> list[Event]:
+        """Take a chunk in which the multiplexer may begin."""
+        channel, side = self._channel, chunk.side
+        before: list[Event] = []
+        if side not in self._hunted:
+            at, option = cmux.find(chunk.data)
+            if at < 0 or (isinstance(chunk, WholeChunk) and (at > 0 or option is None)):
+                return self._take(chunk)
+            if at > 0:
+                before = self._take(with_data(chunk, chunk.data[:at]))
+                chunk = with_data(chunk, chunk.data[at:])
+                if not self._expects_lines(side):
+                    told = channel.told
+                    before += self.feed(chunk)
+                    channel.told |= told
+                    return before
+        hunted = side in self._hunted
+        time_ns = chunk.time_ns
+        mcu, module = channel.mcu_wire, channel.module_wire
+        wire, other = (mcu, module) if side == "mcu" else (module, mcu)
+        if wire.undecided:
+            self._conclude(wire)
+        self._approach(time_ns, wire, other)
+        if hunted and side not in self._hunted:
+            before += self._drain()
+            return before + self.feed(chunk)
+        wire.append(time_ns, chunk.data)
+        self._hunted.add(side)
+        self._probe(wire, whole=isinstance(chunk, WholeChunk))
+        return before + self._drain()
+
+    def _probe(self, wire: Wire, *, whole: bool = False) -> None:
+        """Look for a frame of the multiplexer at the end of a wire; ``whole``: no later byte belongs to it."""
+        channel = self._channel
+        at, option = cmux.find(wire.buffer, wire.position)
+        if option is not None:
+            self._hunted.clear()
+            if at > wire.position:
+                self._read_before(wire, at)
+            self._multiplexed.enter(option)
+            for one in (wire, channel.module_wire if wire is channel.mcu_wire else channel.mcu_wire):
+                self._pump(one)
+        elif at < 0 or whole or len(wire) > MAX_LINE:
+            self._no_frame(wire)
+        elif wire.last_ns is not None:
+            channel.wake(wire.last_ns + GAP_NS + channel.timing.slack_ns)
+
+    def _read_before(self, wire: Wire, at: int) -> None:
+        """Read what is in front of the first frame, as if nothing had come behind it."""
+        rest = wire.cut_off(at)
+        self._pump(wire)
+        self._conclude(wire)
+        if len(wire):
+            self._channel.noise(wire.side, wire.take_all(), "the multiplexer begins behind it")
+        for time_ns, data in rest:
+            wire.append(time_ns, data)
+
+    def _no_frame(self, wire: Wire) -> None:
+        """What waited for the end of a frame is none."""
+        self._hunted.discard(wire.side)
+        self._pump(wire)
+
+    def _take(self, chunk: Chunk) -> list[Event]:
         time_ns, side, data = chunk
         if not data:
             return []
@@ -143,7 +238,8 @@ class Session:
                 if channel.streams:
                     self._pump(wire)
                     break
-        whole = isinstance(chunk, WholeChunk) and (time_ns is None or not channel.streams)
+        runs = channel.streams and channel.mode is not Mode.MULTIPLEX
+        whole = isinstance(chunk, WholeChunk) and (time_ns is None or not runs)
         if whole and wire.position < len(wire.buffer):
             self._complete(wire)
         out = channel.out
@@ -209,8 +305,33 @@ class Session:
 
     def close(self) -> list[Event]:
         """End the input: everything that waits is decided now."""
+        self._end()
+        channel = self._channel
+        channel.out.append(channel.module.ranking.summary(self.last_ns))
+        return self._drain()
+
+    def finish(self) -> list[Event]:
+        """End the input of a channel: the summary is that of the line."""
+        self._end()
+        return self._drain()
+
+    def lost(self) -> None:
+        """The module restarted: what is open will not be answered."""
+        self._mcu.end("the module restarted")
+        self._channel.pairing.abandon_all(restarted=True)
+
+    def alarm(self) -> int:
+        """Return when time will decide something next."""
+        channel = self._channel
+        wires = (channel.mcu_wire, channel.module_wire)
+        ends = [one.last_ns + self._silence_ns for one in wires if one.undecided and one.last_ns is not None]
+        return min([channel.alarm(), *ends])
+
+    def _end(self) -> None:
         channel = self._channel
         mcu, module = channel.mcu_wire, channel.module_wire
+        for side in sorted(self._hunted):
+            self._no_frame(mcu if side == "mcu" else module)
         for _ in range(_CLOSING_ROUNDS):
             for wire in (module, mcu):
                 self._conclude(wire)
@@ -228,9 +349,8 @@ class Session:
         for wire in (mcu, module):
             if len(wire):
                 self._leftover(wire)
+        self._multiplexed.finish()
         channel.pairing.abandon_all()
-        channel.out.append(channel.module.ranking.summary(self.last_ns))
-        return self._drain()
 
     def _drain(self) -> list[Event]:
         out = self._channel.out
@@ -251,13 +371,21 @@ class Session:
                 self._pump(channel.module_wire)
             self._mcu.pass_time(now_ns)
             self._transparent.pass_time(now_ns)
+            for side in sorted(self._hunted):
+                wire = channel.mcu_wire if side == "mcu" else channel.module_wire
+                if channel.silent(wire, GAP_NS, now_ns):
+                    self._no_frame(wire)
+            self._multiplexed.pass_time(now_ns)
+            for wire in (channel.module_wire, channel.mcu_wire):
+                if not channel.streams and len(wire) and wire.side not in self._hunted:
+                    self._pump(wire)
         if now_ns >= channel.pairing.wake_ns:
             channel.pairing.expire(now_ns)
 
     def _conclude(self, wire: Wire) -> None:
         wire.undecided = False
         if self._channel.streams:
-            self._transparent.conclude(wire)
+            self._stream.conclude(wire)
             if not self._channel.streams and len(wire):
                 self._pump(wire)
                 self._conclude(wire)
@@ -270,9 +398,13 @@ class Session:
         channel = self._channel
         reader = self._mcu if wire is channel.mcu_wire else self._module
         while True:
-            more = self._transparent.step(wire) if channel.streams else reader.step()
+            more = self._stream.step(wire) if channel.streams else reader.step()
             if not more:
                 return
+
+    @property
+    def _stream(self) -> Transparent | Multiplexed:
+        return self._multiplexed if self._channel.mode is Mode.MULTIPLEX else self._transparent
 
     def _leftover(self, wire: Wire) -> None:
         raw = wire.waiting().lstrip(grammar.PADDING)

@@ -14,7 +14,7 @@ from decoder.catalog import Catalog, Command, UrcType
 from decoder.catalog.conditions import applies
 from decoder.catalog.spec import FrameSpec
 from decoder.effects import Carried, Effect
-from decoder.events import Data, Event, Finding, Message, MessageKind, Params, Severity
+from decoder.events import Data, Finding, Message, MessageKind, Params, Severity
 from decoder.link.wire import Span, Wire
 from decoder.pairing.module import Module
 from decoder.pairing.pending import PendingCommand
@@ -35,11 +35,11 @@ _SHOWN_TEXT = 80
 class Channel:
     """The common ground of the readers of a channel."""
 
-    def __init__(self, catalog: Catalog, timing: Timing) -> None:
+    def __init__(self, catalog: Catalog, timing: Timing, shared: Module | None = None) -> None:
         self.timing = timing
         self.catalog = catalog
-        self.out: list[Event] = []
-        self.module = Module(catalog, self.out, timing)
+        self.module = shared if shared is not None else Module(catalog, [], timing)
+        self.out = self.module.out
         self.pairing = Pairing(self.module, self.out)
         self.mcu_wire = Wire("mcu")
         self.module_wire = Wire("module")

@@ -9,13 +9,14 @@ from enum import Enum
 
 
 class Mode(Enum):
-    """What the bytes of the MCU are; in the last two, those of the module too."""
+    """What the bytes of the MCU are; in the last three, those of the module too."""
 
     LINES = "command lines"
     HELD = "not known yet: a command announced payload, and the module has not said that it takes it"
     PAYLOAD = "payload"
     STREAM = "payload of both sides, until +++ or the module ends it"
     ESCAPE = "payload, or else +++: the module has not answered it yet"
+    MULTIPLEX = "frames of the multiplexer, of both sides"
 
 
 class Turn(Enum):
@@ -27,7 +28,8 @@ class Turn(Enum):
     CONNECTED = "the module is ready for a stream"
     ESCAPED = "+++ stands alone"
     REFUTED = "nobody answered +++, or more bytes came: it was payload"
-    LEFT = "the stream is over"
+    MULTIPLEXED = "the multiplexer begins"
+    LEFT = "the stream, or the multiplexer, is over"
 
 
 TRANSITIONS: dict[tuple[Mode, Turn], Mode] = {
@@ -46,9 +48,11 @@ TRANSITIONS: dict[tuple[Mode, Turn], Mode] = {
     (Mode.STREAM, Turn.LEFT): Mode.LINES,
     (Mode.ESCAPE, Turn.REFUTED): Mode.STREAM,
     (Mode.ESCAPE, Turn.LEFT): Mode.LINES,
+    (Mode.LINES, Turn.MULTIPLEXED): Mode.MULTIPLEX,
+    (Mode.MULTIPLEX, Turn.LEFT): Mode.LINES,
 }
 LINES, HELD, PAYLOAD = Mode.LINES, Mode.HELD, Mode.PAYLOAD
-STREAMS = frozenset([Mode.STREAM, Mode.ESCAPE])
+STREAMS = frozenset([Mode.STREAM, Mode.ESCAPE, Mode.MULTIPLEX])
 
 
 def table() -> str:

@@ -23,6 +23,7 @@ from decoder.session.channel import Channel, short
 from decoder.session.embedded import InlineReader
 from decoder.session.mcu import McuReader
 from decoder.session.modes import HELD, LINES
+from decoder.session.multiplexed import Multiplexed
 from decoder.session.refusal import meaning, refusal
 from decoder.session.transparent import Transparent
 
@@ -33,7 +34,7 @@ _BUSY = ("busy p...", "busy s...")
 class ModuleReader:
     """Takes lines from the module's wire."""
 
-    def __init__(self, channel: Channel, mcu: McuReader, transparent: Transparent) -> None:
+    def __init__(self, channel: Channel, mcu: McuReader, transparent: Transparent, multiplexed: Multiplexed) -> None:
         self._channel = channel
         self._catalog = channel.catalog
         self._readings = channel.catalog.readings
@@ -41,6 +42,7 @@ class ModuleReader:
         self._wire = channel.module_wire
         self._mcu = mcu
         self._transparent = transparent
+        self._multiplexed = multiplexed
         self.inline = InlineReader(channel, self._answer)
         self.raw = RawReader(channel)
         self._follows: UrcType | None = None
@@ -299,6 +301,7 @@ class ModuleReader:
         self._pairing.abandon_all(restarted=True)
         module.requests.clear()
         module.settings.clear()
+        self._multiplexed.lost()
         channel.tell(Restarted(span.last_ns))
         channel.verbose = None
 
@@ -404,7 +407,9 @@ class ModuleReader:
         if command.effects:
             self._end(waiting, time_ns, good=True, why=result.code)
         if command.stream is not None and waiting.goes_transparent():
-            if result.code == "CONNECT" or command.stream.after == "ok":
+            if command.stream.multiplexes:
+                self._multiplexed.enter("advanced" if waiting.issued.params.get("mux_mode") == 1 else "basic")
+            elif result.code == "CONNECT" or command.stream.after == "ok":
                 self._transparent.enter(waiting)
             elif command.stream.after == "prompt":
                 self._channel.awaits_stream = waiting

@@ -5,6 +5,7 @@ local byte, sub = string.byte, string.sub
 
 decode.KINDS = {
   [0] = "command", "echo", "information", "result", "urc", "prompt", "data", "text", "noise", "blank", "note",
+  "mux",
 }
 local FORMS = { [0] = "test", "read", "set", "exec", "basic", "s-register", "dial" }
 local ROLES = { [0] = "echo", "information", "urc", "result", "prompt", "data" }
@@ -122,6 +123,17 @@ readers[6] = function(packet, at, stop, one)
   if not chinese then return end
   one.error = { numeric = kind == 1, code = kind > 0 and error_code, text = meaning, chinese = chinese }
   return true
+end
+
+readers[16] = function(packet, at, stop, one)
+  if at > stop then return end
+  one.done = byte(packet, at) ~= 0
+  return true
+end
+
+readers[17] = function(packet, at, stop, _, found)
+  found.channel = at <= stop and byte(packet, at) or nil
+  return found.channel
 end
 
 readers[7] = function(packet, at, stop, one)

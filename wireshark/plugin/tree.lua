@@ -151,6 +151,7 @@ end
 
 local function add_result(item, found)
   put(item, own.result, whole, shown(found.result))
+  if found.done ~= nil then put(item, own.result_done, whole, found.done) end
   local failed = found.error
   if not failed then return end
   if failed.code then put(item, own.error_code, whole, shown(failed.code)) end
@@ -222,6 +223,7 @@ local SHOWN_BY = { -- by type of record: the fields that need it; the types that
   [6] = { own.result, own.error_code, own.error_number, own.error_text, own.error_chinese },
   [7] = { own.latency, own.latency_ns, own.answer_latency, own.answer_latency_ns }, [8] = { own.answered_in },
   [9] = { own.answers }, [10] = { own.group, own.group_dialect, own.group_last, own.group_start }, [15] = { own.said },
+  [16] = { own.result_done }, [17] = { own.channel },
 }
 
 local function skipped(item, with_params)
@@ -278,6 +280,7 @@ local function describe(item, place, found, info)
   made(item, own.side, whole, place.side)
   if first <= #packet and wanted(item, own.line) then put(item, own.line, whole, shown(sub(packet, first))) end
   if found.said then made(item, own.said, whole, shown(found.said)) end
+  if found.channel then made(item, own.channel, whole, found.channel) end
   if wanted(item, own.info) then hidden(item, own.info, whole, (info:gsub(ARROW, ""))) end
 end
 
