@@ -66,16 +66,13 @@ class Decoder:
     ) -> None:
         self.timing = timing
         self._session = Session(catalog, timing)
+        self._multiplexed = self._session.multiplexed
         self._followers = Followers(catalog, followers)
         self._stages = [make(catalog) for make in stages]
         self._doubted = False
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Take a chunk and return the events that it completes."""
-        events = self._take(chunk)
-        return marked(events) if events and self._session.multiplexed else events
-
-    def _take(self, chunk: Chunk) -> list[Event]:
         time_ns = chunk.time_ns
         if time_ns is not None and chunk.data and time_ns >= self._followers.wake_ns:
             early = self._followers.look(self._session.approach(chunk))
@@ -94,6 +91,8 @@ class Decoder:
             for stage in self._stages:
                 told = [*stage.look(told), *stage.mark(chunk)] if told else stage.mark(chunk)
             events = events + told
+        if events and self._multiplexed.used:
+            events = marked(events)
         if type(chunk) is LogChunk and chunk.doubt and self._stages:
             first = [] if self._doubted else doubt.told(chunk)
             self._doubted = True
@@ -114,7 +113,7 @@ class Decoder:
         for stage in self._stages:
             if events:
                 events = stage.look(events)
-        return marked(events) if events and self._session.multiplexed else events
+        return marked(events) if events and self._multiplexed.used else events
 
     def close(self) -> list[Event]:
         """End the input: everything that waits is decided now. The summary is the last event."""
@@ -125,7 +124,7 @@ class Decoder:
             summary = events[-1]
             assert isinstance(summary, Summary)
             events = [*events[:-1], *stage.close(), stage.conclude(summary)]
-        events = marked(events) if self._session.multiplexed else events
+        events = marked(events) if self._multiplexed.used else events
         return doubt.softened(events) if self._doubted else events
 
 

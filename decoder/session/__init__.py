@@ -38,6 +38,8 @@ from decoder.session.transparent import Transparent
 from decoder.times import NEVER
 
 _CLOSING_ROUNDS = 4
+_BASIC, _ADVANCED = 0xF9, 0x7E
+"""Flags of the multiplexer. To look for a number in bytes costs an eighth of looking for bytes."""
 _COMMAND = re.compile(rb"[Aa][Tt](?:[+^$%*#&][A-Za-z][ -~]*|[A-Za-z]?\d?)?")
 
 
@@ -78,7 +80,7 @@ class Awaits(NamedTuple):
 class Session:
     """Decode one pair of wires. Feed chunks in the order in which they arrived; take the events that result.
 
-    ``shared``: what it has in common with the other channels of a multiplexed line.
+    ``shared``: what it has in common with the other channels of a multiplexed line; ``multiplexed`` is such a line.
     """
 
     def __init__(self, catalog: Catalog, timing: Timing = EXACT, shared: Module | None = None) -> None:
@@ -86,11 +88,11 @@ class Session:
         self._silence_ns = SILENCE_NS + timing.slack_ns
         self._mcu = McuReader(channel)
         self._transparent = Transparent(channel, self._mcu)
-        self._multiplexed = Multiplexed(channel, self._mcu, lambda: Session(catalog, timing, channel.module))
+        self.multiplexed = Multiplexed(channel, self._mcu, lambda: Session(catalog, timing, channel.module))
         self._hunts = shared is None
         self._hunted: set[Side] = set()
         """The wires that end with what may be the beginning of a frame of the multiplexer."""
-        self._module = ModuleReader(channel, self._mcu, self._transparent, self._multiplexed)
+        self._module = ModuleReader(channel, self._mcu, self._transparent, self.multiplexed)
         self._now_ns = self._latest_ns = -NEVER
 
     @property
@@ -126,22 +128,59 @@ class Session:
         self._conclude(self._channel.mcu_wire if side == "mcu" else self._channel.module_wire)
         self._channel.out.clear()
 
-    @property
-    def multiplexed(self) -> bool:
-        """Whether the line was multiplexed, so that events are of channels."""
-        return self._multiplexed.used
-
-    def feed(self, chunk: Chunk) -> list[Event]:
-        """Take a chunk and return the events that it completes."""
-        data = chunk.data
-        if self._channel.mode is Mode.MULTIPLEX:
-            before = self.approach(chunk)
-            events = self._take(chunk) if self._channel.mode is Mode.MULTIPLEX else self.feed(chunk)
-            self._channel.told = True
-            return before + events
-        if (b"\xf9" in data or b"~" in data or self._hunted) and self._hunts and self._expects_lines(chunk.side):
+    def feed(self, chunk: Chunk, *, plain: bool = False) -> list[Event]:
+        """Take a chunk and return the events that it completes. ``plain``: no multiplexer begins or ends in it."""
+        time_ns, side, data = chunk
+        if not data:
+            return []
+        channel = self._channel
+        if plain:
+            pass
+        elif channel.streams:
+            if channel.mode is Mode.MULTIPLEX:
+                return self._feed_frames(chunk)
+        elif (_BASIC in data or _ADVANCED in data or self._hunted) and self._looks_for_frames(side):
             return self._hunt(chunk)
-        return self._take(chunk)
+        if type(chunk) is LogChunk:
+            self._note_log(chunk)
+        if side == "mcu":
+            wire, other = channel.mcu_wire, channel.module_wire
+        else:
+            wire, other = channel.module_wire, channel.mcu_wire
+        channel.told = False
+        if other.undecided:
+            self._conclude(other)
+        if time_ns is None or wire.undecided or other.undecided or not self._now_ns <= time_ns < channel.alarm():
+            self._approach(time_ns, wire, other)
+        else:
+            self._now_ns = time_ns
+        wire.append(time_ns, data)
+        if channel.streams:
+            self._pump(wire)
+        else:
+            reader = self._mcu if side == "mcu" else self._module
+            while reader.step():
+                if channel.streams:
+                    self._pump(wire)
+                    break
+        if isinstance(chunk, WholeChunk) and wire.position < len(wire.buffer):
+            runs = channel.streams and channel.mode is not Mode.MULTIPLEX
+            if time_ns is None or not runs:
+                self._complete(wire)
+        out = channel.out
+        events = out[:]
+        out.clear()
+        return events
+
+    def _feed_frames(self, chunk: Chunk) -> list[Event]:
+        """Take a chunk of a multiplexed line; what its time decides may end the multiplexer."""
+        before = self.approach(chunk)
+        events = self.feed(chunk, plain=self._channel.mode is Mode.MULTIPLEX)
+        self._channel.told = True
+        return before + events
+
+    def _looks_for_frames(self, side: Side) -> bool:
+        return self._hunts and self._expects_lines(side)
 
     def _expects_lines(self, side: Side) -> bool:
         """Tell whether a wire carries lines, and no payload, as far as is known."""
@@ -156,9 +195,9 @@ class Session:
         if side not in self._hunted:
             at, option = cmux.find(chunk.data)
             if at < 0 or (isinstance(chunk, WholeChunk) and (at > 0 or option is None)):
-                return self._take(chunk)
+                return self.feed(chunk, plain=True)
             if at > 0:
-                before = self._take(with_data(chunk, chunk.data[:at]))
+                before = self.feed(with_data(chunk, chunk.data[:at]), plain=True)
                 chunk = with_data(chunk, chunk.data[at:])
                 if not self._expects_lines(side):
                     told = channel.told
@@ -188,7 +227,7 @@ class Session:
             self._hunted.clear()
             if at > wire.position:
                 self._read_before(wire, at)
-            self._multiplexed.enter(option)
+            self.multiplexed.enter(option)
             for one in (wire, channel.module_wire if wire is channel.mcu_wire else channel.mcu_wire):
                 self._pump(one)
         elif at < 0 or whole or len(wire) > MAX_LINE:
@@ -210,42 +249,6 @@ class Session:
         """What waited for the end of a frame is none."""
         self._hunted.discard(wire.side)
         self._pump(wire)
-
-    def _take(self, chunk: Chunk) -> list[Event]:
-        time_ns, side, data = chunk
-        if not data:
-            return []
-        channel = self._channel
-        if type(chunk) is LogChunk:
-            self._note_log(chunk)
-        if side == "mcu":
-            wire, other = channel.mcu_wire, channel.module_wire
-        else:
-            wire, other = channel.module_wire, channel.mcu_wire
-        channel.told = False
-        if other.undecided:
-            self._conclude(other)
-        if time_ns is None or wire.undecided or other.undecided or not self._now_ns <= time_ns < channel.alarm():
-            self._approach(time_ns, wire, other)
-        else:
-            self._now_ns = time_ns
-        wire.append(time_ns, data)
-        if channel.streams:
-            self._pump(wire)
-        else:
-            reader = self._mcu if side == "mcu" else self._module
-            while reader.step():
-                if channel.streams:
-                    self._pump(wire)
-                    break
-        runs = channel.streams and channel.mode is not Mode.MULTIPLEX
-        whole = isinstance(chunk, WholeChunk) and (time_ns is None or not runs)
-        if whole and wire.position < len(wire.buffer):
-            self._complete(wire)
-        out = channel.out
-        events = out[:]
-        out.clear()
-        return events
 
     def _note_log(self, chunk: LogChunk) -> None:
         """Take notice that the input is a log, of where it is, and of a record that can be no data."""
@@ -349,7 +352,7 @@ class Session:
         for wire in (mcu, module):
             if len(wire):
                 self._leftover(wire)
-        self._multiplexed.finish()
+        self.multiplexed.finish()
         channel.pairing.abandon_all()
 
     def _drain(self) -> list[Event]:
@@ -375,7 +378,7 @@ class Session:
                 wire = channel.mcu_wire if side == "mcu" else channel.module_wire
                 if channel.silent(wire, GAP_NS, now_ns):
                     self._no_frame(wire)
-            self._multiplexed.pass_time(now_ns)
+            self.multiplexed.pass_time(now_ns)
             for wire in (channel.module_wire, channel.mcu_wire):
                 if not channel.streams and len(wire) and wire.side not in self._hunted:
                     self._pump(wire)
@@ -404,7 +407,7 @@ class Session:
 
     @property
     def _stream(self) -> Transparent | Multiplexed:
-        return self._multiplexed if self._channel.mode is Mode.MULTIPLEX else self._transparent
+        return self.multiplexed if self._channel.mode is Mode.MULTIPLEX else self._transparent
 
     def _leftover(self, wire: Wire) -> None:
         raw = wire.waiting().lstrip(grammar.PADDING)

@@ -60,7 +60,7 @@ class Inner(Protocol):
 
 
 class Multiplexed:
-    """Takes frames from both wires. ``opened`` makes the session of a channel."""
+    """Takes frames from both wires. ``opened`` makes the session of a channel; ``used``: there are, or were, frames."""
 
     def __init__(self, channel: Channel, mcu: McuReader, opened: Callable[[], Inner]) -> None:
         self._channel = channel
@@ -72,14 +72,11 @@ class Multiplexed:
         self._second_layer: set[int] = set()
         self._closing = False
         self._told_plain = False
-
-    @property
-    def used(self) -> bool:
-        """Whether there ever was a multiplexer."""
-        return bool(self._channels) or self._told_plain
+        self.used = False
 
     def enter(self, option: cmux.Option) -> None:
         """Begin: from here on both wires carry frames."""
+        self.used = True
         self._option = option
         self._follows = {"mcu": False, "module": False}
         self._closing = False
