@@ -16,13 +16,14 @@ Said = tuple[str, bytes] | tuple[str, bytes, int]
 class Line:
     """A line on which frames are said: ``option``, longest information field ``n1``, bytes in front of data."""
 
-    def __init__(self, option: Option = "basic", n1: int = 127, status: bytes = b"") -> None:
+    def __init__(self, option: Option = "basic", n1: int = 127, status: bytes = b"", gap_ms: int = 20) -> None:
         self.chunks: list[Chunk] = []
         self.now = START
+        self._gap_ms = gap_ms
         self._option, self.n1, self._status = option, n1, status
 
-    def say(self, side: Side, data: bytes, after_ms: int = 20) -> None:
-        self.now += after_ms * MS
+    def say(self, side: Side, data: bytes, after_ms: int = 0) -> None:
+        self.now += (after_ms or self._gap_ms) * MS
         self.chunks.append(Chunk(self.now, side, data))
 
     def frame(self, side: Side, kind: cmux.Kind, dlci: int, data: bytes = b"", *, final: bool = False) -> None:

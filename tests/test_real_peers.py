@@ -11,16 +11,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from scapy.layers.inet import IP, TCP
+from scapy.utils import PcapNgReader
 
+from atshark.sources import open_source
 from atshark.virtual.line import VirtualLine
+from capture.chunk import Side
 from decoder.decode import NO_STAGES, Decoder
-from decoder.events import Finding, Frame, Record
+from decoder.events import Finding, Frame, Record, Transaction
+from decoder.link.cmux import Option
+from decoder.protocols.frames import ppp
+from decoder.protocols.frames.ppp import PppPacket
+from tests import mux_session, ppp_session
 from tests.helpers import records, run, standard, tool
 from tests.modem import Bridge, Line, Lsip, Mip, Mode, Nasty
 from tests.network import assert_same, broker, capture, dissect, free_port, program
@@ -307,3 +316,46 @@ def test_over_pseudo_terminals_and_the_real_tap(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     theirs = dissect(tmp_path / "lo.pcapng", "http", port, "tcp")
     assert assert_same(dissect(tmp_path / "export.pcapng", "http", port, "tcp"), theirs) == 4
+
+
+def ppp_of(path: Path, port: int) -> Iterator[tuple[Side, bytes]]:
+    """What a capture of the loopback interface holds, as the frames of PPP that would carry it."""
+    for packet in PcapNgReader(str(path)):
+        if TCP in packet:
+            side: Side = "module" if packet[TCP].sport == port else "mcu"
+            ip = IP(src="192.0.2.1", dst="198.51.100.9") if side == "mcu" else IP(src="198.51.100.9", dst="192.0.2.1")
+            inside = packet[TCP].copy()
+            del inside.chksum
+            yield side, ppp.wrap(ppp.build(PppPacket(ppp.IP, bytes(ip / inside))))
+
+
+@pytest.mark.parametrize("option", ["basic", "advanced"])
+def test_two_at_channels_and_mqtt_in_ppp_over_the_real_tap(tmp_path: Path, option: Option) -> None:
+    """A multiplexed line played into the ports: what a real client and broker said in PPP on one of its channels."""
+    with broker(tmp_path) as port, capture(tmp_path / "lo.pcapng", port):
+        mqtt_session(port, 4)
+    line = mux_session.Line(option, 256, gap_ms=8)
+    line.begin()
+    for dlci in (1, 2, 3):
+        line.open(dlci)
+    line.talk((3, one) for one in ppp_session.BEGIN)
+    poll = cycle(mux_session.POLL)
+    for number, (side, frame) in enumerate(ppp_of(tmp_path / "lo.pcapng", port)):
+        line.data(side, 3, frame)
+        line.talk([(1 + number // 4 % 2, next(poll))])
+    out = tmp_path / "recording.pcapng"
+    with VirtualLine() as ports, Capture(ports, out, "--quiet") as tap:
+        tap.ready()
+        ports.play(line.chunks)
+        all_read(ports, "mcu")
+        all_read(ports, "module")
+        tap.end(signal.SIGTERM, statuses=(0, 1))  # 0xFF looks like a line error to a terminal
+    done = run("export", out, "-w", tmp_path / "export.pcapng")
+    assert done.returncode == 0, done.stderr
+    theirs = dissect(tmp_path / "lo.pcapng", "mqtt", port, "tcp")
+    assert assert_same(dissect(tmp_path / "export.pcapng", "mqtt", port, "tcp"), theirs) > 40
+    with open_source(str(out)) as source:
+        found = records(source)
+    polled = [one for one in found if isinstance(one, Transaction) and one.channel in (1, 2)]
+    assert len(polled) > 20
+    assert all(one.result is not None and one.result.code == "OK" for one in polled)

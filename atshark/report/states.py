@@ -34,7 +34,8 @@ class States:
             self._message(event, row)
         elif isinstance(event, Socket):
             where = event.flow.remote or event.flow.remote_ip or "?"
-            peer = f"{event.connect_id}: {where}:{event.flow.remote_port or '?'}"
+            number = "" if event.connect_id is None else f"{event.connect_id}: "
+            peer = f"{number}{where}:{event.flow.remote_port or '?'}"
             self._set("connection", event.flow.number, event.change == "opened", peer, row, event.time_ns)
         elif isinstance(event, Frame) and event.protocol == "cmux":
             self._channel(event, row)
