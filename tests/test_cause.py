@@ -13,7 +13,7 @@ import pytest
 from decoder.events import Cause, Finding, Frame, Summary
 from decoder.findings import Inspector, rules
 from decoder.findings.cause import Ladder
-from decoder.findings.rules import LAYERS
+from decoder.rules import LAYERS
 from tests.helpers import run, standard
 from tests.test_report import data_of
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from string import Formatter
 from typing import Any, cast
 from xml.etree import ElementTree
 
@@ -316,3 +317,22 @@ def test_the_terminal_gets_no_orders(tmp_path: Path) -> None:
         _, text, problems = checked("--format", output, evil)
         assert "\x1b" not in text + problems
         assert "\u202e" not in text or output in ("jsonl", "sarif")
+
+
+def test_the_two_messages_of_a_rule_have_the_same_values() -> None:
+    """But for what only one of the languages needs: a translated value, a label that only exists in English."""
+    for rule in all_rules().values():
+        english, chinese = ({part[1] for part in Formatter().parse(text) if part[1]} for text in (rule.en, rule.zh))
+        assert {name.removesuffix("_zh") for name in chinese} <= english, rule.id
+        for word in rule.words.values():
+            assert all(word), rule.id
+
+
+@pytest.mark.parametrize("path", sample_files(), ids=lambda path: path.name)
+def test_findings_are_told_in_both_languages(path: Path) -> None:
+    with open_source(str(path)) as source:
+        told = [one for one in decode.run(source, standard()) if isinstance(one, Finding)]
+    for one in told:
+        assert isinstance(one.message_zh, str), one
+        assert one.message_zh, one
+        assert "?" not in one.message_zh.replace("?:", "").replace("?)", "") or "?" in one.message, one

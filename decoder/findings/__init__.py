@@ -33,8 +33,8 @@ from decoder.findings.network import COMMANDS as NETWORK_COMMANDS
 from decoder.findings.network import Network
 from decoder.findings.raising import Raise
 from decoder.findings.ranges import Ranges
-from decoder.findings.rules import LAYERS, Lang, Rule, advice, message, rules
 from decoder.findings.states import States
+from decoder.rules import LAYERS, Lang, Rule, advice, message, rules
 from decoder.values import printable
 
 _RECENT = 256

@@ -14,7 +14,7 @@ import msgspec
 
 from decoder.events import Cause, Certainty, Evidence, Finding
 from decoder.findings.doubt import ACCUSATIONS
-from decoder.findings.rules import LAYERS, Lang, advice, layer, message, rules
+from decoder.rules import LAYERS, Lang, advice, layer, message, rules
 from decoder.values import printable
 
 MAX_CAUSES = 3

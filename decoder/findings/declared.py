@@ -11,7 +11,7 @@ from typing import Any
 
 from decoder.events import Frame, Message, Socket
 from decoder.findings.raising import Raise
-from decoder.findings.rules import Rule, rules
+from decoder.rules import Rule, rules
 
 _COMPARISON = re.compile(r"(<=|>=|<|>|!=)\s*(-?\d+(?:\.\d+)?)")
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -10,10 +9,7 @@ from msgspec import UNSET
 
 from capture.chunk import Side
 from decoder.events import Finding
-from decoder.findings.rules import rules
-from decoder.values import printable
-
-_MAX_VALUE = 200
+from decoder.rules import found
 
 
 class About(Protocol):
@@ -54,14 +50,8 @@ class Raise:
 
         ``layer``: what is broken, if the line says more than the rule.
         """
-        rule = rules()[rule_id]
-        known = defaultdict(lambda: "?", {name: printable(str(value))[:_MAX_VALUE] for name, value in values.items()})
-        message, message_zh = rule.en.format_map(known), rule.zh.format_map(known)
         where = line if line is not None else UNSET
-        found = Finding(
-            about.time_ns, about.side, rule_id, rule.severity, message, rule.reference, message_zh, where,
-            layer=layer or UNSET,
-        )  # fmt: skip
-        self._out.append(found)
+        one = found(rule_id, about.time_ns, about.side, values, line=where, layer=layer or UNSET)
+        self._out.append(one)
         if self.told is not None:
-            self.told(found, line, number)
+            self.told(one, line, number)

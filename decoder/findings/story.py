@@ -11,7 +11,7 @@ from collections import Counter
 import msgspec
 
 from decoder.events import Event, Finding, Frame, Message, Segment, Socket
-from decoder.findings.rules import Lang, message
+from decoder.rules import Lang, message
 from decoder.values import printable
 
 _MAX_STEPS = 400

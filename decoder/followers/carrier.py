@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from capture.chunk import Side
-from decoder.events import Body, Event, Finding, Flow, Frame, Segment, Socket
+from decoder.events import Body, Event, Flow, Frame, Segment, Socket
 from decoder.protocols.conversation import Conversation
 from decoder.protocols.streams import Finds, Part
+from decoder.rules import found
 
 Change = Literal["opened", "failed", "closed", "closed by peer", "reset", "lost"]
 
@@ -50,15 +51,15 @@ class Carrier:
 
     def _said(self, side: Side, finds: Finds) -> Iterator[Event]:
         time_ns, flow = self._last_ns, self.flow
-        for found in finds:
-            if isinstance(found, Part):
-                yield Body(time_ns, side, flow.number, *found)
-            elif found.broken:
+        for one in finds:
+            if isinstance(one, Part):
+                yield Body(time_ns, side, flow.number, *one)
+            elif one.broken:
                 which = f"connection {flow.connect_id}" if flow.connect_id is not None else f"flow {flow.number}"
-                text = f"{which}: the {found.protocol} stream of the {side} breaks off: {found.text}"
-                yield Finding(time_ns, side, "frame.malformed", "warning", text, found.fields["reference"])
+                values = {"what": f"{which}, {one.protocol}", "side": side, "why": one.text}
+                yield found("frame.malformed", time_ns, side, values, reference=one.fields["reference"])
             else:
                 yield Frame(
-                    time_ns, side, found.protocol, flow.connect_id, self._announced_by, found.text, found.fields,
+                    time_ns, side, one.protocol, flow.connect_id, self._announced_by, one.text, one.fields,
                     flow=flow.number,
                 )  # fmt: skip

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from decoder.catalog.conditions import applies
 from decoder.catalog.effects import BlockSpec, ImageSpec
 from decoder.effects import Answered, Carried, Ended, Reported, Restarted
-from decoder.events import Finding, Image, Params
+from decoder.events import Image, Params
 from decoder.followers.follower import Follower, Hear, Seat
+from decoder.rules import found
 
 MAX_IMAGE = 64 << 20
 
@@ -99,17 +100,13 @@ class Firmware(Follower):
         problems = []
         if isinstance(size, int) and size != len(data):
             problems.append(f"{size} bytes were announced, {len(data)} came in {count} blocks")
-        found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        if isinstance(digest, str) and digest and found != digest.lower().strip():
-            problems.append(f"its MD5 is {found}, announced was {digest}")
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if isinstance(digest, str) and digest and md5 != digest.lower().strip():
+            problems.append(f"its MD5 is {md5}, announced was {digest}")
         if not announced:
             problems.append("no line announced its size and MD5")
         self._out.append(Image(last_ns, version, data, tuple(problems)))
-        told = "; ".join(problems) or f"{len(data)} bytes in {count} blocks, size and MD5 as announced"
+        values = {"version": version, "size": len(data), "blocks": count, "why": "; ".join(problems)}
         if not problems or announced:
-            self._out.append(
-                Finding(
-                    last_ns, "module", "firmware.image" if not problems else "firmware.damaged",
-                    "error" if problems else "note", f"firmware {version}: {told}", "ICA 8.4, 8.6",
-                )
-            )  # fmt: skip
+            rule = "firmware.damaged" if problems else "firmware.image"
+            self._out.append(found(rule, last_ns, "module", values))

@@ -8,9 +8,10 @@ from capture.chunk import Side
 from decoder.catalog.conditions import applies
 from decoder.catalog.spec import FrameSpec
 from decoder.effects import Carried, Reported, Sent
-from decoder.events import Finding, Params
+from decoder.events import Params
 from decoder.followers.follower import Follower, Hear
 from decoder.protocols import frames
+from decoder.rules import found
 
 
 class NamedFrames(Follower):
@@ -39,8 +40,8 @@ class NamedFrames(Follower):
             return
         frame = frames.decode(spec.protocol, event.raw, data.time_ns, data.side, data.announced_by, data.connect_id)
         if frame is None:
-            text = f"{data.announced_by}: the payload is no {spec.protocol} frame"
-            self._out.append(Finding(data.time_ns, data.side, "frame.malformed", "warning", text))
+            values = {"what": f"{data.announced_by}, {spec.protocol}", "side": data.side, "why": "other"}
+            self._out.append(found("frame.malformed", data.time_ns, data.side, values))
         else:
             self._out.append(frame)
 

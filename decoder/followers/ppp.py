@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping
 
 from capture.chunk import Side
 from decoder.effects import Carried, Connected, OnChannel
-from decoder.events import Data, Event, Finding, Frame, LinkFrame
+from decoder.events import Data, Event, Frame, LinkFrame
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.protocols.frames import ppp
 from decoder.protocols.frames.errors import NotThisFormatError
 from decoder.protocols.ip import Network, Progress
+from decoder.rules import found
 
 MAX_FRAME = 65536
 _MAX_NAMES = 256
@@ -82,8 +83,7 @@ class _Link:
             return
         frame = ppp.unwrap(raw)
         if frame is None:
-            text = f"a PPP frame of {len(raw)} bytes from the {side} is damaged: its checksum (FCS) is wrong"
-            self._out.append(Finding(time_ns, side, "ppp.fcs", "error", text, "RFC 1662 appendix C"))
+            self._out.append(found("ppp.fcs", time_ns, side, {"count": len(raw), "side": side}))
             return
         self._out.append(LinkFrame(time_ns, side, "ppp", frame))
         try:
@@ -94,8 +94,8 @@ class _Link:
                 return
             text, fields = ppp.describe(packet)
         except NotThisFormatError:
-            text = f"a PPP frame of {len(frame)} bytes from the {side} contradicts itself"
-            self._out.append(Finding(time_ns, side, "frame.malformed", "warning", text, "RFC 1661"))
+            values = {"what": f"PPP, {len(frame)} bytes", "side": side, "why": "contradiction"}
+            self._out.append(found("frame.malformed", time_ns, side, values, reference="RFC 1661"))
             return
         self._out.append(Frame(time_ns, side, "ppp", None, data.announced_by, text, fields))
 
@@ -106,8 +106,8 @@ class _Link:
         if step.change == "opened":
             self._out.append(connection.tell("opened", time_ns, side, because))
         if step.gap:
-            text = f"{step.gap} bytes of flow {flow.number} ({flow.remote}) were lost"
-            self._out.append(Finding(time_ns, side, "tcp.gap", "warning", text, "RFC 9293 3.4"))
+            values = {"count": step.gap, "flow": flow.number, "remote": flow.remote}
+            self._out.append(found("tcp.gap", time_ns, side, values))
         if step.data:
             for event in connection.carry(time_ns, side, step.data, data.announced_by):
                 if isinstance(event, Frame) and event.protocol == "dns":

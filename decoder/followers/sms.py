@@ -13,10 +13,11 @@ from typing import Any
 from capture.chunk import Side
 from decoder.catalog.spec import FrameSpec
 from decoder.effects import Answered, Carried, Reported
-from decoder.events import Finding, Frame, Params
+from decoder.events import Frame, Params
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.protocols.frames import sms
 from decoder.protocols.frames.errors import NotThisFormatError
+from decoder.rules import found
 
 PROTOCOL = "sms"
 _MAX_MESSAGES = 64
@@ -80,8 +81,8 @@ class Sms(Follower):
         except (ValueError, NotThisFormatError):
             return False
         if "announced" in fields and side == "mcu":
-            message = f"{about}: the command announces a PDU of {length} bytes, {fields['length']} came"
-            self._out.append(Finding(time_ns, side, "sms.length", "error", message))
+            values = {"line": about, "announced": length, "sent": fields["length"]}
+            self._out.append(found("sms.length", time_ns, side, values))
         self._emit(Frame(time_ns, side, PROTOCOL, None, about, told, fields, data=text.lower()))
         return True
 

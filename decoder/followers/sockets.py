@@ -17,9 +17,10 @@ from decoder.catalog.conditions import applies, fixed
 from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, LineSpec, OpensSpec, SendsSpec
 from decoder.catalog.spec import CommandSpec
 from decoder.effects import Answered, Carried, Connected, Ended, Reported, Restarted
-from decoder.events import Data, Finding, Flow, Issued, Params
+from decoder.events import Data, Flow, Issued, Params
 from decoder.followers.carrier import Carrier, Change
 from decoder.followers.follower import Follower, Hear, Seat
+from decoder.rules import found
 
 MAX_CONNECTIONS = 64
 MAX_NAMES = 256
@@ -220,8 +221,8 @@ class Sockets(Follower):
         self._out.append(connection.tell(change, time_ns, side, why, connection.unread))
         if connection.unread:
             unit = "packets" if connection.flow.transport == "udp" else "bytes"
-            text = f"connection {connection.flow.connect_id} ended with {connection.unread} {unit} never read"
-            self._out.append(Finding(time_ns, "module", "data.unread", "warning", text))
+            values = {"connect_id": connection.flow.connect_id, "count": connection.unread, "unit": unit}
+            self._out.append(found("data.unread", time_ns, "module", values))
 
     # addresses
 
@@ -254,8 +255,8 @@ class Sockets(Follower):
         if isinstance(packets, int):
             connection.packets = packets
         if isinstance(dropped, int):
-            text = f"connection {connection.flow.connect_id}: {dropped} received bytes were dropped, the buffer is full"
-            self._out.append(Finding(time_ns, "module", "data.dropped", "error", text))
+            values = {"connect_id": connection.flow.connect_id, "count": dropped}
+            self._out.append(found("data.dropped", time_ns, "module", values))
 
     def _carried(self, event: Carried) -> None:
         """Payload of a connection crossed the line."""
@@ -291,8 +292,8 @@ class Sockets(Follower):
         last = connection.held[-1]
         data, raw = last
         if 0 <= count < len(raw):
-            text = f"{data.announced_by}: the module took {count} of {len(raw)} bytes"
-            self._out.append(Finding(data.time_ns, "mcu", "send.partial", "warning", text))
+            values = {"name": data.announced_by, "taken": count, "sent": len(raw)}
+            self._out.append(found("send.partial", data.time_ns, "mcu", values))
             connection.held[-1] = _Piece(data, raw[:count])
 
     def _result(self, spec: SendsSpec | None, key: _Key, *, good: bool) -> None:

@@ -8,11 +8,12 @@ from capture.timing import Timing
 from decoder.catalog import Catalog
 from decoder.catalog.choice import Ranking
 from decoder.catalog.spec import AnsweredSpec
-from decoder.events import Event, Finding, Finished, Information
+from decoder.events import Event, Finished, Information
 from decoder.pairing.pending import PendingCommand
 from decoder.pairing.requests import Requests
 from decoder.pairing.settings import Settings
 from decoder.pairing.written import Log
+from decoder.rules import found
 from decoder.times import NEVER
 
 _MAX_LATE = 1024
@@ -79,21 +80,13 @@ class Module:
         issued, command = waiting.issued, waiting.reading.command
         names = " or ".join(dict.fromkeys(_with_plus(late.urc) for late in waiting.late))
         reference = f"{issued.dialect} {command.spec.section}" if command is not None else None
-        self.out.append(
-            Finding(
-                issued.time_ns,
-                "mcu",
-                "late.missing",
-                "warning",
-                f"{issued.raw}: said OK, but {names} did not follow",
-                reference,
-            )
-        )
+        values = {"line": issued.raw, "what": names}
+        self.out.append(found("late.missing", issued.time_ns, "mcu", values, reference=reference))
 
     def _unanswered_request(self, request: Information, spec: AnsweredSpec) -> None:
-        message = f"{request.raw}: no AT+{spec.command} came within {spec.within} s"
+        values = {"line": request.raw, "what": f"AT+{spec.command}", "seconds": spec.within}
         time_ns = request.time_ns if isinstance(request.time_ns, int) else None
-        self.out.append(Finding(time_ns, "mcu", "request.unanswered", "warning", message))
+        self.out.append(found("request.unanswered", time_ns, "mcu", values))
 
 
 def _with_plus(name: str) -> str:

@@ -18,12 +18,13 @@ import msgspec
 from capture.timing import Timing
 from decoder.catalog import DEFAULT_TIMEOUT_S, Arguments, Command, Inline, best
 from decoder.catalog.readings import CommandLine, ModuleLine, Reading
-from decoder.events import Event, Finding, GivenUp, Information, Issued, Result
+from decoder.events import Event, GivenUp, Information, Issued, Result
 from decoder.pairing import written
 from decoder.pairing.attribution import Answer, Attribution
 from decoder.pairing.module import Module
 from decoder.pairing.pending import MAX_INFORMATION, PendingCommand, PendingLine, awaits, overtaken
 from decoder.pairing.written import Log
+from decoder.rules import found
 from decoder.times import NEVER, SECOND
 from decoder.values import to_text
 
@@ -301,8 +302,8 @@ class Pairing:
             entry.latency_ns = time_ns - entry.time_ns
             if entry.deadline_ns is not None and time_ns > entry.deadline_ns and self.pending:
                 seconds = f"{entry.latency_ns / SECOND:.1f}"
-                message = f"a result came {seconds} s after {to_text(entry.text)}, when nobody waited for it any more"
-                self._out.append(Finding(time_ns, "module", "answer.late", "warning", message))
+                values = {"seconds": seconds, "command": to_text(entry.text)}
+                self._out.append(found("answer.late", time_ns, "module", values))
         return entry
 
     def complete(self, entry: PendingLine, result: Result) -> None:
@@ -369,11 +370,9 @@ class Pairing:
             waiting.result = Result(code)
             self._module.finish(waiting)
             self._out.append(GivenUp(entry.time_ns, waiting.issued.number, code))
-        why = "before the time-out" if code == "timeout" else "before the next command, a restart or the end"
-        message = f"{to_text(entry.text)}: no final result code came {why}"
         line = entry.line if entry.line is not None else msgspec.UNSET
-        reference = "ITU-T V.250 5.7"
-        self._out.append(Finding(entry.time_ns, "mcu", "command.unanswered", "warning", message, reference, line=line))
+        values = {"line": to_text(entry.text), "why": code}
+        self._out.append(found("command.unanswered", entry.time_ns, "mcu", values, line=line))
 
     def _show(self, entry: PendingLine) -> None:
         """Close a command line whose answer a log shows, but not its result, or that gets none."""

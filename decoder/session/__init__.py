@@ -241,7 +241,7 @@ class Session:
         self._pump(wire)
         self._conclude(wire)
         if len(wire):
-            self._channel.noise(wire.side, wire.take_all(), "the multiplexer begins behind it")
+            self._channel.noise(wire.side, wire.take_all(), "before mux")
         for time_ns, data in rest:
             wire.append(time_ns, data)
 
@@ -320,7 +320,7 @@ class Session:
 
     def lost(self) -> None:
         """The module restarted: what is open will not be answered."""
-        self._mcu.end("the module restarted")
+        self._mcu.end("restart")
         self._channel.pairing.abandon_all(restarted=True)
 
     def alarm(self) -> int:
@@ -347,8 +347,8 @@ class Session:
                 self._module.raw.give_up()
                 self._pump(module)
             self._transparent.give_up()
-            self._mcu.end("the input ended")
-        self._mcu.end("the input ended")
+            self._mcu.end("end")
+        self._mcu.end("end")
         for wire in (mcu, module):
             if len(wire):
                 self._leftover(wire)
@@ -415,5 +415,5 @@ class Session:
             self._channel.message("blank", wire.side, wire.take_all())
             return
         command = wire is self._channel.mcu_wire and grammar.command_start(raw) == 0
-        why = "the input ends inside a command line" if command else "the input ends inside a line"
+        why = "ends in command" if command else "ends in line"
         self._channel.noise(wire.side, wire.take_all(), why)

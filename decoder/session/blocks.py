@@ -78,8 +78,9 @@ class RawReader:
         if have:
             self._take(have)
         self.expected = False
-        text = f"{self._name}: {announced} raw bytes were announced, {have} came"
-        self._channel.finding(self._wire.last_ns, "module", "payload.length", "warning", text)
+        self._channel.finding(
+            self._wire.last_ns, "module", "payload.length", name=self._name, announced=announced, kind="raw", came=have
+        )
 
     def _take(self, size: int) -> None:
         span = self._wire.take(self._wire.position + size)
@@ -90,8 +91,10 @@ class RawReader:
         if self._crc is not None and size == self.length:
             got = binascii.crc_hqx(span.raw, 0xFFFF)
             if got != self._crc:
-                text = f"{self._name}: the block's CRC is 0x{got:04X}, announced was 0x{self._crc:04X}"
-                self._channel.finding(span.last_ns, "module", "payload.crc", "error", text, "CRC-16/CCITT-FALSE")
+                found, announced = f"0x{got:04X}", f"0x{self._crc:04X}"
+                self._channel.finding(
+                    span.last_ns, "module", "payload.crc", name=self._name, found=found, announced=announced
+                )
         self.length = 0
 
 

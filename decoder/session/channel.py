@@ -14,11 +14,12 @@ from decoder.catalog import Catalog, Command, UrcType
 from decoder.catalog.conditions import applies
 from decoder.catalog.spec import FrameSpec
 from decoder.effects import Carried, Effect
-from decoder.events import Data, Finding, Message, MessageKind, Params, Severity
+from decoder.events import Data, Message, MessageKind, Params, Severity
 from decoder.link.wire import Span, Wire
 from decoder.pairing.module import Module
 from decoder.pairing.pending import PendingCommand
 from decoder.pairing.transactions import Pairing
+from decoder.rules import found
 from decoder.session.modes import STREAMS, TRANSITIONS, Mode, Turn
 from decoder.times import NEVER
 from decoder.values import decode_payload, to_text
@@ -93,10 +94,10 @@ class Channel:
         self.out.append(Message(kind, side, span.first_ns, span.last_ns, span.raw, **fields))
 
     def finding(
-        self, time_ns: int | None, side: Side, rule: str, severity: Severity, text: str, reference: str | None = None
+        self, time_ns: int | None, side: Side, rule: str, /, *, severity: Severity | None = None, **values: object
     ) -> None:
-        """Emit a finding."""
-        self.out.append(Finding(time_ns, side, rule, severity, text, reference))
+        """Emit a finding; ``values`` stand for the braces of its message."""
+        self.out.append(found(rule, time_ns, side, values, severity=severity))
 
     def carried(
         self,
@@ -121,8 +122,7 @@ class Channel:
         self.message("noise", side, span)
         raw = span.raw
         shown = raw[:_SHOWN_BYTES].hex(" ") + ("…" if len(raw) > _SHOWN_BYTES else "")
-        text = f"{len(raw)} bytes from the {side} cannot be decoded ({why}): {shown}"
-        self.finding(span.last_ns, side, "noise", "warning", text)
+        self.finding(span.last_ns, side, "noise", count=len(raw), side=side, why=why, bytes=shown)
 
     def decode(
         self, span: Span, side: Side, connect_id: ConnectId, name: str, *, via: Via, encoding: str, body: bytes
@@ -130,8 +130,7 @@ class Channel:
         """Make the record of payload that stands as ``body`` in a line; hex that is none stays as it is."""
         meant = decode_payload(body, encoding)
         if meant is None:
-            text = f"{name}: the payload is not pairs of hex digits, as the encoding of connection {connect_id} demands"
-            self.finding(span.last_ns, side, "payload.hex", "warning", text)
+            self.finding(span.last_ns, side, "payload.hex", name=name, connect_id=connect_id)
             encoding, meant = "raw", body
         kind: Any = encoding
         return Data(span.last_ns, side, connect_id, name, via, kind, len(meant), meant.hex()), meant

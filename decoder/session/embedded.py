@@ -265,8 +265,15 @@ class InlineReader:
         arguments = inline.syntax.read([*before, to_text(body), *more])
         sizes = {"hex": 2 * (announced or 0), "quoted": len(body)}
         if announced is not None and len(body) != sizes.get(encoding, announced):
-            text = f"{inline.name}: {announced} bytes of payload were announced, {len(body)} came"
-            self._channel.finding(span.last_ns, "module", "payload.length", "warning", text)
+            self._channel.finding(
+                span.last_ns,
+                "module",
+                "payload.length",
+                name=inline.name,
+                announced=announced,
+                kind="payload",
+                came=len(body),
+            )
         answer = self._channel.pairing.answer_with_payload(inline, arguments)
         via: Via = "urc" if answer.owner is None else "answer"
         connect_id = _connection(answer, arguments.params)

@@ -171,7 +171,7 @@ class McuReader:
                 self._take(payload, len(self._wire), len(self._wire))
             payload.finished = True
         else:
-            self._give_up("the module ended it with an error")
+            self._give_up("error")
 
     def _came_without_prompt(self, payload: _Payload) -> bool:
         """Tell whether what is held is just the announced payload: some modules do not prompt for it."""
@@ -189,7 +189,7 @@ class McuReader:
         """Give up on payload that has not come by ``now_ns``."""
         if self._payload is not None:
             if self._payload.deadline_ns <= now_ns:
-                self.end("the MCU stopped sending")
+                self.end("stopped")
             else:
                 self._channel.wake(self._payload.deadline_ns)
 
@@ -229,7 +229,7 @@ class McuReader:
                 repeat = wire.match(grammar.REPEAT)
             return True
         if len(wire) > MAX_LINE:
-            self._channel.noise("mcu", wire.take_line_without_end(), "a line without end")
+            self._channel.noise("mcu", wire.take_line_without_end(), "endless")
             return True
         wire.undecided = True
         return False
@@ -265,12 +265,11 @@ class McuReader:
             span = wire.take(end)
             if is_text(line):
                 channel.message("text", "mcu", span, text=to_text(line))
-                text = f"the MCU sent text that is no command: {short(line)}"
-                channel.finding(span.last_ns, "mcu", "mcu.text", "note", text)
+                channel.finding(span.last_ns, "mcu", "mcu.text", line=short(line))
             else:
-                channel.noise("mcu", span, "not a command line; wrong line speed?")
+                channel.noise("mcu", span, "no command")
             return
-        channel.noise("mcu", wire.take(start + begin), "in front of a command line")
+        channel.noise("mcu", wire.take(start + begin), "in front")
         self.command(self._readings.command(bare[begin:]), wire.take(end))
 
     def command(self, line: CommandLine, span: Span, *, silent: bool = False) -> None:
@@ -331,8 +330,7 @@ class McuReader:
         channel.carried(data, raw, issued.params, frame=command.frame, command=command)
         counted = len(body) // 2 if encoding == "hex" else len(body)
         if number not in (0, counted):
-            text = f"{issued.name}: the command announces {number} bytes but carries {counted}"
-            channel.finding(span.last_ns, "mcu", "send.length", "error", text)
+            channel.finding(span.last_ns, "mcu", "send.length", name=issued.name, announced=number, carried=counted)
 
     # payload
 
@@ -352,7 +350,7 @@ class McuReader:
         if self._channel.mode is HELD:
             if len(wire) <= MAX_LINE:
                 return False
-            self._give_up("more bytes than any payload")
+            self._give_up("too long")
             return True
         self._postpone(wire.last_ns, PAYLOAD_GAP_NS)
         if payload.finished:
@@ -362,14 +360,14 @@ class McuReader:
                 wire.undecided = True
                 return False
             if is_command:
-                self._give_up("the MCU sent a command instead")
+                self._give_up("command")
                 return True
         left = payload.length - payload.taken
         if payload.length and len(wire) >= left:
             self._complete(payload, left, left)
             return True
         if not payload.length and len(wire) > MAX_LINE:
-            self._give_up("no end of the payload was found")
+            self._give_up("endless")
             return True
         wire.undecided = not payload.length or payload.end_early
         return False
@@ -415,8 +413,8 @@ class McuReader:
             if have:
                 self._take(payload, have, have)
             if payload.length and (payload.taken or not self._channel.pairing.is_log):
-                text = (
-                    f"{payload.owner.issued.raw}: {payload.length} bytes were announced, {payload.taken} came ({why})"
-                )
-                self._channel.finding(payload.last_ns, "mcu", "send.short", "warning", text)
+                self._channel.finding(
+                    payload.last_ns, "mcu", "send.short", line=payload.owner.issued.raw, announced=payload.length,
+                    sent=payload.taken, why=why,
+                )  # fmt: skip
         self._become_lines()

@@ -14,7 +14,7 @@ from capture import grammar
 from decoder.catalog import FITS, Inline, UrcType
 from decoder.catalog.readings import ModuleLine
 from decoder.effects import Answered, Ended, Reported, Restarted
-from decoder.events import Data, Error, Event, Message, MessageKind, Result, Urc
+from decoder.events import Data, Error, Event, Message, MessageKind, Result, Severity, Urc
 from decoder.link.wire import MAX_LINE, Span
 from decoder.pairing.attribution import Answer
 from decoder.pairing.pending import PendingCommand, PendingLine
@@ -121,7 +121,7 @@ class ModuleReader:
     def _no_line(self, concluded: bool) -> bool:
         wire, channel = self._wire, self._channel
         if len(wire) > MAX_LINE:
-            channel.noise("module", wire.take_line_without_end(), "a line without end")
+            channel.noise("module", wire.take_line_without_end(), "endless")
             return True
         pending = self._pairing.pending
         if pending and (match := wire.match(grammar.LONE_PROMPT)):
@@ -182,7 +182,7 @@ class ModuleReader:
         elif line.digit and bare_cr and self._takes_numbers():
             self._numeric(line, span)
         elif line.noise and not self._pairing.awaits_bare():
-            self._channel.noise("module", span, "lost bytes or wrong line speed?")
+            self._channel.noise("module", span, "damaged")
         else:
             self._free(line, span)
 
@@ -224,7 +224,7 @@ class ModuleReader:
         if channel.mode is not LINES:
             self._mcu.module_speaks()
             if urc is not None and urc.spec.reboot:
-                self._mcu.end("the module restarted")
+                self._mcu.end("restart")
         channel.expected_ok = None
         kind: MessageKind = "urc" if answer.name else "text"
         issued, latency_ns, owner_number, number = None, None, 0, 0
@@ -249,8 +249,7 @@ class ModuleReader:
             self._owned(answer, owner, message)
         if arguments.fit is not FITS and arguments.fit.misses and answer.dialect is not None:
             line = short(span.raw.lstrip(grammar.PADDING).rstrip(b"\r\n").rstrip(b" "))
-            why = f"{line}: the parameters do not fit what {answer.dialect} defines for {answer.name}"
-            channel.finding(span.last_ns, "module", "parameters", "note", why)
+            channel.finding(span.last_ns, "module", "parameters", line=line, dialect=answer.dialect, name=answer.name)
         if payload is not None:
             frame = answer.urc.spec.frame if answer.urc is not None else None
             command = owner.reading.command if owner is not None else None
@@ -296,8 +295,7 @@ class ModuleReader:
     def _reboot(self, span: Span, answer: Answer) -> None:
         channel, module = self._channel, self._channel.module
         if self._pairing.waits or module.late or module.settings:
-            text = f"the module restarted ({answer.name}); what was open is lost"
-            channel.finding(span.last_ns, "module", "module.rebooted", "warning", text)
+            channel.finding(span.last_ns, "module", "module.rebooted", what=answer.name)
         self._pairing.abandon_all(restarted=True)
         module.requests.clear()
         module.settings.clear()
@@ -357,8 +355,8 @@ class ModuleReader:
         kind: MessageKind = "urc" if result.code == "NO CARRIER" else "result"
         self._channel.message(kind, "module", span, text=text, result=result)
         if kind == "result":
-            why = f"{text}: a result that no command waits for"
-            self._channel.finding(span.last_ns, "module", "result.unexpected", "note" if result.good else "error", why)
+            severity: Severity = "note" if result.good else "error"
+            self._channel.finding(span.last_ns, "module", "result.unexpected", severity=severity, line=text)
 
     def _is_own_ok(self, urc: UrcType) -> bool:
         """Decide whether an OK right behind a URC is the URC's own (ica, onemo-tcpip) or a command's."""

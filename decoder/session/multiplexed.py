@@ -152,9 +152,7 @@ class Multiplexed:
         self.conclude(channel.module_wire if wire is channel.mcu_wire else channel.mcu_wire)
         if not self._told_plain:
             self._told_plain = True
-            who = "the MCU sends a plain command" if wire.side == "mcu" else "the module sends plain text"
-            text = f"{who} while the line is multiplexed: {short(line)}"
-            channel.finding(wire.last_ns, wire.side, "mux.plain", "warning", text, "3GPP TS 27.010 5.4.6.3.3")
+            channel.finding(wire.last_ns, wire.side, "mux.plain", who=wire.side, line=short(line))
         if channel.streams:
             self._leave()
 
@@ -182,8 +180,8 @@ class Multiplexed:
         span = wire.take(end)
         self._channel.message("noise", wire.side, span)
         shown = span.raw[:32].hex(" ")
-        text = f"{len(span.raw)} bytes from the {wire.side} are no whole frame, or its checksum is wrong: {shown}"
-        self._channel.finding(span.last_ns, wire.side, "mux.damaged", "warning", text, "3GPP TS 27.010 5.2.1")
+        count = len(span.raw)
+        self._channel.finding(span.last_ns, wire.side, "mux.damaged", count=count, side=wire.side, bytes=shown)
 
     def _frame(self, wire: Wire, frame: cmux.Frame, span: Span) -> None:
         channel, side = self._channel, wire.side

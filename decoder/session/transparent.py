@@ -186,8 +186,7 @@ class Transparent:
             stream.suspect = False
         self._run(stream, wire, len(wire.buffer))
         if stream.exchanges >= _LOST_AFTER:
-            text = f"commands are answered again: transparent mode of {stream.name} ended without a recognised +++"
-            self._channel.finding(wire.last_ns, "module", "transparent.lost", "warning", text)
+            self._channel.finding(wire.last_ns, "module", "transparent.lost", name=stream.name)
             self._end()
 
     def pass_time(self, now_ns: int) -> None:
@@ -204,8 +203,7 @@ class Transparent:
         stream = self._stream
         if stream is None or not stream.escape:
             return
-        text = f"+++ did not end transparent mode of {stream.name}: the module did not answer OK"
-        self._channel.finding(stream.escape_ns, "mcu", "transparent.escape", "warning", text)
+        self._channel.finding(stream.escape_ns, "mcu", "transparent.escape", name=stream.name)
         self._refute(stream)
 
     def _refute(self, stream: _Stream) -> None:
@@ -250,8 +248,7 @@ class Transparent:
     def _carrier_lost(self, stream: _Stream) -> None:
         """The module says NO CARRIER: that is worth a word if the MCU did not ask for it."""
         if stream.connect_id is None and not stream.hung_up:
-            text = f"NO CARRIER: the data connection of {stream.name} ended, and the MCU did not end it"
-            self._channel.finding(self._channel.module_wire.last_ns, "module", "carrier.lost", "warning", text)
+            self._channel.finding(self._channel.module_wire.last_ns, "module", "carrier.lost", name=stream.name)
 
     def _leave(self) -> None:
         """The module ended transparent mode: what the MCU has sent was data."""

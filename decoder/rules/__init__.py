@@ -1,23 +1,28 @@
 """The rules of findings: what each says, in English and Chinese, where that is defined, and what to try.
 
-``rules.toml`` holds them all, also those that the decoder itself raises. A rule with ``on`` is looked for by what it
-says there; the others are raised by code.
+The files of this folder hold them all, by what they are about. {names} in a message are values: those of a line, or
+what the code that finds it gives; NAME_label is the meaning of a coded value. A rule with ``on`` is looked for by what
+it says there; the others are raised by code.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
+from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, Literal, get_args
 
 import msgspec
 
+from capture.chunk import Side
 from decoder.catalog.spec import LayerName
 from decoder.events import Finding, Severity
+from decoder.values import printable
 
 Lang = Literal["en", "zh"]
+_MAX_VALUE = 200
 LAYERS = ("line", *get_args(LayerName), "")
 """What stands on what: where a lower one is broken, those above it fail. "" is not known."""
 
@@ -29,7 +34,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
     value, a list of values, or a comparison ("<10"); ``has``: parameters that must be there; ``form``, ``change``: of
     commands, of connections. ``layer``: what is broken, from power up to the application (see :data:`LAYERS`);
     ``guessed``: it is no more than possible, whatever else was found.
-    ``translations``: of rules that the decoder raises: patterns of its messages, and what they are in Chinese.
+    ``words``: of values that are one of a few, what they are called in English and in Chinese.
     """
 
     id: str
@@ -47,7 +52,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
     guessed: bool = False
     form: list[str] = msgspec.field(default_factory=lambda: ["set", "exec"])
     change: list[str] = []
-    translations: list[tuple[str, str]] = []
+    words: dict[str, tuple[str, str]] = {}
 
     def advice(self, lang: Lang = "en") -> str:
         """Return what to try; empty if nothing general can be said."""
@@ -73,8 +78,8 @@ class Layer(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
-    rule: list[Rule]
-    advice: list[Advice]
+    rule: list[Rule] = []
+    advice: list[Advice] = []
     layer: list[Layer] = []
 
 
@@ -84,12 +89,13 @@ _BARE = ("command.error", "line.failure")
 
 @cache
 def _load() -> tuple[dict[str, Rule], dict[str, Advice], dict[str, str]]:
-    text = resources.files("decoder.findings").joinpath("rules.toml").read_text("utf-8")
-    file = msgspec.convert(tomllib.loads(text), _File)
-    layers = {f"{one.error} {code}": one.layer for one in file.layer for code in one.codes}
+    folder = resources.files(__package__)
+    texts = [one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".toml")]
+    files = [msgspec.convert(tomllib.loads(text), _File) for text in texts]
+    layers = {f"{one.error} {code}": one.layer for file in files for one in file.layer for code in one.codes}
     return (
-        {rule.id: rule for rule in file.rule},
-        {one.layer or f"{one.error} {one.code}": one for one in file.advice},
+        {rule.id: rule for file in files for rule in file.rule},
+        {one.layer or f"{one.error} {one.code}": one for file in files for one in file.advice},
         layers,
     )
 
@@ -120,15 +126,33 @@ def layer(found: Finding) -> str:
 
 
 def message(found: Finding, lang: Lang = "en") -> str:
-    """Return the message of a finding in a language; what has no translation is introduced by its rule's title."""
-    if lang == "en":
-        return found.message
-    if isinstance(found.message_zh, str):
-        return found.message_zh
-    rule = rules().get(found.rule)
-    if rule is None:
-        return found.message
-    for pattern, zh in rule.translations:
-        if match := re.fullmatch(pattern, found.message, re.DOTALL):
-            return zh.format(**match.groupdict())
-    return f"{rule.zh}: {found.message}"
+    """Return the message of a finding in a language."""
+    return found.message_zh if lang == "zh" and isinstance(found.message_zh, str) else found.message
+
+
+def found(
+    rule_id: str,
+    time_ns: int | None,
+    side: Side | None,
+    values: Mapping[str, object],
+    *,
+    severity: Severity | None = None,
+    reference: str | None = None,
+    **more: Any,
+) -> Finding:
+    """Make a finding of a rule, in both languages; ``more`` are fields of :class:`Finding`.
+
+    ``values`` stand for the braces of its message; what nobody knows is shown as "?". ``severity`` and ``reference``
+    are those of the rule if not given.
+    """
+    rule = rules()[rule_id]
+    shown = {name: printable(str(value))[:_MAX_VALUE] for name, value in values.items()}
+    texts = [
+        template.format_map(
+            defaultdict(lambda: "?", {k: rule.words[v][at] if v in rule.words else v for k, v in shown.items()})
+        )
+        for at, template in enumerate((rule.en, rule.zh))
+    ]
+    return Finding(
+        time_ns, side, rule_id, severity or rule.severity, texts[0], reference or rule.reference, texts[1], **more
+    )  # fmt: skip
