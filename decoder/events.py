@@ -170,6 +170,26 @@ class Socket(msgspec.Struct, frozen=True, tag_field="kind", tag="socket"):
     channel: OfChannel = msgspec.UNSET
 
 
+class Call(msgspec.Struct, frozen=True, tag_field="kind", tag="call"):
+    """A voice call, when it is over. ``side`` is who began it: of an outgoing call the MCU.
+
+    ``answered``: a line told that it was; False also where none would tell. ``answered_after_ns``: from its begin to
+    the answer, ``length_ns`` from there to its end. ``ended``: how; ``because``: the line that says so.
+    """
+
+    time_ns: int | None
+    side: Side
+    direction: Literal["outgoing", "incoming"]
+    number: str | None
+    began_ns: int | None
+    answered: bool
+    answered_after_ns: int | None
+    length_ns: int | None
+    ended: str
+    because: str
+    channel: OfChannel = msgspec.UNSET
+
+
 class Frame(msgspec.Struct, frozen=True, tag_field="kind", tag="frame"):
     """A frame of the protocol that payload carries. ``text`` says it in one line, ``fields`` in full.
 
@@ -421,7 +441,7 @@ class Body(msgspec.Struct, frozen=True):
     last: bool
 
 
-Record = Transaction | Urc | Data | Socket | Frame | Group | Finding | Summary
+Record = Transaction | Urc | Data | Socket | Call | Frame | Group | Finding | Summary
 Inner = Message | Finished | GivenUp | Joined | GroupEnded | Segment | LinkFrame | Body | Image | Effect
 Event = Inner | Record
 INNER = (

@@ -331,6 +331,7 @@ def _stopped(line: Line) -> None:
 
 def _pushed(line: Line) -> None:
     line.control("module", "MSC", b"\x07\x8f")
+    line.now += 500 * MS
     line.data("mcu", 1, b"AT\r")
     line.control("module", "MSC", b"\x07\x8d")
 
@@ -454,3 +455,110 @@ def test_times_begin_with_the_last_byte_of_a_frame() -> None:
     (one,) = transactions(events(chunks))
     assert one.time_ns == START + (len(raw) - 1) * MS
     assert one.latency_ns == 90 * MS - (len(raw) - 1) * MS
+
+
+def chunks_of_turns(*turns: tuple[int, Side, bytes]) -> list[Chunk]:
+    return [Chunk(START + at * MS, side, data) for at, side, data in turns]
+
+
+def frame(side: Side, kind: cmux.Kind, dlci: int, data: bytes = b"") -> bytes:
+    return cmux.build(cmux.Frame(kind, dlci, (kind not in ("UA", "DM")) == (side == "mcu"), False, data, "basic"))
+
+
+def test_numeric_results_begin_it_too() -> None:
+    for gap in (20, 500):
+        found = events(chunks_of_turns(
+            (0, "mcu", b"ATV0\r"), (20, "module", b"0\r"), (40, "mcu", b"AT+CMUX=0\r"), (60, "module", b"0\r"),
+            (60 + gap, "mcu", frame("mcu", "SABM", 0)), (80 + gap, "module", frame("module", "UA", 0)),
+        ))  # fmt: skip
+        assert [one.kind for one in messages(found)][-2:] == ["mux", "mux"]
+        assert [one.result and one.result.code for one in transactions(found)] == ["OK", "OK"]
+
+
+def test_flags_alone_are_no_damage() -> None:
+    """Flags that wake the other side up, and the last of which opens the next frame (5.4.7)."""
+    line = Line()
+    line.begin()
+    for _ in range(3):
+        line.say("mcu", b"\xf9\xf9\xf9", 600)
+        line.say("module", b"\xf9", 400)
+        line.say("mcu", frame("mcu", "UIH", 1, b"AT+CSQ\r")[1:], 400)
+        line.say("module", frame("module", "UIH", 1, b"\r\n+CSQ: 20,99\r\n\r\nOK\r\n")[1:])
+    assert findings(line.chunks) == []
+    assert [one.name for one in transactions(events(line.chunks))] == ["CMUX", "CSQ", "CSQ", "CSQ"]
+
+
+@pytest.mark.parametrize("close", ["CLD", "DISC"])
+def test_who_closes_and_goes_on_is_not_accused(close: str) -> None:
+    """The other side does not answer; or it was not multiplexed at all, and the host only makes sure of that."""
+    for begins in (True, False):
+        line = Line()
+        if begins:
+            line.begin()
+        if close == "CLD":
+            line.control("mcu", "CLD")
+        else:
+            line.frame("mcu", "DISC", 0, final=True)
+        line.say("mcu", b"AT\r", 1000)
+        line.say("module", b"\r\nOK\r\n")
+        assert [one.rule for one in findings(line.chunks)] == []
+        assert transactions(events(line.chunks))[-1].name == "AT"
+
+
+def test_a_urc_before_the_first_frame_is_no_end() -> None:
+    line = Line()
+    line.say("mcu", b"AT+CMUX=0\r")
+    line.say("module", b"\r\nOK\r\n")
+    line.say("module", b"\r\n+CREG: 1\r\n")
+    line.open(0)
+    line.talk((1, one) for one in mux_session.POLL)
+    assert [one.rule for one in findings(line.chunks)] == []
+
+
+def test_nothing_is_known_of_a_multiplexer_that_begins_again() -> None:
+    line = Line(n1=31)
+    line.begin()
+    line.control("module", "MSC", b"\x07\x8f")
+    line.control("module", "FCOFF")
+    line.say("module", b"\r\nRDY\r\n", 900)
+    line.n1 = 127
+    line.begin()
+    line.data("mcu", 1, b"ATI\r")
+    line.data("module", 1, b"\r\n" + b"word " * 16 + b"\r\n\r\nOK\r\n")
+    assert {one.rule for one in findings(line.chunks)} <= {"mux.plain"}
+
+
+def test_a_restart_ends_the_commands_of_channels() -> None:
+    line = Line()
+    line.begin()
+    line.data("mcu", 1, b"AT+COPS=?\r")
+    line.say("module", b"\r\nRDY\r\n", 900)
+    found = as_json(records(line.chunks))
+    (lost,) = [one for one in found if one["kind"] == "transaction" and one["name"] == "COPS"]
+    assert (lost["channel"], lost["result"]["code"]) == (1, "unanswered")
+    assert "module.rebooted" in [one["rule"] for one in found if one["kind"] == "finding"]
+
+
+def test_bytes_in_lines_are_lines() -> None:
+    """Payload inside a line may hold its flags, also at the end of a chunk, and whole frames."""
+    inside = frame("mcu", "SABM", 0) + b"~~\xf9"
+    for cut in range(1, len(inside)):
+        said = b'AT+MIPSEND=0,9,"' + inside
+        found = events(
+            chunks_of_turns(
+                (0, "mcu", said[: 16 + cut]), (5, "mcu", said[16 + cut :] + b'"\r'), (20, "module", b"\r\nOK\r\n")
+            )
+        )
+        assert not [one for one in messages(found) if one.kind == "mux"]
+        assert len(transactions(found)) == 1
+
+
+def test_a_log_of_frames_in_hex(tmp_path: Path) -> None:
+    """Also one in which no command stands."""
+    path = tmp_path / "frames.txt"
+    path.write_text("".join(f"{'TX' if one.side == 'mcu' else 'RX'}: {one.data.hex(' ')}\n" for one in chunks_of_turns(
+        (0, "mcu", frame("mcu", "SABM", 0)), (1, "module", frame("module", "UA", 0)),
+        (2, "mcu", frame("mcu", "SABM", 1)), (3, "module", frame("module", "UA", 1)),
+    )))  # fmt: skip
+    with open_source(str(path)) as source:
+        assert [one.kind for one in messages(events(source))] == ["mux"] * 4

@@ -25,6 +25,7 @@ from atshark.render.safe import json as safe_json
 from atshark.render.text import render
 from capture import recording
 from decoder.events import (
+    Call,
     Data,
     DialectUse,
     Error,
@@ -65,7 +66,7 @@ def records(text: str) -> list[Record]:
         Transaction(1, "mcu", text, "exec", None, params, text),
         Urc(1, "module", text, text, params, text, labels), Urc(1, "module", None, None, params, text),
         Data(1, "mcu", text, text, "prompt", "raw", 3, text.encode().hex()), Socket(1, "mcu", text, "opened", flow, text, 1),
-        Socket(1, "module", text, "lost", flow, text, 1), Frame(1, "mcu", text, text, text, text, {text: text}),
+        Socket(1, "module", text, "lost", flow, text, 1), Call(1, "module", "incoming", text, 1, True, 1, 1, text, text), Frame(1, "mcu", text, text, text, text, {text: text}),
         Group(1, "mcu", text, text, text, [information], False, 1, text),
         Finding(1, "mcu", text, "error", text, text, text),
         Summary(1, None, [DialectUse(text, 1, text, text)], {text: 2}, 0),

@@ -314,7 +314,7 @@ def test_other_usb_traffic_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sample_files(), ids=lambda path: path.stem)
 def test_the_info_column_is_what_the_exporter_wrote(path: Path, tmp_path: Path) -> None:
     out = exported(tmp_path, path.stem)
-    listed = values(out, "_ws.col.Info", "-Y", 'atshark && !(atshark.kind in {"note", "mark"})')
+    listed = values(out, "_ws.col.Info", "-Y", 'atshark && !(atshark.kind in {"note", "mark"}) && !atshark.channel')
     assert [text[2:] for [text] in listed] == [describe(one) for one in messages(events(chunks_of(path)))]
 
 

@@ -8,7 +8,7 @@ from typing import TextIO
 import msgspec
 
 from atshark.render.safe import cell
-from decoder.events import Data, Finding, Frame, Group, Record, Socket, Summary, Transaction, Urc
+from decoder.events import Call, Data, Finding, Frame, Group, Record, Socket, Summary, Transaction, Urc
 
 COLUMNS = (
     "kind",
@@ -28,6 +28,7 @@ COLUMNS = (
     "rule",
     "severity",
     "message",
+    "channel",
 )
 
 
@@ -41,6 +42,8 @@ class Writer:
     def write(self, record: Record) -> None:
         """Write one record. Cells that a spreadsheet would run as a formula are given a quote; none has controls."""
         row = {"kind": record.__struct_config__.tag, "time_ns": record.time_ns, "side": record.side, **_cells(record)}
+        if isinstance(channel := getattr(record, "channel", None), int):
+            row["channel"] = channel
         self._rows.writerow({name: cell(value) for name, value in row.items()})
 
 
@@ -80,6 +83,14 @@ def _cells(record: Record) -> dict[str, object]:
             "message": record.because,
             "params": _json(record.flow),
             "form": record.flow.transport,
+        }
+    if isinstance(record, Call):
+        return {
+            "name": record.number,
+            "form": record.direction,
+            "message": record.ended,
+            "raw": record.because,
+            "latency_ns": record.answered_after_ns,
         }
     if isinstance(record, Frame):
         return {

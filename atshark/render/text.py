@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from decoder.events import Data, Finding, Frame, Group, Information, Record, Socket, Summary, Transaction, Urc
+from decoder.events import Call, Data, Finding, Frame, Group, Information, Record, Socket, Summary, Transaction, Urc
 from decoder.findings.cause import EXPLAINS
 from decoder.values import printable
 
@@ -144,6 +144,18 @@ def _socket(record: Socket) -> Text:
     return text.append(f" ({printable(shorten(record.because))})", "dim") if record.because else text
 
 
+def _call(record: Call) -> Text:
+    style = "bold green" if record.answered else "yellow"
+    who = "to" if record.direction == "outgoing" else "from"
+    text = _head(record.time_ns, "☎", style)
+    text.append(printable(f"{record.direction} call {who} {record.number or 'unknown'}: {record.ended}"), style)
+    if record.answered:
+        times = [f"after {duration(record.answered_after_ns)}" if record.answered_after_ns is not None else ""]
+        times.append(f"lasted {duration(record.length_ns)}" if record.length_ns is not None else "")
+        text.append(", answered " + ", ".join(filter(None, times)), "white")
+    return text.append(f" ({printable(shorten(record.because))})", "dim") if record.because else text
+
+
 def _frame(record: Frame) -> Text:
     text = _head(record.time_ns, "▷" if record.side == "mcu" else "◁", "bold white")
     where = "" if record.connect_id is None else f" on connection {record.connect_id}"
@@ -187,6 +199,7 @@ _RENDERERS: dict[type[Record], Callable[[Any], Text]] = {
     Urc: _urc,
     Data: _data,
     Socket: _socket,
+    Call: _call,
     Frame: _frame,
     Group: _group,
     Finding: _finding,

@@ -23,6 +23,7 @@ from decoder.catalog import Catalog
 from decoder.decode import run
 from decoder.events import (
     INNER,
+    Call,
     Cause,
     Data,
     Event,
@@ -50,6 +51,7 @@ _KINDS: dict[type, str] = {
     Urc: "urc",
     Data: "data",
     Socket: "connection",
+    Call: "call",
     Frame: "frame",
     Group: "group",
     Finding: "finding",

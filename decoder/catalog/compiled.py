@@ -41,8 +41,9 @@ _COMMAND_EFFECTS = (
     "image",
     "block",
     "stream",
+    "call",
 )
-_URC_EFFECTS = ("frame", "closes", "arrives", "tells", "infer", "image")
+_URC_EFFECTS = ("frame", "closes", "arrives", "tells", "infer", "image", "call")
 """What a line may do beyond itself: keys of the dialect file that followers read."""
 
 
@@ -97,6 +98,7 @@ class Command:
         self.payload: PayloadSpec | None = spec.payload
         self.raw_after_ok = spec.raw_after_ok
         self.stream: StreamSpec | None = spec.stream
+        self.call = spec.call
         self.sets: list[SetsSpec] = spec.sets
         self.encoding = spec.encoding
         self.answer_encoding = spec.answer_encoding
@@ -144,7 +146,8 @@ class Basic(Command):
         super().__init__(dialect, CommandSpec(spec.name, spec.section, spec.en, timeout_s=spec.timeout_s))
         self.spec = spec
         self.stream = spec.stream
-        self.effects = ("stream",) if spec.stream is not None else ()
+        self.call = spec.call
+        self.effects = tuple(key for key in ("stream", "call") if getattr(spec, key))
         self.answers = frozenset(["basic", "s-register"])
         self.forms = frozenset(["test", "basic", "s-register", "dial"])
         word = Word(spec.param, mark="?")

@@ -207,9 +207,10 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     ``bare``: its information response has no name in front. ``payload_line``: payload in it stands behind a line end.
     ``ends``: URCs that stand for its final result, and whether each says that it was done; ``alone``: its information
     response is all that comes, no final result. ``means``: what its answer says of the module. ``fails``: values of its
-    answer that say that it failed; ``succeeds``: values, of which any other says so. ``explains``: its answer says why
-    what was done before it failed. ``checked``: it was compared with
-    a document or a driver, and not only written from knowledge; a text names which (none given: as the dialect says).
+    answer that say that it failed; ``succeeds``: values, of which any other says so.
+    ``call``: what it does to voice calls. ``explains``: its answer says why what was done before it failed.
+    ``checked``: it was compared with a document or a driver, and not only written from knowledge; a text names which
+    (none given: as the dialect says).
     """
 
     name: str
@@ -231,6 +232,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     frame: FrameSpec | None = None
     opens: OpensSpec | None = None
     closes: ClosesSpec | None = None
+    call: Literal["", "dials", "answers", "hangs up", "list"] = ""
     sends: SendsSpec | None = None
     tells: AddressSpec | None = None
     infer: list[InferSpec] = []
@@ -274,6 +276,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     ok: Literal["never", "maybe", "always"] = "never"
     reboot: bool = False
     ends_stream: dict[str, str] = {}
+    call: Literal["", "rings", "caller", "answered", "over"] = ""
     encoding: str = ""
     cached: dict[str, list[int]] = {}
     carried: dict[str, list[int]] = {}
@@ -307,6 +310,7 @@ class BasicSpec(msgspec.Struct, forbid_unknown_fields=True):
     values: dict[str, Meaning] = {}
     timeout_s: int = 0
     stream: StreamSpec | None = None
+    call: Literal["", "dials", "answers", "hangs up", "list"] = ""
 
 
 class ResultSpec(msgspec.Struct, forbid_unknown_fields=True):

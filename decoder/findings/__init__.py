@@ -217,7 +217,10 @@ class Inspector:
         else:
             self._told(one, line, None)
         self._line.finding(one)
-        if one.rule == "module.rebooted":
+        if one.rule == "mux.plain":
+            self._mux.restarted()
+        elif one.rule == "module.rebooted":
+            self._mux.restarted()
             self._host.restarted()
         elif one.rule == "command.error":
             self._host.refused()

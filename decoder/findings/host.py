@@ -71,6 +71,8 @@ class Host:
     def restarted(self) -> None:
         """The module restarted: nothing is as it was."""
         self._done.clear()
+        self._hurried.clear()
+        self._last = None
 
     def given_up(self, one: GivenUp) -> None:
         """A command got no result."""

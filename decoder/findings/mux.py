@@ -15,6 +15,8 @@ from decoder.findings.raising import Raise
 _OTHER = {"mcu": "module", "module": "mcu"}
 _ALL = -1
 """In place of a channel: all of them (FCoff)."""
+_IN_FLIGHT_NS = 200_000_000
+"""What is sent so soon behind a stop may have been on its way."""
 _PATIENCE_NS = 3_000_000_000
 """SABM is repeated up to N2 = 3 times after T1 = 100 ms; makers take up to some seconds (5.7)."""
 
@@ -37,9 +39,16 @@ class Mux:
 
     def ended(self, one: Ended) -> None:
         """A command got its result: perhaps it is the one that began the multiplexer."""
-        n1 = one.issued.params.get("n1")
-        if one.good and isinstance(n1, int) and "mux_mode" in one.issued.params:
-            self._n1[_ALL] = n1
+        command, n1 = one.issued.command, one.issued.params.get("n1")
+        if one.good and command is not None and command.stream is not None and command.stream.multiplexes:
+            self.restarted()
+            if isinstance(n1, int):
+                self._n1[_ALL] = n1
+
+    def restarted(self) -> None:
+        """The module restarted, or the multiplexer begins or ends: nothing is known of its channels."""
+        for known in (self._asked, self._closed, self._n1, self._stopped, self._told):
+            known.clear()
 
     def frame(self, one: Frame) -> None:
         """Look at a frame."""
@@ -54,6 +63,8 @@ class Mux:
             self._raise("mux.stopped", one, who=_who(side), channel=_named(dlci))
 
     def _sabm(self, one: Frame, dlci: int) -> None:
+        if one.side != "mcu":
+            return
         first = self._asked.setdefault(dlci, one)
         if one.time_ns is not None and first.time_ns is not None and one.time_ns - first.time_ns > _PATIENCE_NS:
             self._unanswered(dlci, first)
@@ -63,6 +74,7 @@ class Mux:
 
     def _ua(self, one: Frame, dlci: int) -> None:
         if self._asked.pop(dlci, None) is not None:
+            self._forget(dlci)
             self._closed.discard(dlci)
         self._told.discard(("mux.unanswered", dlci))
 
@@ -73,11 +85,16 @@ class Mux:
 
     def _disc(self, one: Frame, dlci: int) -> None:
         if dlci == 0:
-            self._asked.clear()
-            self._closed.clear()
-            self._stopped.clear()
+            self.restarted()
         else:
+            self._forget(dlci)
             self._closed.add(dlci)
+
+    def _forget(self, dlci: int) -> None:
+        """A channel begins, or ends: what was agreed on for it holds no longer."""
+        self._n1.pop(dlci, None)
+        for side in _OTHER:
+            self._stopped.pop((side, dlci), None)
 
     def _data(self, one: Frame, dlci: int) -> None:
         fields = one.fields
@@ -91,7 +108,7 @@ class Mux:
         if dlci in self._closed:
             self._once("mux.closed", dlci, one)
         for key in ((_OTHER[one.side], dlci), (_OTHER[one.side], _ALL)):
-            if key in self._stopped:
+            if key in self._stopped and self._is_late(one, self._stopped[key]):
                 self._once("mux.pushed", dlci, one, who=_who(one.side), other=_who(key[0]))
 
     def _message(self, one: Frame, said: dict[str, Any]) -> None:
@@ -99,8 +116,7 @@ class Mux:
         if name == "PN" and not said["command"]:
             self._n1[said["dlci"]] = said["n1"]
         elif name == "CLD":
-            self._asked.clear()
-            self._stopped.clear()
+            self.restarted()
         elif not said["command"]:
             return
         elif name == "MSC":
@@ -118,6 +134,11 @@ class Mux:
             known = one.time_ns is not None and before.time_ns is not None
             seconds = f"{((one.time_ns or 0) - (before.time_ns or 0)) / 1e9:.3f}" if known else "?"
             self._raise("mux.flow", one, who=_who(one.side), channel=_named(dlci), seconds=seconds)
+
+    @staticmethod
+    def _is_late(one: Frame, stop: Frame) -> bool:
+        """Tell whether a frame was sent when its sender must have known that the flow is stopped."""
+        return one.time_ns is not None and stop.time_ns is not None and one.time_ns - stop.time_ns > _IN_FLIGHT_NS
 
     def _once(self, rule: str, dlci: int, one: Frame, **values: object) -> None:
         if (rule, dlci) not in self._told:

@@ -44,7 +44,7 @@ _CONTROLS = {kind: value for value, kind in _KINDS.items()}
 _FINAL, _EA, _ESCAPE = 0x10, 0x01, 0x7D
 _SHORT = 127
 _PLAUSIBLE = re.compile(
-    rb"(?:\xf9+|~+)(?:\Z|}|[%b](?:\Z|[}%b]))"
+    rb"[\xf9~](?:\Z|}|[%b](?:\Z|[}%b]))"
     % (
         b"".join(re.escape(bytes([value])) for value in range(1, (MAX_DLCI + 1) << 2, 2)),
         b"".join(re.escape(bytes([value | bit])) for value in _KINDS for bit in (0, _FINAL)),
@@ -133,6 +133,11 @@ class Message(NamedTuple):
     values: dict[str, Any]
 
 
+def flag(option: Option) -> bytes:
+    """Return the flag between the frames of an option."""
+    return bytes([_FLAG[option]])
+
+
 def fcs(data: bytes) -> int:
     """Return the checksum over ``data`` (annex B)."""
     value = 0xFF
@@ -166,12 +171,16 @@ def find(buffer: bytes, at: int = 0) -> tuple[int, Option | None]:
     """
     waits = -1
     for match in _PLAUSIBLE.finditer(buffer, at):
-        option = _OPTION[match[0][0]]
-        found = cut(buffer, match.start(), option, follows=False)
-        if found is None:
-            waits = match.start() if waits < 0 else waits
-        elif found.frame is not None and found.frame.dlci <= MAX_DLCI:
-            return match.start(), option
+        start, option = match.start(), _OPTION[match[0][0]]
+        found = cut(buffer, start, option, follows=False)
+        if found is None and waits >= 0:
+            continue
+        if found is None or (found.frame is not None and found.frame.dlci <= MAX_DLCI):
+            while start > at and buffer[start - 1] == buffer[start]:
+                start -= 1
+            if found is not None:
+                return start, option
+            waits = start
     return waits, None
 
 

@@ -22,6 +22,8 @@ from decoder.events import Finding, Severity
 from decoder.values import printable
 
 Lang = Literal["en", "zh"]
+_SIDES = {"mcu": "MCU", "module": "模组"}
+"""What the sides are called in Chinese."""
 _MAX_VALUE = 200
 LAYERS = ("line", *get_args(LayerName), "")
 """What stands on what: where a lower one is broken, those above it fail. "" is not known."""
@@ -147,11 +149,13 @@ def found(
     """
     rule = rules()[rule_id]
     shown = {name: printable(str(value))[:_MAX_VALUE] for name, value in values.items()}
+    english = {name: rule.words[value][0] if value in rule.words else value for name, value in shown.items()}
+    chinese = {
+        name: rule.words[value][1] if value in rule.words else _SIDES.get(value, value) for name, value in shown.items()
+    }
     texts = [
-        template.format_map(
-            defaultdict(lambda: "?", {k: rule.words[v][at] if v in rule.words else v for k, v in shown.items()})
-        )
-        for at, template in enumerate((rule.en, rule.zh))
+        template.format_map(defaultdict(lambda: "?", known))
+        for template, known in ((rule.en, english), (rule.zh, chinese))
     ]
     return Finding(
         time_ns, side, rule_id, severity or rule.severity, texts[0], reference or rule.reference, texts[1], **more

@@ -38,6 +38,10 @@ from decoder.session.transparent import Transparent
 from decoder.times import NEVER
 
 _CLOSING_ROUNDS = 4
+_IN_A_LINE: dict[Side, re.Pattern[bytes]] = {
+    "mcu": re.compile(rb"[\r\n]*[Aa][Tt]"), "module": re.compile(rb"[\r\n]*(?:[+^$%*#&!][A-Z]|[A-Z]{2})"),
+}  # fmt: skip
+"""How a line begins: no frame of the multiplexer begins before its end."""
 _BASIC, _ADVANCED = 0xF9, 0x7E
 """Flags of the multiplexer. To look for a number in bytes costs an eighth of looking for bytes."""
 _COMMAND = re.compile(rb"[Aa][Tt](?:[+^$%*#&][A-Za-z][ -~]*|[A-Za-z]?\d?)?")
@@ -199,11 +203,18 @@ class Session:
             if at > 0:
                 before = self.feed(with_data(chunk, chunk.data[:at]), plain=True)
                 chunk = with_data(chunk, chunk.data[at:])
-                if not self._expects_lines(side):
-                    told = channel.told
-                    before += self.feed(chunk)
-                    channel.told |= told
-                    return before
+            wire = channel.mcu_wire if side == "mcu" else channel.module_wire
+            is_whole = wire.undecided and wire.buffer.endswith((b"\r", b"\n"))
+            if len(wire) and not is_whole and wire.match(_IN_A_LINE[side]):
+                told = channel.told
+                before += self.feed(chunk, plain=True)
+                channel.told |= told
+                return before
+            if at > 0 and not self._expects_lines(side):
+                told = channel.told
+                before += self.feed(chunk)
+                channel.told |= told
+                return before
         hunted = side in self._hunted
         time_ns = chunk.time_ns
         mcu, module = channel.mcu_wire, channel.module_wire
@@ -211,12 +222,16 @@ class Session:
         if wire.undecided:
             self._conclude(wire)
         self._approach(time_ns, wire, other)
-        if hunted and side not in self._hunted:
+        if channel.streams or (hunted and side not in self._hunted):
             before += self._drain()
             return before + self.feed(chunk)
+        adds = not hunted or _may_end_a_frame(wire.buffer[-1:], chunk.data)
         wire.append(time_ns, chunk.data)
         self._hunted.add(side)
-        self._probe(wire, whole=isinstance(chunk, WholeChunk))
+        if adds or isinstance(chunk, WholeChunk) or len(wire) > MAX_LINE:
+            self._probe(wire, whole=isinstance(chunk, WholeChunk))
+        elif time_ns is not None:
+            channel.wake(time_ns + GAP_NS + channel.timing.slack_ns)
         return before + self._drain()
 
     def _probe(self, wire: Wire, *, whole: bool = False) -> None:
@@ -318,10 +333,16 @@ class Session:
         self._end()
         return self._drain()
 
-    def lost(self) -> None:
+    @property
+    def waits(self) -> bool:
+        """Whether a command waits for its result."""
+        return bool(self._channel.pairing.waits)
+
+    def lost(self) -> list[Event]:
         """The module restarted: what is open will not be answered."""
         self._mcu.end("restart")
         self._channel.pairing.abandon_all(restarted=True)
+        return self._drain()
 
     def alarm(self) -> int:
         """Return when time will decide something next."""
@@ -417,3 +438,8 @@ class Session:
         command = wire is self._channel.mcu_wire and grammar.command_start(raw) == 0
         why = "ends in command" if command else "ends in line"
         self._channel.noise(wire.side, wire.take_all(), why)
+
+
+def _may_end_a_frame(last: bytes, data: bytes) -> bool:
+    """Tell whether bytes behind ``last`` may complete a frame: they hold a flag, and not only more of the same."""
+    return (_BASIC in data or _ADVANCED in data) and (last not in (b"\xf9", b"~") or data.strip(last) != b"")

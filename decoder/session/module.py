@@ -27,6 +27,8 @@ from decoder.session.multiplexed import Multiplexed
 from decoder.session.refusal import meaning, refusal
 from decoder.session.transparent import Transparent
 
+_ENDS_CALL = ("NO CARRIER", "BUSY", "NO ANSWER")
+"""Results that come of themselves when a call is over (V.250 5.7)."""
 _BUSY = ("busy p...", "busy s...")
 """ESP-AT refuses a command while it processes one or sends (ESP-AT user guide, AT messages)."""
 
@@ -294,7 +296,7 @@ class ModuleReader:
 
     def _reboot(self, span: Span, answer: Answer) -> None:
         channel, module = self._channel, self._channel.module
-        if self._pairing.waits or module.late or module.settings:
+        if self._pairing.waits or self._multiplexed.waits or module.late or module.settings:
             channel.finding(span.last_ns, "module", "module.rebooted", what=answer.name)
         self._pairing.abandon_all(restarted=True)
         module.requests.clear()
@@ -354,6 +356,10 @@ class ModuleReader:
     def _unexpected(self, result: Result, text: str, span: Span) -> None:
         kind: MessageKind = "urc" if result.code == "NO CARRIER" else "result"
         self._channel.message(kind, "module", span, text=text, result=result)
+        if result.code in _ENDS_CALL:
+            message = self._channel.out[-1]
+            assert isinstance(message, Message)
+            self._channel.tell(Reported(("call",), message, None, None))
         if kind == "result":
             severity: Severity = "note" if result.good else "error"
             self._channel.finding(span.last_ns, "module", "result.unexpected", severity=severity, line=text)

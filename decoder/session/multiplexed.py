@@ -24,7 +24,7 @@ from decoder.session.mcu import McuReader
 from decoder.session.modes import Turn
 from decoder.times import NEVER
 
-GAP_NS = 100_000_000
+GAP_NS = 300_000_000
 """Silence inside a frame after which its rest is lost."""
 _SHORT_GAP_NS = 20_000_000
 """The same if what was to be its information field holds a good frame."""
@@ -52,8 +52,12 @@ class Inner(Protocol):
     def finish(self) -> list[Event]:
         """End the input; return all events that wait."""
 
-    def lost(self) -> None:
-        """The module restarted: what is open will not be answered."""
+    @property
+    def waits(self) -> bool:
+        """Whether a command waits for its result."""
+
+    def lost(self) -> list[Event]:
+        """The module restarted: what is open will not be answered; return all events that wait."""
 
     def alarm(self) -> int:
         """Return when time will decide something next."""
@@ -72,6 +76,8 @@ class Multiplexed:
         self._second_layer: set[int] = set()
         self._closing = False
         self._told_plain = False
+        self._spoke: dict[Side, bool] = {"mcu": False, "module": False}
+        """Who has sent a frame since the multiplexer began."""
         self.used = False
 
     def enter(self, option: cmux.Option) -> None:
@@ -80,6 +86,7 @@ class Multiplexed:
         self._option = option
         self._follows = {"mcu": False, "module": False}
         self._closing = False
+        self._spoke = {"mcu": False, "module": False}
         self._channel.expected_ok = None
         self._mcu.forget()
         self._channel.turn(Turn.MULTIPLEXED)
@@ -143,14 +150,20 @@ class Multiplexed:
 
     def lost(self) -> None:
         """The module restarted."""
-        for one in self._channels.values():
-            one.lost()
+        for dlci in self._channels:
+            self._told(dlci, lambda one: one.lost())
+
+    @property
+    def waits(self) -> bool:
+        """Whether a command of a channel waits for its result."""
+        return any(one.waits for one in self._channels.values())
 
     def _speaks_plainly(self, wire: Wire, line: bytes) -> None:
         """An end speaks plainly where a frame should begin: for it the line is multiplexed no longer."""
         channel = self._channel
         self.conclude(channel.module_wire if wire is channel.mcu_wire else channel.mcu_wire)
-        if not self._told_plain:
+        spoken = self._spoke["module"] and self._spoke[wire.side]
+        if spoken and not self._closing and not self._told_plain:
             self._told_plain = True
             channel.finding(wire.last_ns, wire.side, "mux.plain", who=wire.side, line=short(line))
         if channel.streams:
@@ -166,6 +179,10 @@ class Multiplexed:
     def _give_up(self, wire: Wire) -> None:
         """Nothing completes what waits: the first of it is no frame; what is behind it may be one."""
         waiting = wire.waiting()
+        if not waiting.strip(cmux.flag(self._option)):
+            self._channel.message("blank", wire.side, wire.take_all())
+            self._follows[wire.side] = True
+            return
         start = len(waiting) - len(waiting.lstrip(waiting[:1]))
         at, option = cmux.find(waiting, start)
         if option is None:
@@ -185,6 +202,7 @@ class Multiplexed:
 
     def _frame(self, wire: Wire, frame: cmux.Frame, span: Span) -> None:
         channel, side = self._channel, wire.side
+        self._spoke[side] = True
         text, fields = cmux.describe(frame)
         channel.message("mux", side, span, text=text)
         channel.out.append(LinkFrame(span.last_ns, side, "mux", cmux.as_basic(frame, span.raw)))

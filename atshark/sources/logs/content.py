@@ -13,6 +13,7 @@ from typing import NamedTuple
 from atshark.sources.logs.record import Entry
 from capture import grammar
 from capture.chunk import Side
+from decoder.link import cmux
 
 _HEX = re.compile(r"\s*(?:0[xX])?[0-9A-Fa-f]{2}(?:[\s,:;-]*(?:0[xX])?[0-9A-Fa-f]{2})*[\s,;]*")
 _NOT_HEX = re.compile(r"0[xX]|[^0-9A-Fa-f]")
@@ -73,8 +74,10 @@ def style_of(entries: Sequence[Entry]) -> Style:
         return Style(hexadecimal=True)
     if all(entry.content in ("hex", "either") for entry in filled):
         texts = [" ".join(entry.lines) for entry in filled]
-        if all(_HEX.fullmatch(text) for text in texts) and b"AT" in b"".join(map(from_hex, texts)).upper():
-            return Style(hexadecimal=True)
+        if all(_HEX.fullmatch(text) for text in texts):
+            said = [from_hex(text) for text in texts]
+            if b"AT" in b"".join(said).upper() or any(cmux.find(one)[1] is not None for one in said):
+                return Style(hexadecimal=True)
     for name, pattern in _ANYWHERE.items():
         told = sum(1 for text in single if pattern.search(text))
         if told * 10 >= 3 * len(single):
