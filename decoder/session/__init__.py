@@ -195,26 +195,22 @@ class Session:
     def _hunt(self, chunk: Chunk) -> list[Event]:
         """Take a chunk in which the multiplexer may begin."""
         channel, side = self._channel, chunk.side
-        before: list[Event] = []
+        before = self.approach(chunk)
+        if not self._expects_lines(side):
+            return self._go_on(before, chunk)
         if side not in self._hunted:
             at, option = cmux.find(chunk.data)
             if at < 0 or (isinstance(chunk, WholeChunk) and (at > 0 or option is None)):
-                return self.feed(chunk, plain=True)
+                return self._go_on(before, chunk, plain=True)
             if at > 0:
-                before = self.feed(with_data(chunk, chunk.data[:at]), plain=True)
+                before = self._go_on(before, with_data(chunk, chunk.data[:at]), plain=True)
                 chunk = with_data(chunk, chunk.data[at:])
             wire = channel.mcu_wire if side == "mcu" else channel.module_wire
             is_whole = wire.undecided and wire.buffer.endswith((b"\r", b"\n"))
             if len(wire) and not is_whole and wire.match(_IN_A_LINE[side]):
-                told = channel.told
-                before += self.feed(chunk, plain=True)
-                channel.told |= told
-                return before
+                return self._go_on(before, chunk, plain=True)
             if at > 0 and not self._expects_lines(side):
-                told = channel.told
-                before += self.feed(chunk)
-                channel.told |= told
-                return before
+                return self._go_on(before, chunk)
         hunted = side in self._hunted
         time_ns = chunk.time_ns
         mcu, module = channel.mcu_wire, channel.module_wire
@@ -233,6 +229,13 @@ class Session:
         elif time_ns is not None:
             channel.wake(time_ns + GAP_NS + channel.timing.slack_ns)
         return before + self._drain()
+
+    def _go_on(self, before: list[Event], chunk: Chunk, *, plain: bool = False) -> list[Event]:
+        """Take a chunk behind others that led to the events ``before``."""
+        told = self._channel.told
+        events = self.feed(chunk, plain=plain)
+        self._channel.told |= told
+        return before + events if before else events
 
     def _probe(self, wire: Wire, *, whole: bool = False) -> None:
         """Look for a frame of the multiplexer at the end of a wire; ``whole``: no later byte belongs to it."""
