@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: demo quick test test-current lint bench fuzz soak samples golden tables clean
+.PHONY: demo quick test explore test-current lint bench fuzz soak samples golden tables clean
 
 demo: $(VENV)/.run
 	$(BIN)/atshark demo --out out
@@ -21,6 +21,10 @@ test: $(VENV)/.dev tshark peers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2
+
+# Try the properties with examples that no run had before, and more of them; what it finds is mended and made a test.
+explore: $(VENV)/.dev
+	ATSHARK_EXPLORE=1 ATSHARK_EXAMPLES=5 $(BIN)/pytest -n 2 -m "not outside"
 
 # The tests of Wireshark and of the command line in a Debian 13 of their own (.debian/trixie, made once), as an ordinary user.
 test-current:
