@@ -91,7 +91,7 @@ def test_frames_of_public_traces(raw: str, text: str) -> None:
     found = cmux.cut(bytes.fromhex(raw), 0, "basic", follows=False)
     assert found is not None
     assert found.frame is not None
-    assert cmux.describe(found.frame)[0] == text
+    assert cmux.describe(found.frame, cmux.said(found.frame))[0] == text
 
 
 def findings(chunks: Iterable[Chunk]) -> list[Finding]:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -23,7 +23,7 @@ from scapy.utils import PcapNgReader
 
 from atshark.sources import open_source
 from atshark.virtual.line import VirtualLine
-from capture.chunk import Side
+from capture.chunk import Chunk, Side
 from decoder.decode import NO_STAGES, Decoder
 from decoder.events import Finding, Frame, Record, Transaction
 from decoder.link.cmux import Option
@@ -296,6 +296,16 @@ def test_http_with_a_server(tmp_path: Path, name: str) -> None:
     assert count == sum(1 for one in found if isinstance(one, Frame) and one.protocol == "http") == 12
 
 
+def tapped(chunks: Iterable[Chunk], out: Path) -> None:
+    """Play chunks in real time into the ports that `atshark capture` listens on."""
+    with VirtualLine() as line, Capture(line, out, "--quiet") as tap:
+        tap.ready()
+        line.play(chunks)
+        all_read(line, "mcu")
+        all_read(line, "module")
+        tap.end(signal.SIGTERM, statuses=(0, 1))  # 0xFF looks like a line error to a terminal
+
+
 def test_over_pseudo_terminals_and_the_real_tap(tmp_path: Path) -> None:
     """The same, played in real time into the ports that `atshark capture` listens on."""
     out = tmp_path / "recording.pcapng"
@@ -306,12 +316,7 @@ def test_over_pseudo_terminals_and_the_real_tap(tmp_path: Path) -> None:
                 client.request("GET", path)
                 client.getresponse().read()
             client.close()
-        with VirtualLine() as line, Capture(line, out, "--quiet") as tap:
-            tap.ready()
-            line.play(bridge.line.chunks)
-            all_read(line, "mcu")
-            all_read(line, "module")
-            tap.end(signal.SIGTERM, statuses=(0, 1))  # 0xFF looks like a line error to a terminal
+        tapped(bridge.line.chunks, out)
     done = run("export", out, "-w", tmp_path / "export.pcapng")
     assert done.returncode == 0, done.stderr
     theirs = dissect(tmp_path / "lo.pcapng", "http", port, "tcp")
@@ -344,12 +349,7 @@ def test_two_at_channels_and_mqtt_in_ppp_over_the_real_tap(tmp_path: Path, optio
         line.data(side, 3, frame)
         line.talk([(1 + number // 4 % 2, next(poll))])
     out = tmp_path / "recording.pcapng"
-    with VirtualLine() as ports, Capture(ports, out, "--quiet") as tap:
-        tap.ready()
-        ports.play(line.chunks)
-        all_read(ports, "mcu")
-        all_read(ports, "module")
-        tap.end(signal.SIGTERM, statuses=(0, 1))  # 0xFF looks like a line error to a terminal
+    tapped(line.chunks, out)
     done = run("export", out, "-w", tmp_path / "export.pcapng")
     assert done.returncode == 0, done.stderr
     theirs = dissect(tmp_path / "lo.pcapng", "mqtt", port, "tcp")

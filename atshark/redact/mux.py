@@ -63,8 +63,8 @@ def _pieces(events: Iterable[Event], side: Side) -> Iterator[_Piece]:
         if not isinstance(event, Message) or event.channel is not None:
             continue
         frame = cmux.whole(event.raw) if event.kind == "mux" else None
-        if frame is not None and frame.dlci == 0:
-            cmux.note_layers(frame, second)
+        if frame is not None:
+            cmux.note_layers(cmux.said(frame), second)
         if event.side != side:
             continue
         if frame is None or frame.kind not in ("UIH", "UI"):

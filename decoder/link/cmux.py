@@ -289,15 +289,19 @@ def behind_status(data: bytes) -> bytes:
 # the control channel
 
 
-def note_layers(frame: Frame, second: set[int]) -> None:
-    """Take notice of the channels that are to use the second convergence layer, as messages on channel 0 say (PN)."""
-    if frame.kind not in ("UIH", "UI"):
-        return
+def said(frame: Frame) -> list[Message]:
+    """Return the messages that a frame carries on channel 0; none also if what it carries contradicts itself."""
+    if frame.dlci != 0 or frame.kind not in ("UIH", "UI"):
+        return []
     try:
-        said = messages(frame.data)
+        return messages(frame.data)
     except ValueError:
-        return
-    for one in said:
+        return []
+
+
+def note_layers(told: list[Message], second: set[int]) -> None:
+    """Take notice of the channels that are to use the second convergence layer, as messages say (PN)."""
+    for one in told:
         if one.name == "PN":
             change = second.add if one.values["convergence_layer"] == 2 else second.discard
             change(one.values["dlci"])
@@ -349,21 +353,19 @@ def _values(name: str, value: bytes) -> dict[str, Any]:
     return {"value": value.hex()} if value else {}
 
 
-def describe(frame: Frame) -> tuple[str, dict[str, Any]]:
-    """Tell in one line what a frame is, and in full."""
+def describe(frame: Frame, told: list[Message]) -> tuple[str, dict[str, Any]]:
+    """Tell in one line what a frame is, and in full; ``told``: the messages that it carries (:func:`said`)."""
     fields: dict[str, Any] = {
         "type": frame.kind, "dlci": frame.dlci, "command": frame.command, "final": frame.final,
         "length": len(frame.data), "option": frame.option,
     }  # fmt: skip
     text = f"{frame.kind} on channel {frame.dlci}"
+    if told:
+        fields["messages"] = [{"name": one.name, "command": one.command, **one.values} for one in told]
+        return f"{text}: {'; '.join(map(_told, told))}", fields
     if frame.dlci == 0 and frame.data and frame.kind in ("UIH", "UI"):
-        try:
-            said = messages(frame.data)
-        except ValueError:
-            fields["data"] = frame.data.hex()
-            return f"{text}: {len(frame.data)} bytes that are no message of the multiplexer", fields
-        fields["messages"] = [{"name": one.name, "command": one.command, **one.values} for one in said]
-        return f"{text}: {'; '.join(map(_told, said))}", fields
+        fields["data"] = frame.data.hex()
+        return f"{text}: {len(frame.data)} bytes that are no message of the multiplexer", fields
     if frame.data:
         text += f": {len(frame.data)} bytes: {to_text(frame.data[:64])}"
     return text, fields

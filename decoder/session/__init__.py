@@ -129,7 +129,7 @@ class Session:
 
     def settle(self, side: Side) -> None:
         """Nothing more of a side comes before the other speaks: decide what its next byte would have told."""
-        self._conclude(self._channel.mcu_wire if side == "mcu" else self._channel.module_wire)
+        self._conclude(self._channel.wire(side))
         self._channel.out.clear()
 
     def feed(self, chunk: Chunk, *, plain: bool = False) -> list[Event]:
@@ -195,6 +195,7 @@ class Session:
     def _hunt(self, chunk: Chunk) -> list[Event]:
         """Take a chunk in which the multiplexer may begin."""
         channel, side = self._channel, chunk.side
+        wire = channel.wire(side)
         before = self.approach(chunk)
         if not self._expects_lines(side):
             return self._go_on(before, chunk)
@@ -205,30 +206,29 @@ class Session:
             if at > 0:
                 before = self._go_on(before, with_data(chunk, chunk.data[:at]), plain=True)
                 chunk = with_data(chunk, chunk.data[at:])
-            wire = channel.mcu_wire if side == "mcu" else channel.module_wire
             is_whole = wire.undecided and wire.buffer.endswith((b"\r", b"\n"))
             if len(wire) and not is_whole and wire.match(_IN_A_LINE[side]):
                 return self._go_on(before, chunk, plain=True)
             if at > 0 and not self._expects_lines(side):
                 return self._go_on(before, chunk)
-        hunted = side in self._hunted
-        time_ns = chunk.time_ns
-        mcu, module = channel.mcu_wire, channel.module_wire
-        wire, other = (mcu, module) if side == "mcu" else (module, mcu)
         if wire.undecided:
             self._conclude(wire)
-        self._approach(time_ns, wire, other)
-        if channel.streams or (hunted and side not in self._hunted):
-            before += self._drain()
-            return before + self.feed(chunk)
-        adds = not hunted or _may_end_a_frame(wire.buffer[-1:], chunk.data)
-        wire.append(time_ns, chunk.data)
+        if channel.streams:
+            return self._go_on(before + self._drain(), chunk)
+        whole = isinstance(chunk, WholeChunk)
+        adds = side not in self._hunted or _may_end_a_frame(wire.buffer[-1:], chunk.data)
+        wire.append(chunk.time_ns, chunk.data)
         self._hunted.add(side)
-        if adds or isinstance(chunk, WholeChunk) or len(wire) > MAX_LINE:
-            self._probe(wire, whole=isinstance(chunk, WholeChunk))
-        elif time_ns is not None:
-            channel.wake(time_ns + GAP_NS + channel.timing.slack_ns)
+        if adds or whole or len(wire) > MAX_LINE:
+            self._probe(wire, whole=whole)
+        else:
+            self._await_end(wire)
         return before + self._drain()
+
+    def _await_end(self, wire: Wire) -> None:
+        """What waits on a wire may be the beginning of a frame until it is silent."""
+        if wire.last_ns is not None:
+            self._channel.wake(wire.last_ns + GAP_NS + self._channel.timing.slack_ns)
 
     def _go_on(self, before: list[Event], chunk: Chunk, *, plain: bool = False) -> list[Event]:
         """Take a chunk behind others that led to the events ``before``."""
@@ -246,12 +246,12 @@ class Session:
             if at > wire.position:
                 self._read_before(wire, at)
             self.multiplexed.enter(option)
-            for one in (wire, channel.module_wire if wire is channel.mcu_wire else channel.mcu_wire):
+            for one in (wire, channel.other(wire)):
                 self._pump(one)
         elif at < 0 or whole or len(wire) > MAX_LINE:
             self._no_frame(wire)
-        elif wire.last_ns is not None:
-            channel.wake(wire.last_ns + GAP_NS + channel.timing.slack_ns)
+        else:
+            self._await_end(wire)
 
     def _read_before(self, wire: Wire, at: int) -> None:
         """Read what is in front of the first frame, as if nothing had come behind it."""
@@ -358,7 +358,7 @@ class Session:
         channel = self._channel
         mcu, module = channel.mcu_wire, channel.module_wire
         for side in sorted(self._hunted):
-            self._no_frame(mcu if side == "mcu" else module)
+            self._no_frame(channel.wire(side))
         for _ in range(_CLOSING_ROUNDS):
             for wire in (module, mcu):
                 self._conclude(wire)
@@ -399,7 +399,7 @@ class Session:
             self._mcu.pass_time(now_ns)
             self._transparent.pass_time(now_ns)
             for side in sorted(self._hunted):
-                wire = channel.mcu_wire if side == "mcu" else channel.module_wire
+                wire = channel.wire(side)
                 if channel.silent(wire, GAP_NS, now_ns):
                     self._no_frame(wire)
             self.multiplexed.pass_time(now_ns)

@@ -59,6 +59,14 @@ class Channel:
         """Whether results are words: None if nothing told (ATV)."""
         self.wake_ns = NEVER
 
+    def wire(self, side: Side) -> Wire:
+        """Return the wire of a side."""
+        return self.mcu_wire if side == "mcu" else self.module_wire
+
+    def other(self, wire: Wire) -> Wire:
+        """Return the other wire."""
+        return self.module_wire if wire is self.mcu_wire else self.mcu_wire
+
     def turn(self, turn: Turn) -> None:
         """Change the mode."""
         self.mode = TRANSITIONS[self.mode, turn]

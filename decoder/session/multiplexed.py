@@ -161,7 +161,7 @@ class Multiplexed:
     def _speaks_plainly(self, wire: Wire, line: bytes) -> None:
         """An end speaks plainly where a frame should begin: for it the line is multiplexed no longer."""
         channel = self._channel
-        self.conclude(channel.module_wire if wire is channel.mcu_wire else channel.mcu_wire)
+        self.conclude(channel.other(wire))
         spoken = self._spoke["module"] and self._spoke[wire.side]
         if spoken and not self._closing and not self._told_plain:
             self._told_plain = True
@@ -203,12 +203,13 @@ class Multiplexed:
     def _frame(self, wire: Wire, frame: cmux.Frame, span: Span) -> None:
         channel, side = self._channel, wire.side
         self._spoke[side] = True
-        text, fields = cmux.describe(frame)
+        told = cmux.said(frame)
+        text, fields = cmux.describe(frame, told)
         channel.message("mux", side, span, text=text)
         channel.out.append(LinkFrame(span.last_ns, side, "mux", cmux.as_basic(frame, span.raw)))
         channel.out.append(Frame(span.last_ns, side, "cmux", None, NAME, text, fields))
         if frame.dlci == 0:
-            self._control(side, frame)
+            self._control(frame, told)
         elif frame.kind in ("UIH", "UI"):
             data = cmux.behind_status(frame.data) if frame.dlci in self._second_layer else frame.data
             if data:
@@ -227,27 +228,19 @@ class Multiplexed:
         self._channel.told = True
         self._channel.wake(one.alarm())
 
-    def _control(self, side: Side, frame: cmux.Frame) -> None:
+    def _control(self, frame: cmux.Frame, told: list[cmux.Message]) -> None:
         """Follow what changes how frames are read, and what ends the multiplexer."""
         if frame.kind == "DISC":
             self._closing = True
         elif frame.kind in ("UA", "DM") and self._closing:
             self._leave()
-        elif frame.kind in ("UIH", "UI"):
-            cmux.note_layers(frame, self._second_layer)
-            for one in _said(frame):
-                if one.name == "CLD" and one.command and not self._closing:
-                    self._closing = True
-                elif one.name == "CLD":
-                    self._leave()
-                    return
+        cmux.note_layers(told, self._second_layer)
+        for one in told:
+            if one.name == "CLD" and one.command and not self._closing:
+                self._closing = True
+            elif one.name == "CLD":
+                self._leave()
+                return
 
     def _leave(self) -> None:
         self._channel.turn(Turn.LEFT)
-
-
-def _said(frame: cmux.Frame) -> list[cmux.Message]:
-    try:
-        return cmux.messages(frame.data)
-    except ValueError:
-        return []
