@@ -30,7 +30,7 @@ from capture.chunk import Chunk, MarkChunk, Side
 from capture.errors import AtsharkError
 from decoder import catalog
 from decoder.decode import Decoder
-from decoder.events import Call, Event, Finding, Frame, Group, Message, Socket
+from decoder.events import Call, Event, Finding, Frame, Group, Message, Position, Socket
 from decoder.values import printable
 from wireshark.export import describe
 
@@ -38,7 +38,7 @@ _TICK_S = 0.1
 _BATCH = 200
 _QUEUE = 2000
 _ARROW = {"mcu": ("→", "cyan"), "module": ("←", "green")}
-_SHOWN = (Call, Finding, Frame, Group, Socket)
+_SHOWN = (Call, Finding, Frame, Group, Position, Socket)
 
 
 class Counts:

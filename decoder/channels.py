@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from decoder.effects import OnChannel
-from decoder.events import Call, Data, Event, Finding, Frame, Group, Message, Socket, Transaction, Urc
+from decoder.events import Call, Data, Event, Finding, Frame, Group, Message, Position, Socket, Transaction, Urc
 
-_MARKED = (Message, Transaction, Urc, Data, Socket, Call, Frame, Group, Finding)
+_MARKED = (Message, Transaction, Urc, Data, Socket, Call, Position, Frame, Group, Finding)
 
 
 def marked(events: list[Event]) -> list[Event]:

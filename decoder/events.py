@@ -190,6 +190,33 @@ class Call(msgspec.Struct, frozen=True, tag_field="kind", tag="call"):
     channel: OfChannel = msgspec.UNSET
 
 
+Fix = Literal["none", "2D", "3D", "fixed"]
+"""Whether a receiver knew where it was; "fixed": it did, and nothing tells whether the altitude, too."""
+
+
+class Position(msgspec.Struct, frozen=True, tag_field="kind", tag="position"):
+    """Where the module said that it is: degrees (WGS 84, north and east positive), None without a fix.
+
+    ``by``: what found it. ``because``: the line, or the main one of several NMEA sentences, that says so. ``time_iso``:
+    when it was found, UTC, a time of day where no date was told. ``course``: degrees from north.
+    """
+
+    time_ns: int | None
+    side: Side
+    latitude: float | None
+    longitude: float | None
+    fix: Fix
+    by: Literal["gnss", "network"]
+    because: str
+    altitude_m: float | None = None
+    time_iso: str | None = None
+    satellites: int | None = None
+    accuracy_m: float | None = None
+    speed_kmh: float | None = None
+    course: float | None = None
+    channel: OfChannel = msgspec.UNSET
+
+
 class Frame(msgspec.Struct, frozen=True, tag_field="kind", tag="frame"):
     """A frame of the protocol that payload carries. ``text`` says it in one line, ``fields`` in full.
 
@@ -441,7 +468,7 @@ class Body(msgspec.Struct, frozen=True):
     last: bool
 
 
-Record = Transaction | Urc | Data | Socket | Call | Frame | Group | Finding | Summary
+Record = Transaction | Urc | Data | Socket | Call | Position | Frame | Group | Finding | Summary
 Inner = Message | Finished | GivenUp | Joined | GroupEnded | Segment | LinkFrame | Body | Image | Effect
 Event = Inner | Record
 INNER = (

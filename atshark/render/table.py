@@ -8,7 +8,7 @@ from typing import TextIO
 import msgspec
 
 from atshark.render.safe import cell
-from decoder.events import Call, Data, Finding, Frame, Group, Record, Socket, Summary, Transaction, Urc
+from decoder.events import Call, Data, Finding, Frame, Group, Position, Record, Socket, Summary, Transaction, Urc
 
 COLUMNS = (
     "kind",
@@ -92,6 +92,12 @@ def _cells(record: Record) -> dict[str, object]:
             "raw": record.because,
             "latency_ns": record.answered_after_ns,
         }
+    if isinstance(record, Position):
+        place = f"{record.latitude}, {record.longitude}" if record.latitude is not None else None
+        said = {
+            key: getattr(record, key) for key in ("altitude_m", "time_iso", "satellites", "accuracy_m", "speed_kmh")
+        }
+        return {"name": place, "form": record.fix, "message": record.by, "raw": record.because, "params": _json(said)}
     if isinstance(record, Frame):
         return {
             "name": record.protocol,

@@ -13,7 +13,20 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from decoder.events import Call, Data, Finding, Frame, Group, Information, Record, Socket, Summary, Transaction, Urc
+from decoder.events import (
+    Call,
+    Data,
+    Finding,
+    Frame,
+    Group,
+    Information,
+    Position,
+    Record,
+    Socket,
+    Summary,
+    Transaction,
+    Urc,
+)
 from decoder.findings.cause import EXPLAINS
 from decoder.values import printable
 
@@ -156,6 +169,25 @@ def _call(record: Call) -> Text:
     return text.append(f" ({printable(shorten(record.because))})", "dim") if record.because else text
 
 
+def _position(record: Position) -> Text:
+    text = _head(record.time_ns, "⌖", "bold green" if record.latitude is not None else "yellow")
+    found = "by the network" if record.by == "network" else "by GNSS"
+    if record.latitude is None or record.longitude is None:
+        text.append(f"no position {found}", "yellow")
+    else:
+        text.append(f"position {found}: {record.latitude}, {record.longitude}", "bold green")
+    said = [
+        record.fix if record.fix in ("2D", "3D") else "",
+        f"{record.altitude_m:g} m high" if record.altitude_m is not None else "",
+        f"± {record.accuracy_m:g} m" if record.accuracy_m is not None else "",
+        f"{record.speed_kmh:g} km/h" if record.speed_kmh is not None else "",
+        f"{record.satellites} satellites" if record.satellites is not None else "",
+        record.time_iso or "",
+    ]
+    text.append(printable("".join(f", {one}" for one in said if one)), "white")
+    return text.append(f" ({printable(shorten(record.because))})", "dim")
+
+
 def _frame(record: Frame) -> Text:
     text = _head(record.time_ns, "▷" if record.side == "mcu" else "◁", "bold white")
     where = "" if record.connect_id is None else f" on connection {record.connect_id}"
@@ -200,6 +232,7 @@ _RENDERERS: dict[type[Record], Callable[[Any], Text]] = {
     Data: _data,
     Socket: _socket,
     Call: _call,
+    Position: _position,
     Frame: _frame,
     Group: _group,
     Finding: _finding,

@@ -146,6 +146,32 @@ class ImageSpec(msgspec.Struct, forbid_unknown_fields=True):
     digest: str = ""
 
 
+class PositionSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A line that says where the module is: which of its parameters says what, those of these names if none is given.
+
+    ``by``: what found the place. ``when``: with these values of its parameters it says a place at all; ``valid``:
+    without these the place is not known. ``north_south``, ``east_west``: sides, where they stand apart. ``date`` and
+    ``time`` (UTC), either may hold both.
+    """
+
+    by: Literal["gnss", "network"] = "gnss"
+    when: dict[str, list[int | str]] = {}
+    valid: dict[str, list[int | str]] = {}
+    latitude: str = "latitude"
+    longitude: str = "longitude"
+    north_south: str = "north_south"
+    east_west: str = "east_west"
+    altitude: str = "altitude"
+    date: str = "date"
+    time: str = "utc"
+    fix: str = "fix"
+    satellites: str = "satellites"
+    accuracy: str = "accuracy"
+    speed: str = "speed"
+    speed_unit: Literal["km/h", "kn", "m/s"] = "km/h"
+    course: str = "course"
+
+
 class BlockSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A command that asks for a block of the image; ``again``: parameters that ask for the last one once more.
 

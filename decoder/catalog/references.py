@@ -10,11 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from decoder.catalog.conditions import covers, parse_match
-from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, GroupSpec, ImageSpec, InferSpec, LineSpec
+from decoder.catalog.effects import (
+    AddressSpec,
+    ArrivesSpec,
+    ClosesSpec,
+    GroupSpec,
+    ImageSpec,
+    InferSpec,
+    LineSpec,
+    PositionSpec,
+)
 from decoder.catalog.spec import CommandSpec, DialectFile, FrameSpec, LateSpec, RawSpec, UrcSpec, Values
 from decoder.catalog.words import parse_line, parse_syntax
 
+_PARAMS = frozenset(PositionSpec.__struct_fields__) - {"by", "when", "valid", "speed_unit"}
+"""Keys of a position that name a parameter."""
 Problem = tuple[str, str]
 """A path like ``.command[3].late[0].urc``, and what is wrong there."""
 _LATE_RESULTS = frozenset(["CONNECT", "NO CARRIER", "SEND OK", "SEND FAIL"])
@@ -137,6 +150,7 @@ def _of_command(one: CommandSpec, known: _Known) -> Iterator[Problem]:
     for key, state in (("encoding", one.encoding), ("answer_encoding", one.answer_encoding)):
         yield from _missing(key, [state] if state[:1] != "=" else [], known.states, "state")
     yield from _common(one.frame, one.raw_after_ok, one.closes, one.image, both)
+    yield from _position(one.position, answered)
     yield from _tells(one.tells, both, both)
     yield from _infer(one.infer, both, known)
     for means in one.means:
@@ -183,6 +197,7 @@ def _of_urc(one: UrcSpec, known: _Known) -> Iterator[Problem]:
     yield from _missing("cached", one.cached, known.states, "state")
     yield from _missing("carried", one.carried, known.states, "state")
     yield from _common(one.frame, one.raw_after_ok, one.closes, one.image, params)
+    yield from _position(one.position, params)
     yield from _tells(one.tells, params, params | known.given)
     yield from _infer(one.infer, params | known.given, known)
     yield from _missing("means", [each.value for each in one.means], params)
@@ -214,6 +229,15 @@ def _common(
             yield from _missing("closes", [closes.key], params)
     if image is not None:
         yield from _missing("image", [image.version, image.size, image.digest], params)
+
+
+def _position(position: PositionSpec | None, params: set[str]) -> Iterator[Problem]:
+    if position is None:
+        return
+    usual = msgspec.structs.asdict(PositionSpec())
+    named = [value for key, value in msgspec.structs.asdict(position).items() if value != usual[key] and key in _PARAMS]
+    yield from _missing("position", [position.latitude, position.longitude, *named], params)
+    yield from _missing("position", [*position.when, *position.valid], params)
 
 
 def _tells(tells: AddressSpec | None, params: set[str], named: set[str]) -> Iterator[Problem]:

@@ -27,6 +27,7 @@ from decoder.catalog.effects import (
     InferSpec,
     KeepsSpec,
     OpensSpec,
+    PositionSpec,
     SendsSpec,
 )
 
@@ -208,7 +209,8 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     ``ends``: URCs that stand for its final result, and whether each says that it was done; ``alone``: its information
     response is all that comes, no final result. ``means``: what its answer says of the module. ``fails``: values of its
     answer that say that it failed; ``succeeds``: values, of which any other says so.
-    ``call``: what it does to voice calls. ``explains``: its answer says why what was done before it failed.
+    ``call``: what it does to voice calls. ``position``: its answer says where the module is. ``explains``: its answer
+    says why what was done before it failed.
     ``checked``: it was compared with a document or a driver, and not only written from knowledge; a text names which
     (none given: as the dialect says).
     """
@@ -233,6 +235,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     opens: OpensSpec | None = None
     closes: ClosesSpec | None = None
     call: Literal["", "dials", "answers", "hangs up", "list"] = ""
+    position: PositionSpec | None = None
     sends: SendsSpec | None = None
     tells: AddressSpec | None = None
     infer: list[InferSpec] = []
@@ -277,6 +280,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     reboot: bool = False
     ends_stream: dict[str, str] = {}
     call: Literal["", "rings", "caller", "answered", "over"] = ""
+    position: PositionSpec | None = None
     encoding: str = ""
     cached: dict[str, list[int]] = {}
     carried: dict[str, list[int]] = {}

@@ -11,11 +11,12 @@ from decoder.followers.follower import Follower, Followers, Makes, Seat
 from decoder.followers.frames import NamedFrames
 from decoder.followers.groups import Groups
 from decoder.followers.inferred import Inferred
+from decoder.followers.positions import Positions
 from decoder.followers.ppp import Ppp
 from decoder.followers.sms import Sms
 from decoder.followers.sockets import Sockets
 
-STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware, Sms, Calls)
+STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware, Sms, Calls, Positions)
 """The followers of every session, in the order in which they hear."""
 
 __all__ = ["STANDARD", "Follower", "Followers", "Makes", "Seat"]

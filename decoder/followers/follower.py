@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from decoder.catalog import Catalog
 from decoder.effects import EFFECTS, Effects
-from decoder.events import Event
+from decoder.events import Event, Frame
 from decoder.times import NEVER
 
 Hear = Callable[[Any], None]
@@ -64,7 +64,7 @@ class Followers:
         self._timed = [one for one in self._followers if type(one).expire is not Follower.expire]
         self._heard = frozenset(kind for one in self._followers for kind in one.hears())
         self._hearers: dict[tuple[type, Effects | None], list[Hear]] = {}
-        self._only_effects = self._heard <= frozenset(EFFECTS)
+        self._only_effects = self._heard <= {*EFFECTS, Frame}
         self.wake_ns = NEVER
 
     def look(self, events: list[Event], *, told: bool = True) -> list[Event]:

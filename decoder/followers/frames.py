@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from capture.chunk import Side
 from decoder.catalog.conditions import applies
 from decoder.catalog.spec import FrameSpec
-from decoder.effects import Carried, Reported, Sent
+from decoder.effects import Answered, Carried, Reported, Sent
 from decoder.events import Params
 from decoder.followers.follower import Follower, Hear
 from decoder.protocols import frames
@@ -20,13 +20,18 @@ class NamedFrames(Follower):
     effects = frozenset(["frame"])
 
     def hears(self) -> Mapping[type, Hear]:
-        """Commands, URCs, payload."""
-        return {Sent: self._sent, Reported: self._reported, Carried: self._carried}
+        """Commands, their answers, URCs, payload."""
+        return {Sent: self._sent, Answered: self._answered, Reported: self._reported, Carried: self._carried}
 
     def _sent(self, event: Sent) -> None:
         issued = event.issued
         if issued.command is not None and issued.command.frame is not None and issued.form == "set":
             self._line(issued.command.frame, issued.params, issued.raw, "mcu", issued.time_ns)
+
+    def _answered(self, event: Answered) -> None:
+        command, message = event.issued.command, event.message
+        if command is not None and command.frame is not None and message.name is not None:
+            self._line(command.frame, message.params, message.text, "module", message.time_ns)
 
     def _reported(self, event: Reported) -> None:
         message, urc = event.message, event.urc
@@ -52,6 +57,6 @@ class NamedFrames(Follower):
         if spec.within == "line":
             frame = frames.decode(spec.protocol, raw.encode("utf-8", "surrogateescape"), time_ns, side, raw)
         else:
-            frame = frames.decode_hex(spec.protocol, str(params.get(spec.within, "")), time_ns, side, raw)
+            frame = frames.decode_text(spec.protocol, str(params.get(spec.within, "")), time_ns, side, raw)
         if frame is not None:
             self._out.append(frame)

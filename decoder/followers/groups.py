@@ -128,7 +128,7 @@ class Groups(Follower):
         if not complete:
             self._out.append(GroupEnded(time_ns, group.number, spec.en))
         elif spec.frame and isinstance(data, str):
-            frame = frames.decode_hex(spec.frame, data, time_ns, side, group.lines[0].name or "")
+            frame = frames.decode_text(spec.frame, data, time_ns, side, group.lines[0].name or "")
             if frame is not None:
                 self._out.append(frame)
 

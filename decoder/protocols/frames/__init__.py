@@ -18,6 +18,10 @@ Codec = Callable[[bytes], tuple[str, Params]]
 CODECS: dict[str, Codec] = {"onenet-dp": dp.decode, "onenet-config": config.decode, "nmea": nmea.decode}
 
 
+_TEXTS = frozenset(["nmea"])
+"""Formats that are text."""
+
+
 def decode(
     protocol: str, raw: bytes, time_ns: int | None, side: Side, about: str, connect_id: int | str | None = None
 ) -> Frame | None:
@@ -29,7 +33,8 @@ def decode(
         return None
 
 
-def decode_hex(protocol: str, text: str, time_ns: int | None, side: Side, about: str) -> Frame | None:
-    """Decode what ``text`` gives as hex digits by a codec; None also if it does not."""
-    raw = decode_payload(text.encode("utf-8", "replace"), "hex")
+def decode_text(protocol: str, text: str, time_ns: int | None, side: Side, about: str) -> Frame | None:
+    """Decode what a parameter holds: text as it is, of other codecs in hex; None also if it is no hex."""
+    told = text.encode("utf-8", "replace")
+    raw = told if protocol in _TEXTS else decode_payload(told, "hex")
     return decode(protocol, raw, time_ns, side, about) if raw else None
