@@ -18,10 +18,11 @@ from atshark.render.safe import json
 from capture.chunk import Side
 from capture.errors import AtsharkError
 from capture.outfile import output
-from decoder.events import Body, Data, Event, Flow, Image, Segment
+from decoder.events import Body, Data, Event, File, Flow, Image, Segment
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_NAME = 60
+_MAX_EXTENSION = 8
 _EXTENSIONS = {
     "application/json": ".json",
     "application/senml+json": ".json",
@@ -37,7 +38,10 @@ _DIRECTION: dict[Side, str] = {"mcu": "up", "module": "down"}
 
 
 class Extracted(msgspec.Struct):
-    """A file that was written: what it holds, where it came from, and whether something is wrong with it."""
+    """A file that was written: what it holds, where it came from, and whether something is wrong with it.
+
+    ``checked``: the module told a checksum of it, and it is right.
+    """
 
     file: str
     kind: str
@@ -49,6 +53,7 @@ class Extracted(msgspec.Struct):
     flow: Flow | None = None
     complete: bool = True
     problems: tuple[str, ...] = ()
+    checked: bool = False
 
 
 class _Open(NamedTuple):
@@ -83,6 +88,8 @@ class Extractor:
                 self._body(event)
             elif isinstance(event, Image):
                 self._image(event)
+            elif isinstance(event, File):
+                self._file(event)
 
     def finish(self) -> list[Extracted]:
         """Write the index and return it."""
@@ -132,6 +139,16 @@ class Extractor:
         entry = Extracted(file, "firmware", "module", image.time_ns, 0, "", image.version, problems=image.problems)
         entry.complete = not image.problems
         self._append(entry, image.data, whole=True)
+
+    def _file(self, one: File) -> None:
+        name, dot, end = one.name.rpartition(".")
+        known = dot and 0 < len(end) <= _MAX_EXTENSION and end.isascii() and end.isalnum()
+        extension = f".{end}" if known else ".bin" if one.kind == "file" else ".pem"
+        file = self._numbered("files", f"{_DIRECTION[one.side]}-{_safe(name if known else one.name)}", extension)
+        entry = Extracted(file, one.kind, one.side, one.time_ns, 0, "", one.name, problems=one.problems)
+        entry.complete = not one.problems
+        entry.checked = one.checked
+        self._append(entry, one.data, whole=True)
 
     def _numbered(self, folder: str, name: str, extension: str) -> str:
         number = self._counts[folder] = self._counts.get(folder, 0) + 1

@@ -451,6 +451,24 @@ class Image(msgspec.Struct, frozen=True):
     problems: tuple[str, ...]
 
 
+FileKind = Literal["file", "certificate", "private key"]
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file that went into the module (``side`` "mcu") or came out of it; ``problems`` says why it is not what it was.
+
+    ``checked``: the module told a checksum, and it is right.
+    """
+
+    time_ns: int | None
+    side: Side
+    name: str
+    kind: FileKind
+    data: bytes
+    checked: bool
+    problems: tuple[str, ...]
+
+
 class Body(msgspec.Struct, frozen=True):
     """A part of a body that a connection carried: of an HTTP message, or of CoAP blocks.
 
@@ -469,7 +487,7 @@ class Body(msgspec.Struct, frozen=True):
 
 
 Record = Transaction | Urc | Data | Socket | Call | Position | Frame | Group | Finding | Summary
-Inner = Message | Finished | GivenUp | Joined | GroupEnded | Segment | LinkFrame | Body | Image | Effect
+Inner = Message | Finished | GivenUp | Joined | GroupEnded | Segment | LinkFrame | Body | Image | File | Effect
 Event = Inner | Record
 INNER = (
     Message,
@@ -482,5 +500,6 @@ INNER = (
     LinkFrame,
     Body,
     Image,
+    File,
 )
 """Events that are no records."""

@@ -141,7 +141,7 @@ CASES: dict[str, tuple[str, str]] = {
     "firmware.failed": ('0 > AT+IOTAPGS=-2,"FLASH"\n0.1 < OK', '0 > AT+IOTAPGS=50,"half"\n0.1 < OK'),
 }  # fmt: skip
 ELSEWHERE = {
-    "transparent.escape": "test_decoding", "transparent.lost": "test_decoding", "firmware.image": "test_extract",
+    "transparent.escape": "test_decoding", "transparent.lost": "test_decoding", "firmware.image": "test_extract", "file.whole": "test_files", "file.damaged": "test_files",
     "firmware.damaged": "test_extract", "sms.length": "test_sms", "tls.alert": "test_cause", "dns.refused": "test_cause", "ppp.refused": "test_cause",
     **dict.fromkeys(
         ("mux.damaged", "mux.plain", "mux.unanswered", "mux.refused", "mux.long", "mux.closed", "mux.flow", "mux.stopped",

@@ -43,6 +43,7 @@ _COMMAND_EFFECTS = (
     "stream",
     "call",
     "position",
+    "file",
 )
 _URC_EFFECTS = ("frame", "closes", "arrives", "tells", "infer", "image", "call", "position")
 """What a line may do beyond itself: keys of the dialect file that followers read."""
@@ -101,6 +102,8 @@ class Command:
         self.stream: StreamSpec | None = spec.stream
         self.call = spec.call
         self.position = spec.position
+        self.file, self.brings = spec.file, spec.brings
+        self.spans_lines = spec.spans_lines
         self.sets: list[SetsSpec] = spec.sets
         self.encoding = spec.encoding
         self.answer_encoding = spec.answer_encoding

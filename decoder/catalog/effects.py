@@ -172,6 +172,38 @@ class PositionSpec(msgspec.Struct, forbid_unknown_fields=True):
     course: str = "course"
 
 
+class FileSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """Payload that is a file, or a part of one, or (``content``) the parameter of the command that holds it.
+
+    ``does``: it "carries" the file, or "opens" or "closes" it under a handle, the parameter ``key``. ``name``: what
+    names it, one parameter or several. ``kind``: what it is, if its own first line does not tell. ``size``: its size in
+    bytes. Of parts, ``offset`` says where one belongs, ``remaining`` how many bytes come behind it, ``append`` for
+    which values it goes behind what is there. ``checksum``: what the answer says of it, made as ``digest`` tells:
+    "xor16" of pairs of bytes, the first of each the high one; "md5", of PEM of what is in it.
+    """
+
+    does: Literal["carries", "opens", "closes"] = "carries"
+    name: str = "file_name"
+    kind: Literal["file", "certificate", "private key"] = "file"
+    key: str = ""
+    size: str = ""
+    offset: str = ""
+    remaining: str = ""
+    append: dict[str, list[int | str]] = {}
+    content: str = ""
+    checksum: str = ""
+    digest: Literal["xor16", "md5"] = "xor16"
+
+
+class BringsSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A command whose CONNECT is followed by raw bytes of the module, and then its answer and result.
+
+    CONNECT may say how many. Else the answer behind them does (``counted``), or they end with an OK.
+    """
+
+    counted: bool = False
+
+
 class BlockSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A command that asks for a block of the image; ``again``: parameters that ask for the last one once more.
 

@@ -151,6 +151,10 @@ def _of_command(one: CommandSpec, known: _Known) -> Iterator[Problem]:
         yield from _missing(key, [state] if state[:1] != "=" else [], known.states, "state")
     yield from _common(one.frame, one.raw_after_ok, one.closes, one.image, both)
     yield from _position(one.position, answered)
+    if one.file is not None:
+        yield from _missing("file", [*one.file.name.split(), one.file.size] if not one.file.key else [], both)
+        yield from _missing("file", [one.file.key, one.file.offset, one.file.remaining, one.file.content], both)
+        yield from _missing("file", [*one.file.append, one.file.checksum], both)
     yield from _tells(one.tells, both, both)
     yield from _infer(one.infer, both, known)
     for means in one.means:

@@ -21,7 +21,9 @@ from decoder.catalog.effects import (
     AddressSpec,
     ArrivesSpec,
     BlockSpec,
+    BringsSpec,
     ClosesSpec,
+    FileSpec,
     GroupSpec,
     ImageSpec,
     InferSpec,
@@ -209,8 +211,9 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     ``ends``: URCs that stand for its final result, and whether each says that it was done; ``alone``: its information
     response is all that comes, no final result. ``means``: what its answer says of the module. ``fails``: values of its
     answer that say that it failed; ``succeeds``: values, of which any other says so.
-    ``call``: what it does to voice calls. ``position``: its answer says where the module is. ``explains``: its answer
-    says why what was done before it failed.
+    ``file``: its payload is a file. ``brings``: raw bytes come behind its CONNECT. ``spans_lines``: a string of it may
+    hold line ends. ``call``: what it does to voice calls. ``position``: its answer says where the module is.
+    ``explains``: its answer says why what was done before it failed.
     ``checked``: it was compared with a document or a driver, and not only written from knowledge; a text names which
     (none given: as the dialect says).
     """
@@ -236,6 +239,9 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     closes: ClosesSpec | None = None
     call: Literal["", "dials", "answers", "hangs up", "list"] = ""
     position: PositionSpec | None = None
+    file: FileSpec | None = None
+    brings: BringsSpec | None = None
+    spans_lines: bool = False
     sends: SendsSpec | None = None
     tells: AddressSpec | None = None
     infer: list[InferSpec] = []

@@ -6,6 +6,7 @@ A follower is a file or a folder, and an entry of :data:`STANDARD`.
 from __future__ import annotations
 
 from decoder.followers.calls import Calls
+from decoder.followers.files import Files
 from decoder.followers.firmware import Firmware
 from decoder.followers.follower import Follower, Followers, Makes, Seat
 from decoder.followers.frames import NamedFrames
@@ -16,7 +17,7 @@ from decoder.followers.ppp import Ppp
 from decoder.followers.sms import Sms
 from decoder.followers.sockets import Sockets
 
-STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware, Sms, Calls, Positions)
+STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware, Sms, Calls, Positions, Files)
 """The followers of every session, in the order in which they hear."""
 
 __all__ = ["STANDARD", "Follower", "Followers", "Makes", "Seat"]

@@ -122,7 +122,7 @@ class Session:
             mcu.prompt_text,
             len(channel.module_wire.waiting().strip(grammar.PADDING)) > 0,
             channel.streams,
-            self._module.inline.waits or self._module.raw.expected > 0,
+            self._module.inline.waits or self._module.raw.expected or self._module.download.active,
             channel.expected_ok is not None and channel.expected_ok.ok == "always",
             channel.expected_ok is not None,
         )
@@ -154,6 +154,8 @@ class Session:
         channel.told = False
         if other.undecided:
             self._conclude(other)
+            if side == "mcu" and self._module.download.active:
+                self._module.download.interrupted(data)
         if time_ns is None or wire.undecided or other.undecided or not self._now_ns <= time_ns < channel.alarm():
             self._approach(time_ns, wire, other)
         else:
@@ -190,7 +192,8 @@ class Session:
         """Tell whether a wire carries lines, and no payload, as far as is known."""
         if self._channel.mode is not Mode.LINES:
             return False
-        return side == "mcu" or not (self._module.inline.waits or self._module.raw.expected)
+        module = self._module
+        return side == "mcu" or not (module.inline.waits or module.raw.expected or module.download.active)
 
     def _hunt(self, chunk: Chunk) -> list[Event]:
         """Take a chunk in which the multiplexer may begin."""
@@ -370,6 +373,9 @@ class Session:
             if self._module.raw.expected:
                 self._module.raw.give_up()
                 self._pump(module)
+            if self._module.download.active:
+                self._module.download.give_up()
+                self._pump(module)
             self._transparent.give_up()
             self._mcu.end("end")
         self._mcu.end("end")
@@ -394,7 +400,8 @@ class Session:
                 self._conclude(wire)
         if now_ns >= channel.wake_ns:
             channel.wake_ns = NEVER
-            if self._module.inline.pass_time(now_ns) or self._module.raw.pass_time(now_ns):
+            reader = self._module
+            if any(one.pass_time(now_ns) for one in (reader.inline, reader.raw, reader.download)):
                 self._pump(channel.module_wire)
             self._mcu.pass_time(now_ns)
             self._transparent.pass_time(now_ns)

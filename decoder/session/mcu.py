@@ -8,6 +8,8 @@ it is lines again.
 
 from __future__ import annotations
 
+import re
+
 from capture import grammar
 from capture.grammar import Form
 from decoder.catalog.arguments import Arguments
@@ -24,6 +26,7 @@ from decoder.values import is_text, to_text
 
 HOLD_NS = 10 * SECOND
 PAYLOAD_GAP_NS = 30 * SECOND
+_LINE_END, _SETTLED_END = re.compile(rb"\r\n|\n|\r(?=[^\n])"), re.compile(rb"\r\n?|\n")
 _SHORT = 1024
 """Of so few bytes it is quickly told whether they are one line that only lacks the LF that may follow its CR."""
 
@@ -214,10 +217,31 @@ class McuReader:
         match = wire.match(grammar.LINE)
         if match is None:
             return self._no_line()
+        if match[1].count(b'"') % 2 and (longer := self._over_lines(match[1], match.end())) is not None:
+            return longer
         end = match.end()
         if match[2] == b"\r\n" and self._bare_cr and self._channel.pairing.announces_payload(match[1]):
             end -= 1
         self._line(match[1], match.start(1), end)
+        return True
+
+    def _over_lines(self, line: bytes, end: int, *, concluded: bool = False) -> bool | None:
+        """Take a command of which a string is not closed where its line ends. False: wait; None: it is no such command.
+
+        Certificates stand so in commands (``AT%CMNG``).
+        """
+        command = self._readings.command(line, keep=False).commands[0].command
+        if command is None or not command.spans_lines:
+            return None
+        wire = self._wire
+        closing = wire.buffer.find(b'"', end, wire.position + MAX_LINE)
+        ends = _SETTLED_END if concluded else _LINE_END
+        match = ends.search(wire.buffer, closing + 1, wire.position + MAX_LINE) if closing >= 0 else None
+        if match is None:
+            wire.undecided = not concluded
+            return None if concluded or len(wire) >= MAX_LINE else False
+        start = wire.buffer.index(line, wire.position)
+        self._line(wire.buffer[start : match.start()], start, match.end())
         return True
 
     def _no_line(self) -> bool:
@@ -243,7 +267,9 @@ class McuReader:
             self._conclude_payload(self._payload)
             return
         match = wire.match(grammar.SETTLED_LINE)
-        if match:
+        if match and match[1].count(b'"') % 2 and self._over_lines(match[1], match.end(), concluded=True):
+            self.pump()
+        elif match:
             self._bare_cr = match[2] == b"\r"
             self._line(match[1], match.start(1), match.end())
             self.pump()

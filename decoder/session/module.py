@@ -20,6 +20,7 @@ from decoder.pairing.attribution import Answer
 from decoder.pairing.pending import PendingCommand, PendingLine
 from decoder.session.blocks import RawReader
 from decoder.session.channel import Channel, short
+from decoder.session.downloads import Download
 from decoder.session.embedded import InlineReader
 from decoder.session.mcu import McuReader
 from decoder.session.modes import HELD, LINES
@@ -47,6 +48,7 @@ class ModuleReader:
         self._multiplexed = multiplexed
         self.inline = InlineReader(channel, self._answer)
         self.raw = RawReader(channel)
+        self.download = Download(channel)
         self._follows: UrcType | None = None
         """The URC that the next line belongs to, if it is text."""
 
@@ -64,6 +66,8 @@ class ModuleReader:
             return False
         if self.raw.expected:
             return self.raw.step()
+        if self.download.active:
+            return self.download.step(concluded)
         if channel.mode is HELD and (match := wire.match(grammar.prompt(self._mcu.prompt_text))):
             self._mcu.prompt(wire.take(match.end()), None, self._mcu.prompt_text)
             return True
@@ -425,6 +429,9 @@ class ModuleReader:
         for entry in pending:
             waiting = entry.commands[-1]
             command = waiting.reading.command
+            if command is not None and command.brings is not None:
+                self.download.begin(waiting, line.text, span)
+                return True
             if command is None or (command.stream is not None and not waiting.late):
                 self._result(Result("CONNECT"), line.text, span)
                 return True
