@@ -73,6 +73,8 @@ ERROR_CODES = ("CME ERROR", "CMS ERROR", "CIS ERROR")
 """Final result codes that a number or a text follows. ``CIS ERROR`` is of makers."""
 GOOD_CODES = ("OK", "CONNECT", "SEND OK")
 """Final result codes that say that the command was done."""
+ENDS_OF_CALLS = ("NO CARRIER", "BUSY", "NO ANSWER")
+"""Results that come of themselves, too, when a call is over (V.250 5.7)."""
 LATE_CODES = ("CONNECT", "NO CARRIER", "SEND OK", "SEND FAIL")
 """Final result codes that may also come alone: when a command has its OK already, or when no command waits."""
 NUMERIC_CODES = {

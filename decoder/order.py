@@ -4,34 +4,27 @@ Strategy: a session says what can come next. While a command waits, the module s
 behind a prompt the MCU sends as many bytes as it announced; while nothing waits, lines that belong to no command are
 the module's own, and a line that answers the next command, or a result, makes the MCU speak first. Evidence (an echo, a
 name) comes before times, which decide what it leaves open: that a command was given up, or when a URC came. By how much
-the clocks differ is told from the times themselves.
+the clocks differ is told from the times themselves (clocks.py); where they do not contradict what is said, they decide.
 
 The session is asked after each piece; what it is told here has no times, so nothing is decided by silence.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 from capture import grammar
 from capture.chunk import Chunk, Side, with_data, with_place
 from decoder.catalog import Catalog
+from decoder.clocks import clocks, is_result, lines, names_in, takes
 from decoder.session import Awaits, Session
 
 _AHEAD = 1 << 13
 """Bytes of the module that are looked at to see what its next lines answer."""
-_LINES_AHEAD = 64
-_STEP_NS, _STEPS = 25_000_000, 40
-"""Differences of the clocks that are tried: up to one second either way."""
-_BREAKS = re.compile(rb"[\r\n]+")
 _HEAD = 1 << 18
 """Bytes of each wire by which the difference is told."""
-_WORTH = 2
-"""So many contradictions less than without a difference are worth assuming one."""
-_RESULT = re.compile(grammar.ANSWER_LINE.pattern + rb"|(?:^|[\r\n])[0-48]\r(?!\n)")
-_CLOSE_NS = 5_000_000
+_CLOSE_NS, _SAME_NS = 5_000_000, 1_000_000
 """Times that lie closer together do not tell what was first."""
 
 
@@ -106,17 +99,18 @@ class Order:
 
     def __init__(self, catalog: Catalog, mcu: Iterable[Chunk], module: Iterable[Chunk], resolution_ns: int = 1) -> None:
         self._session = Session(catalog)
-        self._close_ns = max(resolution_ns, _CLOSE_NS)
+        self._step_ns, self._close_ns = max(resolution_ns, _SAME_NS), max(resolution_ns, _CLOSE_NS)
         self._catalog = catalog
         self._mcu, self._module = _Queue(mcu), _Queue(module)
         self._now_ns: int | None = None
-        self._settles = False
+        self._settles = self._trusts = False
         self.assumed = 0
         self.skew_ns = 0
 
     def __iter__(self) -> Iterator[Chunk]:
         """Yield the chunks, cut where the sides take turns; times never go backwards."""
-        self.skew_ns = skew(self._mcu.head(_HEAD), self._module.head(_HEAD))
+        self.skew_ns, self._trusts = clocks(self._catalog, self._mcu.head(_HEAD), self._module.head(_HEAD))
+        self._trusts &= self._close_ns == _CLOSE_NS
         while True:
             mcu, module = self._mcu.peek(_AHEAD), self._module.peek(_AHEAD)
             yield from self._marks()
@@ -152,6 +146,10 @@ class Order:
             return "mcu", self._mcu_size(mcu, awaits)
         if not mcu:
             return "module", self._module_size(module, awaits)
+        ahead_ns = self._ahead_ns()
+        if self._trusts and ahead_ns is not None and abs(ahead_ns) >= self._step_ns:
+            queue: tuple[Side, _Queue] = ("mcu", self._mcu) if ahead_ns > 0 else ("module", self._module)
+            return queue[0], queue[1].first_size
         if awaits.stream:
             return self._in_stream(mcu, module)
         if awaits.payload is not None:
@@ -214,23 +212,38 @@ class Order:
         line = _first_line(module)
         if line == b"OK" and (awaits.own_ok or (awaits.may_be_own_ok and first)):
             return "module"
-        if line is None or _is_result(line) or grammar.is_prompt(line.decode("latin-1")):
+        if line is not None and line.decode("latin-1") in grammar.ENDS_OF_CALLS:
+            if self._tells(ahead_ns):
+                return "module" if first else "mcu"
+            if not self._calls(following):
+                return "module"
+        if line is None or is_result(line) or grammar.is_prompt(line.decode("latin-1")):
             return "mcu"
-        if line.upper() == following.upper() or not self._names(line).isdisjoint(self._takes(following)):
+        names = names_in(self._catalog, line)
+        if line.upper() == following.upper() or not names.isdisjoint(takes(self._catalog, following)):
             return "mcu"
         parts = grammar.parse_information(line.decode("latin-1"))
         bare = parts is None and line.decode("latin-1") not in self._catalog.urcs
-        if ahead_ns is not None and abs(ahead_ns) > self._close_ns:
-            return "mcu" if ahead_ns > 0 else "module"
+        if self._tells(ahead_ns):
+            return "module" if first else "mcu"
         self.assumed += 1
         if bare and self._takes_text(following) and _result_follows(module) and not self._boots(module):
             return "mcu"
         return "module"
 
+    def _calls(self, command: bytes) -> bool:
+        """Tell whether a command is one that the end of a call may answer: it dials, answers, or goes to data mode."""
+        read = [one.command for one in self._catalog.readings.parse(command)]
+        return any(one is not None and (one.call or one.stream is not None) for one in read)
+
+    def _tells(self, ahead_ns: int | None) -> bool:
+        """Tell whether times lie so far apart that they tell the order."""
+        return ahead_ns is not None and abs(ahead_ns) > self._close_ns
+
     def _boots(self, module: bytes) -> bool:
         """Tell whether the module restarts before its next result: then nobody has asked for what it says."""
-        for line in _lines(module):
-            if _is_result(line):
+        for line in lines(module):
+            if is_result(line):
                 return False
             urc = self._catalog.urcs.get(line.decode("latin-1").removeprefix("+").partition(":")[0])
             if urc is not None and urc.spec.reboot:
@@ -242,27 +255,17 @@ class Order:
         last = self._catalog.readings.parse(command)[-1:]
         return any(one.command is None or one.form in one.command.answers for one in last)
 
-    def _names(self, line: bytes) -> frozenset[str]:
-        """Return the names under which dialects know a line; none if it has no name."""
-        parts = grammar.parse_information(line.decode("latin-1"))
-        return frozenset(self._catalog.names_of(parts[0].removeprefix("+")) if parts is not None else ())
-
-    def _takes(self, command: bytes) -> frozenset[str]:
-        """Return the names of the answers to a command, however it is read."""
-        read = [each for one in self._catalog.readings.parse(command) for each in (one, *one.rivals)]
-        return frozenset([name for one in read for name in one.takes])
-
-    def _names_only(self, following: bytes, module: bytes, takes: frozenset[str]) -> bool:
+    def _names_only(self, following: bytes, module: bytes, awaited: frozenset[str]) -> bool:
         """Tell whether what the module says up to its next result answers the next command, not the one that waits."""
         wanted: frozenset[str] | None = None
-        for line in _lines(module):
-            if _is_result(line):
+        for line in lines(module):
+            if is_result(line):
                 return False
-            names = self._names(line)
-            if not names.isdisjoint(takes):
+            names = names_in(self._catalog, line)
+            if not names.isdisjoint(awaited):
                 return False
             if names:
-                wanted = self._takes(following) if wanted is None else wanted
+                wanted = takes(self._catalog, following) if wanted is None else wanted
                 if not names.isdisjoint(wanted):
                     return True
         return False
@@ -294,73 +297,16 @@ class Order:
         return match.end()
 
 
-def skew(mcu: Iterable[Chunk], module: Iterable[Chunk]) -> int:
-    """Tell by how much later than that of the module the clock of the MCU's log shows the same moment, ns.
-
-    Of the differences that are tried, those are good by which most commands get a result before the next one, and
-    fewest results come from nowhere; of these, the middle of those around the smallest.
-    """
-    commands = [one.time_ns for one in mcu if one.time_ns is not None and _ends_command(one.data)]
-    results = [one.time_ns for one in module if one.time_ns is not None and _RESULT.search(one.data)]
-    if not commands or not results:
-        return 0
-    costs = {step: _cost(commands, results, step * _STEP_NS) for step in range(-_STEPS, _STEPS + 1)}
-    least = min(costs.values())
-    if costs[0] - least < _WORTH:
-        return 0
-    best = min((step for step in costs if costs[step] == least), key=abs)
-    way = 1 if best > 0 else -1
-    last = best
-    while costs.get(last + way) == least:
-        last += way
-    return (best + last) * _STEP_NS // 2
-
-
-def _ends_command(data: bytes) -> bool:
-    return b"\r" in data and grammar.command_start(data.lstrip(b"\r\n")) == 0
-
-
-def _cost(commands: list[int], results: list[int], skew_ns: int) -> int:
-    """Count what makes no sense if the clocks differ so: results of nothing, commands while one waits."""
-    moments = sorted([(one, 0) for one in commands] + [(one + skew_ns, 1) for one in results])
-    cost = waiting = 0
-    for _, is_result in moments:
-        if is_result:
-            cost += not waiting
-            waiting = 0
-        else:
-            cost += waiting
-            waiting = 1
-    return cost
-
-
-def _is_result(line: bytes) -> bool:
-    return line in grammar.NUMERIC_CODES or _is_final(line)
-
-
-def _is_final(line: bytes) -> bool:
-    return grammar.is_final(line.decode("latin-1"))
-
-
 def _leading(data: bytes) -> int:
     return len(data) - len(data.lstrip(b"\r\n"))
 
 
-def _lines(data: bytes) -> Iterator[bytes]:
-    for number, line in enumerate(_BREAKS.split(data, _LINES_AHEAD)):
-        if number >= _LINES_AHEAD:
-            return
-        bare = line.strip(b" ")
-        if bare:
-            yield bare
-
-
 def _first_line(data: bytes) -> bytes | None:
-    return next(_lines(data), None)
+    return next(lines(data), None)
 
 
 def _result_follows(data: bytes) -> bool:
-    return any(_is_result(line) for line in _lines(data))
+    return any(is_result(line) for line in lines(data))
 
 
 def _command(data: bytes) -> bytes | None:

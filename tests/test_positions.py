@@ -161,3 +161,12 @@ def test_no_latitude(text: str) -> None:
 )
 def test_times(date: str, time: str, said: str | None) -> None:
     assert instant(date, time) == said
+
+
+def test_it_stands_behind_its_command() -> None:
+    text = asked(
+        "+CGNSINF", "+CGNSINF: 1,1,20230421093427.000,31.22151,121.35441,12.4,36.0,90.5,1,,0.8,1.1,0.7,,12,9,,,38,,"
+    )
+    kinds = [type(one).__name__ for one in events(talked(text))]
+    assert kinds.index("Position") > kinds.index("Transaction")
+    assert len(positions(text.removesuffix("\n0.2 < OK"))) == 1

@@ -62,7 +62,7 @@ _TEXT = 4
 _SIDES: tuple[Side | None, ...] = ("mcu", "module", None)
 _QUOTES = (b'"', "“".encode(), "”".encode())
 _ANSWER_HEAD = re.compile(
-    rb"[\r\n \0]*(?:[+^$%*#!][A-Za-z][\w\-./]*[ \t]*[:=]|\+[A-Za-z][\w\-./]*[ \t]*,)?[ \t]*", re.ASCII
+    rb"[\r\n \0]*([+^$%*#!][A-Za-z][\w\-./]*[ \t]*[:=]|\+[A-Za-z][\w\-./]*[ \t]*,)?[ \t]*", re.ASCII
 )
 _CACHE_SIZE = 4096
 _LONG_RECORD = 4096
@@ -201,7 +201,7 @@ class TagWriter:
             start = _arguments_of(message.commands[: index + 1], raw)
         else:
             head = _ANSWER_HEAD.match(raw)
-            start = head.end() if head else 0
+            start = head.end() if head is not None and head[1] is not None else -1
         written = _parameters(reading, raw, start, message.data)
         if len(raw) <= _CACHE_SIZE:
             if len(self._parameters) >= _CACHE_SIZE:
@@ -306,7 +306,11 @@ def _arguments_of(commands: Sequence[Issued], raw: bytes) -> int:
 
 
 def _places(reading: Arguments, raw: bytes, start: int, data: Data | None) -> list[Place]:
-    """Find the arguments of a line in its bytes, one after the other; from the first that is not there on, none."""
+    """Find the arguments of a line in its bytes, one after the other; from the first that is not there on, none.
+
+    ``start``: where they begin; -1 in a line that does not begin with a name: somewhere.
+    """
+    shaped, start = start < 0, max(start, 0)
     found: list[Place] = []
     syntax = reading.syntax
     payload = syntax.payload if syntax is not None else -1
@@ -314,6 +318,8 @@ def _places(reading: Arguments, raw: bytes, start: int, data: Data | None) -> li
         while raw[start : start + 1] in (b" ", b"\t"):
             start += 1
         written = [text.encode("utf-8", "surrogateescape")]
+        if shaped:
+            start = max(start, raw.find(written[0], start))
         if index == payload and data is not None:
             written.append(bytes.fromhex(data.data))
         lead = next((quote for quote in _QUOTES if raw.startswith(quote, start)), b"")

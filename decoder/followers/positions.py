@@ -12,7 +12,7 @@ from typing import Any
 
 from decoder.catalog.conditions import applies
 from decoder.catalog.effects import PositionSpec
-from decoder.effects import Answered, Reported, Restarted
+from decoder.effects import Answered, Ended, Reported, Restarted
 from decoder.events import Fix, Frame, Message, Params, Position
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.protocols.places import degrees, instant
@@ -38,11 +38,14 @@ class Positions(Follower):
         """Those of a second, by their kind."""
         self._moment = ""
         self._last: Frame | None = None
+        self._answers: list[Position] = []
+        """Those of a command that has no result yet: told when it has."""
 
     def hears(self) -> Mapping[type, Hear]:
         """Lines that say a position, NMEA sentences."""
         return {
             Answered: self._answered,
+            Ended: self._ended,
             Reported: self._reported,
             Frame: self._framed,
             Restarted: lambda event: self.finish(event.time_ns),
@@ -54,18 +57,24 @@ class Positions(Follower):
 
     def finish(self, last_ns: int | None) -> None:
         """The session is over."""
+        self._ended()
         self._gathered()
 
     def _answered(self, event: Answered) -> None:
         command = event.issued.command
         if command is not None and command.position is not None and event.issued.form != "test":
-            self._line(command.position, event.message)
+            self._line(command.position, event.message, self._out if event.late else self._answers)
+
+    def _ended(self, event: Ended | None = None) -> None:
+        """The record of the command stands in front of what its answers say."""
+        self._out += self._answers
+        self._answers.clear()
 
     def _reported(self, event: Reported) -> None:
         if event.urc is not None and event.urc.spec.position is not None:
-            self._line(event.urc.spec.position, event.message)
+            self._line(event.urc.spec.position, event.message, self._out)
 
-    def _line(self, spec: PositionSpec, message: Message) -> None:
+    def _line(self, spec: PositionSpec, message: Message, out: list[Any]) -> None:
         params = message.params
         if message.name is None or not applies(spec.when, params):
             return
@@ -81,7 +90,7 @@ class Positions(Follower):
         said = message.labels.get(spec.fix, "")
         fix: Fix = "none" if not known else "2D" if said == "2D" else "3D" if said == "3D" else "fixed"
         speed = _number(of(spec.speed))
-        self._out.append(
+        out.append(
             Position(
                 message.time_ns, "module", latitude if known else None, longitude if known else None,
                 fix, spec.by, message.text, altitude_m=_number(of(spec.altitude)) if known else None,

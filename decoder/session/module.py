@@ -28,8 +28,6 @@ from decoder.session.multiplexed import Multiplexed
 from decoder.session.refusal import meaning, refusal
 from decoder.session.transparent import Transparent
 
-_ENDS_CALL = ("NO CARRIER", "BUSY", "NO ANSWER")
-"""Results that come of themselves when a call is over (V.250 5.7)."""
 _BUSY = ("busy p...", "busy s...")
 """ESP-AT refuses a command while it processes one or sends (ESP-AT user guide, AT messages)."""
 
@@ -358,9 +356,9 @@ class ModuleReader:
             self._failed(entry, result, text, span)
 
     def _unexpected(self, result: Result, text: str, span: Span) -> None:
-        kind: MessageKind = "urc" if result.code == "NO CARRIER" else "result"
+        kind: MessageKind = "urc" if result.code in grammar.ENDS_OF_CALLS else "result"
         self._channel.message(kind, "module", span, text=text, result=result)
-        if result.code in _ENDS_CALL:
+        if result.code in grammar.ENDS_OF_CALLS:
             message = self._channel.out[-1]
             assert isinstance(message, Message)
             self._channel.tell(Reported(("call",), message, None, None))
