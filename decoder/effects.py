@@ -62,7 +62,8 @@ class Carried(msgspec.Struct, frozen=True):
     """Payload crossed the line: ``raw`` are the bytes of ``data``.
 
     ``params`` are those of its line; ``kind``: "stream" in transparent mode, "link" if that is PPP, "block": announced,
-    and sent after an OK; ``frame``: the protocol that the dialect says it is; ``command``, ``urc``: what announced it.
+    and sent after an OK; ``frame``: the protocol that the dialect says it is; ``command``, ``urc``: what announced it;
+    ``exact``: its bytes are known, and not only how a log shows them as text.
     """
 
     effects: Effects
@@ -73,6 +74,7 @@ class Carried(msgspec.Struct, frozen=True):
     frame: FrameSpec | None = None
     command: Command | None = None
     urc: UrcType | None = None
+    exact: bool = True
 
 
 class Connected(msgspec.Struct, frozen=True):

@@ -65,6 +65,7 @@ def test_logs_composed_at_random() -> None:
 
 
 KINDS: dict[str, tuple[str, list[tuple[str, str]]]] = {
+    "what a program prints below a quoted record": ("1.0 [nb_send]\n\"AT+CSQ\"\n\n1.1 [nb_recv]\n\"+CSQ: 9,0\"\n\n1.2 [nb_recv]\n\"OK\"\n\n4.0 connecting to the server\n4.1 [nb_send]\n\"AT+CGATT=1\"\n\n4.1 heap free 51234\n4.2 [nb_recv]\n\"ERROR\"\n", [("CSQ", "OK"), ("CGATT", "ERROR")]),
     "bytes in quotes": ('Rx:"b\'AT+CSQ\\r\\r\\n\'"\nRx:"b\'+CSQ: 7,99\\r\\n\'"\nRx:"b\'OK\\r\\n\'"\n', [("CSQ", "OK")]),
     "a list of lines": ("write: AT+CFUN?\nresponse: ['+CFUN: 1', 'OK']\nwrite: AT+CGATT=1\nresponse: ['ERROR']\n", [("CFUN", "OK"), ("CGATT", "ERROR")]),
     "a list with the echo in it": ("DEBUG: write: ATZ\nDEBUG: response: ['ATZ\\r', 'OK']\nDEBUG: write: AT+CSQ\nDEBUG: response: ['AT+CSQ\\r', '+CSQ: 9,0', 'OK']\n", [("Z", "OK"), ("CSQ", "OK")]),

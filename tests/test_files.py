@@ -15,6 +15,7 @@ from capture import recording
 from capture.chunk import Chunk
 from decoder.events import Data, File, Finding, Transaction
 from tests.helpers import MS, START, answer, command, events, run, talk
+from tests.test_logs import read
 
 Said = tuple[str, bytes] | tuple[str, bytes, int]
 DER = bytes(range(200))
@@ -201,3 +202,17 @@ def test_they_are_extracted(tmp_path: Path) -> None:
         False,
     )
     assert "checksum" in log["problems"][0]
+
+
+def test_a_text_log_of_it() -> None:
+    """The line ends of a log are lost: they are put back so that the file is as long as its command says."""
+    text = f'AT+QFUPL="ca.pem",{len(PEM)},60\nCONNECT\n{PEM.decode()}+QFUPL: {len(PEM)},{xor16(PEM)}\n\nOK\nAT+CSQ\n+CSQ: 9,0\nOK\n'
+    chunks, _, _ = read(text.encode())
+    (one,) = [each for each in events(chunks) if isinstance(each, File)]
+    assert (one.data, one.checked, one.problems) == (PEM, True, ())
+    (one,) = [
+        each
+        for each in events(read(text.replace("ca.pem", "x").replace(xor16(PEM), "1").encode())[0])
+        if isinstance(each, File)
+    ]
+    assert (one.checked, one.problems) == (False, ()), "who pasted the log may have changed it"

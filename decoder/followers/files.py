@@ -35,13 +35,14 @@ Key = tuple[Side, str]
 class _Transfer(msgspec.Struct):
     """A file of which something has come.
 
-    ``announced``: its size in bytes, where a line told; ``whole``: not in parts.
+    ``announced``: its size in bytes, where a line told; ``whole``: not in parts; ``exact``: its bytes are known.
     """
 
     side: Side
     name: str
     kind: FileKind
     whole: bool
+    exact: bool
     announced: int | None = None
     parts: list[bytes] = []
     size: int = 0
@@ -100,11 +101,12 @@ class Files(Follower):
         if transfer is None:
             if len(self._open) >= _MAX_OPEN:
                 self._over(next(iter(self._open)), "cut")
-            transfer = self._open[key] = _Transfer(data.side, name, spec.kind, not _in_parts(spec, params))
+            transfer = self._open[key] = _Transfer(data.side, name, spec.kind, not _in_parts(spec, params), True)
         announced = params.get(spec.size)
         if isinstance(announced, int) and transfer.whole:
             transfer.announced = announced
         transfer.time_ns = data.time_ns
+        transfer.exact &= event.exact
         if transfer.size + len(event.raw) <= MAX_FILE:
             transfer.parts.append(event.raw)
             transfer.size += len(event.raw)
@@ -131,7 +133,7 @@ class Files(Follower):
         if spec.content and spec.content in params:
             text = str(params[spec.content]).encode("utf-8", "surrogateescape")
             key, name = self._key(spec, "mcu", params)
-            self._open[key] = _Transfer("mcu", name, spec.kind, True, None, [text], len(text), issued.time_ns)
+            self._open[key] = _Transfer("mcu", name, spec.kind, True, True, None, [text], len(text), issued.time_ns)
         for side in _SIDES:
             key = self._key(spec, side, params)[0]
             transfer = self._open.get(key)
@@ -157,10 +159,11 @@ class Files(Follower):
             return
         data = b"".join(one.parts)
         mine = _digest(digest, data) if checksum else ""
+        agrees = bool(mine) and int(mine, 16) == _hexadecimal(checksum)
         values: dict[str, object] = {}
-        if why is None and one.announced is not None and one.announced != len(data):
+        if why is None and one.exact and one.announced is not None and one.announced != len(data):
             why, values = "size", {"announced": one.announced, "came": len(data)}
-        elif why is None and mine and int(mine, 16) != _hexadecimal(checksum):
+        elif why is None and mine and one.exact and not agrees:
             why, values = "checksum", {"announced": checksum, "came": mine}
         elif why == "refused":
             values = {"announced": told, "came": len(data)}
@@ -171,9 +174,9 @@ class Files(Follower):
         if why is not None:
             finding = found("file.damaged", one.time_ns, one.side, {**about, **values, "why": why})
         else:
-            finding = found("file.whole", one.time_ns, one.side, {**about, "check": "agrees" if mine else "none"})
+            finding = found("file.whole", one.time_ns, one.side, {**about, "check": "agrees" if agrees else "none"})
         problems = () if why is None else (finding.message,)
-        self._out.append(File(one.time_ns, one.side, one.name, kind, data, bool(mine) and why is None, problems))
+        self._out.append(File(one.time_ns, one.side, one.name, kind, data, agrees and why is None, problems))
         self._out.append(finding)
 
 

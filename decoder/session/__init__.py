@@ -278,7 +278,7 @@ class Session:
             module.log = Log()
         if chunk.side == "mcu":
             module.log.line = chunk.line
-        self._transparent.as_text = not chunk.exact
+        self._channel.exact = chunk.exact
         if self._transparent.active and _ends_data(chunk):
             self._transparent.leave(carrier_lost=chunk.side == "module")
 

@@ -46,6 +46,8 @@ class Channel:
         self.module_wire = Wire("module")
         self.told = False
         """Whether there is an effect among the events."""
+        self.exact = True
+        """Whether the bytes are those of the wire, and not as a log shows them: as text, its line ends lost."""
         self.mode = Mode.LINES
         self.streams = False
         """Whether transparent mode is on."""
@@ -123,7 +125,7 @@ class Channel:
             frame = None
         effects = command.effects if command is not None else urc.effects if urc is not None else ()
         self.out.append(data)
-        self.tell(Carried(effects, data, raw, params, kind, frame, command, urc))
+        self.tell(Carried(effects, data, raw, params, kind, frame, command, urc, self.exact))
 
     def noise(self, side: Side, span: Span, why: str) -> None:
         """Emit bytes that cannot be decoded, as a message and as a finding that shows them."""

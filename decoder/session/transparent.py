@@ -83,8 +83,6 @@ class Transparent:
         self._patience_ns = ESCAPE_ANSWER_NS + channel.timing.slack_ns
         self._escape_line = channel.catalog.readings.command(b"+++")
         self._stream: _Stream | None = None
-        self.as_text = False
-        """Whether the input is a log that shows data as text: then frames of PPP cannot be whole."""
 
     @property
     def active(self) -> bool:
@@ -106,7 +104,7 @@ class Transparent:
         """Begin: the module is ready for the data of the command ``waiting``."""
         channel, issued, command = self._channel, waiting.issued, waiting.reading.command
         rule = command.stream if command is not None else None
-        link = rule is not None and rule.ppp and not self.as_text
+        link = rule is not None and rule.ppp and self._channel.exact
         escape_answer = rule is None or rule.escape_answer
         affixed = rule is not None and rule.affixed
         self._stream = _Stream(

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from atshark.sources.logs import shape
-from atshark.sources.logs.content import from_hex, is_hex, meant, to_bytes, written
+from atshark.sources.logs.content import from_hex, is_hex, meant, of_size, to_bytes, written
 from atshark.sources.logs.parts import Cleaner, parted, plain_punctuation, uncommented, unremarked
 from atshark.sources.logs.reading import Reading
 from atshark.sources.logs.record import Entry
@@ -52,6 +52,9 @@ class Assembly:
         self._speakers = Speakers(echo=reading.echo)
         self._cleaner = Cleaner()
         self._counts: Collection[int] = ()
+        self._held: list[Entry] = []
+        """Lines of payload of which not all have come: together they tell what their line ends were."""
+        self._sizes: frozenset[int] = frozenset()
         self.line = 0
 
     @property
@@ -67,9 +70,11 @@ class Assembly:
         for item, following, alike in _outlook(items):
             self.line = item.entry.number
             if item.line is None:
+                yield from self._released()
                 yield from self._known(item.entry, item.side or "module")
             else:
                 yield from self._told(item.entry, item.line, following, alike)
+        yield from self._released()
 
     def _items(self, entry: Entry) -> Iterator[_Item]:
         sides = self._reading.sides
@@ -128,9 +133,28 @@ class Assembly:
         for clean in self._cleaner.lines(line, following):
             for part in parted(clean):
                 side, payload = self._speakers.tell(part, alike)
-                if side == "mcu" and not payload:
-                    part = uncommented(part)  # noqa: PLW2901
-                yield from self._chunk(entry._replace(lines=(part,), size=None), side, payload=payload)
+                one = entry._replace(lines=(part,), size=None)
+                if payload and self._style.lost:
+                    self._held.append(one)
+                    self._sizes = self._speakers.sizes
+                    if not self._speakers.awaits_payload:
+                        yield from self._released()
+                    continue
+                yield from self._released()
+                if side == "mcu":
+                    one = one._replace(lines=(uncommented(part),))
+                yield from self._chunk(one, side, payload=False)
+
+    def _released(self) -> Iterator[LogChunk]:
+        """Yield the payload that is held, its lines put together so that it is as long as its command says."""
+        held, self._held = self._held, []
+        if not held:
+            return
+        lines = tuple(line for one in held for line in one.lines)
+        size = next((one for one in sorted(self._sizes) if len(lines) > 1 and of_size(lines, one) is not None), None)
+        data = written(held[0]._replace(lines=lines, size=size), "mcu", self._style, payload=True)
+        if data:
+            yield self._at(held[0], "mcu", data)
 
     def _chunk(self, entry: Entry, side: Side, *, payload: bool) -> Iterator[LogChunk]:
         data = written(entry, side, self._style, payload=payload)

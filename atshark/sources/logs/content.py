@@ -167,7 +167,7 @@ def written(entry: Entry, side: Side, style: Style, *, payload: bool) -> bytes:
         return from_hex(" ".join(entry.lines))
     if style.escapes and (side in style.ends or shows(entry.lines, style)):
         return _ended(to_bytes(meant("\n".join(entry.lines).strip("\n"), style)), side, style, payload=payload)
-    if entry.size is not None and (sized := _of_size(entry.lines, entry.size)) is not None:
+    if entry.size is not None and (sized := of_size(entry.lines, entry.size)) is not None:
         return sized
     if style.exact and len(entry.lines) > 1:
         return to_bytes("\r\n".join(entry.lines))
@@ -196,11 +196,12 @@ def _trimmed(lines: tuple[str, ...]) -> list[str]:
     return out
 
 
-def _of_size(lines: tuple[str, ...], size: int) -> bytes | None:
-    """Put back the line ends that make a record as long as the log says it is."""
+def of_size(lines: tuple[str, ...], size: int) -> bytes | None:
+    """Put back the line ends that make a record as long as the log, or the command, says it is; None: none do."""
     bare = _trimmed(lines)
     for inner in (list(lines), bare, [line for line in bare if line.strip()]):
-        for between, lead, tail in product(("\r\n", "\n", "\r", "\r\n\r\n"), ("", "\r\n"), ("", "\r", "\r\n", "\n")):
+        for between, lead, number in product(("\r\n", "\n", "\r", "\r\n\r\n"), ("", "\r\n"), range(5)):
+            tail = ("", between, "\r", "\r\n", "\n")[number]
             data = to_bytes(lead + between.join(inner) + tail)
             if len(data) == size:
                 return data

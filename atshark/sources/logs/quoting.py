@@ -106,7 +106,7 @@ def quoting_of(entries: Sequence[Entry]) -> Quoting:
 
 def opened(entry: Entry, quoting: Quoting) -> Entry:
     """Take the layers off a record, as far as it has them."""
-    text = "\n".join(entry.lines)
+    text = "\n".join(_quoted_part(entry.lines, quoting))
     for layer in quoting.layers:
         bare = text.strip()
         if layer in "([{<|" and len(bare) > 1 and bare[0] == layer and bare[-1] == _PARTNERS[layer]:
@@ -117,6 +117,16 @@ def opened(entry: Entry, quoting: Quoting) -> Entry:
             break
         text = peeled[1]
     return entry._replace(lines=tuple(text.split("\n")))
+
+
+def _quoted_part(lines: Sequence[str], quoting: Quoting) -> Sequence[str]:
+    """Leave out what a program printed below a record that is quoted as a whole on its first line."""
+    first, *rest = [line for line in lines if line.strip()] or [""]
+    layer = quoting.layers[0] if quoting.layers else ""
+    if not rest or layer not in _QUOTES or any(layer in line for line in rest):
+        return lines
+    peeled = _peeled(first)
+    return (first,) if peeled is not None and peeled[0] == layer else lines
 
 
 def is_open(text: str) -> bool:

@@ -20,6 +20,9 @@ _COUNTED = re.compile(r"AT\+\w+=(?:\d{1,3},)?\d{1,5}\s*$")
 _MAX_PAYLOAD_LINES = 200
 _LISTS = re.compile(r"AT(?:[+#^]CLAC|\+CMD\?|\+HELP|\^HELP|\+LIST|&V)", re.IGNORECASE)
 _MOST_ALIKE = 8
+_WORDS = ("CONNECT", "DOWNLOAD")
+"""Prompts that are words: the MCU speaks next if what comes is as long as the command says, or a certificate."""
+_PEM = "-----BEGIN "
 
 
 class Speakers:
@@ -34,13 +37,24 @@ class Speakers:
         self._sizes: set[int] = set()
         self._counted = False
         self._taken = 0
+        """Bytes of payload, without the line ends between its lines."""
         self._lines = 0
-        self._prompted = False
+        self._prompted = self._may_be_prompted = False
 
     @property
     def further(self) -> bool:
         """Whether the payload heard last is not the first line of its kind."""
         return self._lines > 1
+
+    @property
+    def sizes(self) -> frozenset[int]:
+        """How long the payload of the command may be: the numbers in it."""
+        return frozenset(self._sizes)
+
+    @property
+    def awaits_payload(self) -> bool:
+        """Whether more lines of payload may come."""
+        return self._prompted
 
     @property
     def awaits_line_end(self) -> bool:
@@ -64,6 +78,10 @@ class Speakers:
         ``alike``: how many lines from here on say the same, this one included.
         """
         bare = text.strip()
+        if self._may_be_prompted:
+            self._may_be_prompted = False
+            if _length(bare) in self._sizes or bare.startswith(_PEM):
+                self._prompted, self._lines, self._taken = True, 0, 0
         if self._prompted and not self._ends_payload(bare, known=False):
             self._take(text)
             return "mcu", True
@@ -77,10 +95,10 @@ class Speakers:
         return "module", False
 
     def _ends_payload(self, text: str, *, known: bool) -> bool:
-        size = self._taken + _length(text)
-        if size in self._sizes:
+        size, lines = self._taken + _length(text), self._lines + 1
+        if self._is_whole(size, lines):
             return False
-        if not known and self._sizes and size > max(self._sizes) and self._counted:
+        if not known and self._sizes and size + 2 * self._lines > max(self._sizes) and self._counted:
             return True
         if grammar.is_command(text) and text.strip() != "+++":
             return True
@@ -89,9 +107,13 @@ class Speakers:
     def _take(self, text: str) -> None:
         self._lines += 1
         self._taken += _length(text)
-        if self._taken in self._sizes or self._lines >= _MAX_PAYLOAD_LINES:
+        if self._is_whole(self._taken, self._lines) or self._lines >= _MAX_PAYLOAD_LINES:
             self._prompted = False
-        self._taken += 2
+
+    def _is_whole(self, size: int, lines: int) -> bool:
+        """Tell whether so many bytes in so many lines are as many as the command says, whatever the line ends were."""
+        ends = (2 * lines - 2,) if lines == 1 else (2 * lines - 2, 2 * lines, lines - 1, lines)
+        return any(size + one in self._sizes for one in ends)
 
     def _begin(self, command: str, alike: int) -> None:
         every = self._echo
@@ -111,6 +133,7 @@ class Speakers:
             self._prompted, self._lines, self._taken = True, 0, 0
         else:
             self._prompted = False
+            self._may_be_prompted = bool(self._sizes) and text in _WORDS
             self._heard = self._heard or bool(text)
             if shape.is_final(text):
                 self._echoes = 0
