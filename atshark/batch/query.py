@@ -76,7 +76,7 @@ def ask(dataset: str, sql: str, limit: int | None = None) -> Answer:
     return Answer([column[0] for column in result.description or []], rows)
 
 
-_KINDS = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "bool": "BOOLEAN"}
+_KINDS = {"double": "DOUBLE", "string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "bool": "BOOLEAN"}
 
 
 def _judge(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

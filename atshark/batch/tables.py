@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from atshark.batch.store import Store
-from decoder.events import Cause, Finding, Frame, Transaction, Urc
+from decoder.events import Call, Cause, Finding, Frame, Position, Socket, Transaction, Urc
 
 _TEXT, _INT, _SMALL = pa.string(), pa.int64(), pa.int32()
-_WHERE = [("file", _TEXT), ("n", _SMALL), ("time_ns", _INT), ("side", _TEXT)]
+_WHERE = [("file", _TEXT), ("n", _SMALL), ("time_ns", _INT), ("side", _TEXT), ("channel", _SMALL)]
+_REAL = pa.float64()
 SCHEMAS: dict[str, pa.Schema] = {
     "transactions": pa.schema(
         [
@@ -42,6 +43,53 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("text", _TEXT),
             ("fields", _TEXT),
             ("flow", _SMALL),
+        ]
+    ),
+    "sockets": pa.schema(
+        [
+            *_WHERE,
+            ("connect_id", _TEXT),
+            ("change", _TEXT),
+            ("flow", _SMALL),
+            ("transport", _TEXT),
+            ("remote", _TEXT),
+            ("remote_ip", _TEXT),
+            ("remote_port", _SMALL),
+            ("inside", _TEXT),
+            ("because", _TEXT),
+            ("began_ns", _INT),
+            ("up", _INT),
+            ("down", _INT),
+            ("unread", _INT),
+        ]
+    ),
+    "calls": pa.schema(
+        [
+            *_WHERE,
+            ("direction", _TEXT),
+            ("number", _TEXT),
+            ("began_ns", _INT),
+            ("answered", pa.bool_()),
+            ("answered_after_ns", _INT),
+            ("length_ns", _INT),
+            ("ended", _TEXT),
+            ("because", _TEXT),
+        ]
+    ),
+    "positions": pa.schema(
+        [
+            *_WHERE,
+            ("latitude", _REAL),
+            ("longitude", _REAL),
+            ("fix", _TEXT),
+            ("by", _TEXT),
+            ("because", _TEXT),
+            ("altitude_m", _REAL),
+            ("time_iso", _TEXT),
+            ("satellites", _SMALL),
+            ("accuracy_m", _REAL),
+            ("speed_kmh", _REAL),
+            ("course", _REAL),
         ]
     ),
     "findings": pa.schema(
@@ -132,6 +180,22 @@ def _frame(one: Frame) -> tuple[Any, ...]:
     return one.protocol, key, one.origin, one.announced_by, one.text, _dump(one.fields), one.flow
 
 
+def _socket(one: Socket) -> tuple[Any, ...]:
+    flow = one.flow
+    key = None if one.connect_id is None else str(one.connect_id)
+    peer = flow.transport, flow.remote, flow.remote_ip, flow.remote_port, flow.inside
+    return key, one.change, flow.number, *peer, one.because, one.began_ns, one.up, one.down, one.unread
+
+
+def _fields(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda one: tuple(getattr(one, name) for name in names)
+
+
+def _own(table: str) -> tuple[str, ...]:
+    """Return the columns of a table that are fields of its records."""
+    return tuple(SCHEMAS[table].names[len(_WHERE) :])
+
+
 def _finding(one: Finding) -> tuple[Any, ...]:
     zh = one.message_zh if isinstance(one.message_zh, str) else None
     return one.rule, one.severity, one.message, zh, one.reference
@@ -147,6 +211,9 @@ ROWS: dict[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
     Transaction: ("transactions", _transaction),
     Urc: ("urcs", _urc),
     Frame: ("frames", _frame),
+    Socket: ("sockets", _socket),
+    Call: ("calls", _fields(_own("calls"))),
+    Position: ("positions", _fields(_own("positions"))),
     Finding: ("findings", _finding),
 }
 

@@ -129,13 +129,14 @@ def _take(event: Event, number: int, row: Row, tables: dict[str, Table]) -> int:
             names = [use.dialect for use in event.dialects]
             row["dialect"] = next((name for name in names if name != "3gpp"), names[0] if names else None)
             for rank, one in enumerate(event.causes, 1):
-                tables["causes"].add((row["file"], number, one.time_ns, one.side, *cause(one, rank)))
+                tables["causes"].add((row["file"], number, one.time_ns, one.side, None, *cause(one, rank)))
                 number += 1
         return number
     table, values = made
     record = cast(Any, event)
-    tables[table].add((row["file"], number, record.time_ns, record.side, *values(event)))
-    row[table] += 1
+    channel = record.channel if isinstance(record.channel, int) else None
+    tables[table].add((row["file"], number, record.time_ns, record.side, channel, *values(event)))
+    row[table] = row.get(table, 0) + 1
     if isinstance(event, Finding):
         if event.severity != "note":
             row[event.severity + "s"] += 1
