@@ -28,11 +28,11 @@ class Checked(msgspec.Struct):
     """The result for a file. ``problem``: why it could not be read; ``counts`` of findings by severity."""
 
     file: str
+    story: Story
     format: str = ""
     commands: int = 0
     found: list[Found] = []
     counts: Counter[str] = msgspec.field(default_factory=Counter)
-    story: Story = msgspec.field(default_factory=Story)
     causes: list[Cause] = []
     dialects: list[str] = []
     notes: list[str] = []
@@ -45,7 +45,7 @@ def check(source: Source, known: Catalog, file: str) -> Checked:
 
     Does not raise: where the source breaks off is the result's ``problem``.
     """
-    result = Checked(file, source.format)
+    result = Checked(file, Story(known), source.format)
     try:
         for event in run(source, known):
             result.story.hear(event)

@@ -220,7 +220,7 @@ def test_findings_do_not_depend_on_chunks() -> None:
 
 
 def story(text: str) -> list[str]:
-    told = Story()
+    told = Story(standard())
     for event in inspected(talked(text)):
         told.hear(event)
     assert len(told.tell("zh")) == len(told.tell())

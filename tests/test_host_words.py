@@ -30,7 +30,7 @@ NOT_SAID = [
 def heard(tmp_path: Path, line: str) -> tuple[list[str], list[str], list[str]]:
     path = tmp_path / "log.txt"
     path.write_text(f"{HEAD}{line}\n[10:00:06.000] TX: AT+CSQ\n[10:00:06.050] RX: +CSQ: 9,99\n[10:00:06.060] RX: OK\n")
-    story = Story()
+    story = Story(standard())
     with open_source(str(path)) as source:
         events = list(run(source, standard()))
     for one in events:

@@ -21,17 +21,8 @@ from decoder.catalog import Catalog
 from decoder.decode import run
 from decoder.events import Event, Finding, Summary, Transaction
 
-_IDENTITY = {
-    "CGMI": "manufacturer",
-    "GMI": "manufacturer",
-    "CGMM": "model",
-    "GMM": "model",
-    "CGMR": "firmware",
-    "GMR": "firmware",
-}
-"""V.250 6.1.4-6.1.6, TS 27.007 5.1-5.3; the operator by AT+COPS?, TS 27.007 7.3."""
-
-
+_IDENTITY = ("manufacturer", "model", "firmware")
+"""Roles of commands whose answer is a column of ``files``."""
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the dataset's disk, not of an input."""
 Row = dict[str, Any]
@@ -97,7 +88,7 @@ def _decode(one: Input, tables: dict[str, Table], known: Catalog) -> Row:
         with _opened(one.path) as source:
             number = 0
             for event in run(_counted(source, row), known):
-                number = _take(event, number, row, tables)
+                number = _take(event, number, row, tables, known)
             row["format"] = source.format
             if source.warnings:
                 row.update(status="partial", problem="; ".join(source.warnings))
@@ -122,7 +113,7 @@ def _counted(source: Source, row: Row) -> Iterator[Chunk]:
         yield chunk
 
 
-def _take(event: Event, number: int, row: Row, tables: dict[str, Table]) -> int:
+def _take(event: Event, number: int, row: Row, tables: dict[str, Table], known: Catalog) -> int:
     made = ROWS.get(type(event))
     if made is None:
         if isinstance(event, Summary):
@@ -142,8 +133,9 @@ def _take(event: Event, number: int, row: Row, tables: dict[str, Table]) -> int:
             row[event.severity + "s"] += 1
     elif isinstance(event, Transaction) and event.information:
         first = event.information[0]
-        if event.name in _IDENTITY:
-            row.setdefault(_IDENTITY[event.name], str(first.params.get("text") or first.raw)[:100])
-        elif event.name == "COPS" and event.form == "read" and (name := first.params.get("oper")):
+        role = known.role_of.get(event.name)
+        if role in _IDENTITY:
+            row.setdefault(role, str(first.params.get("text") or first.raw)[:100])
+        elif role == "operator" and event.form == "read" and (name := first.params.get("oper")):
             row.setdefault("operator", str(name)[:100])
     return number + 1

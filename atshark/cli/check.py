@@ -17,6 +17,7 @@ from atshark.sources import Wanted
 from capture.errors import AtsharkError
 from decoder.catalog import Catalog
 from decoder.findings import Lang
+from decoder.findings.story import Story
 
 
 @click.command("check")
@@ -77,7 +78,7 @@ def _checked(given: Input, known: Catalog) -> Checked:
         with given.open(Wanted(known)) as source:
             return check(source, known, given.name)
     except AtsharkError as error:
-        return Checked(given.name, problem=str(error))
+        return Checked(given.name, Story(known), problem=str(error))
 
 
 def _expanded(files: tuple[str, ...]) -> Iterator[str]:

@@ -177,7 +177,7 @@ def _cause(one: Cause, lang: Lang) -> dict[str, Any]:
 
 def report(source: Source, known: Catalog, file: str, lang: Lang = "en") -> str:
     """Return the page for ``source``; ``file`` is its name there. Raises what the source raises."""
-    rows, story, states = _Rows(lang), Story(), States()
+    rows, story, states = _Rows(lang), Story(known), States(known)
     summary: Summary | None = None
     for event in run(source, known):
         states.hear(event, len(rows.rows))

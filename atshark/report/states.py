@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from decoder.catalog import Catalog
 from decoder.events import Event, Frame, Message, Socket
 
 _REGISTERED = (1, 5)
-_PSM = {"ENTERPSMMODE": True, "EXITPSMMODE": False}
 
 
 class Span(NamedTuple):
@@ -24,7 +24,16 @@ class Span(NamedTuple):
 class States:
     """Follows the states of a session. ``row`` is the number of the record that an event belongs to."""
 
-    def __init__(self) -> None:
+    def __init__(self, catalog: Catalog) -> None:
+        self._role_of = catalog.role_of
+        self._sleeps: dict[tuple[str | None, str | None], bool] = {
+            (dialect.id, one.name): means.says == "bad"
+            for dialect in catalog.dialects
+            for one in dialect.file.urc
+            for means in one.means
+            if means.fact == "sleep" and not means.value and not means.when
+        }
+        """URCs that say that the module goes to sleep, or wakes up."""
         self.spans: list[Span] = []
         self._open: dict[tuple[str, object], Span] = {}
 
@@ -62,15 +71,15 @@ class States:
         return [*self.spans, *self._open.values()]
 
     def _message(self, one: Message, row: int) -> None:
-        params = one.params
-        if one.name in ("CEREG", "CREG", "CGREG") and one.side == "module" and isinstance(params.get("stat"), int):
+        params, role = one.params, self._role_of.get(one.name or "")
+        if role == "registration" and one.side == "module" and isinstance(params.get("stat"), int):
             self._set("registered", one.name, params["stat"] in _REGISTERED, f"+{one.name}", row, one.time_ns)
-        elif one.name == "MIPLEVENT" and params.get("evtid") in (6, 7, 15, 31):
+        elif role == "lwm2m.event" and params.get("evtid") in (6, 7, 15, 31):
             self._set("lwm2m", params.get("ref"), params["evtid"] == 6, "LwM2M", row, one.time_ns)
-        elif one.name == "MQTTDISC" and one.kind == "urc":
+        elif role == "mqtt.disconnected" and one.kind == "urc":
             self._set("mqtt", None, False, "", row, one.time_ns)
-        elif one.name in _PSM:
-            self._set("psm", None, _PSM[one.name], "PSM", row, one.time_ns)
+        elif one.kind == "urc" and (sleeps := self._sleeps.get((one.dialect, one.name))) is not None:
+            self._set("psm", None, sleeps, "PSM", row, one.time_ns)
 
     def _set(self, lane: str, key: object, on: bool, label: str, row: int, time_ns: int | None) -> None:
         open_span = self._open.pop((lane, key), None)

@@ -18,7 +18,7 @@ from decoder.catalog.compiled import Command, Dialect, UrcType
 from decoder.catalog.lookup import Catalog
 from decoder.events import DialectUse, Summary
 
-IDENTIFYING = frozenset(["I", "CGMI", "CGMM", "CGMR", "GMI", "GMM", "GMR"])
+_IDENTIFYING = ("manufacturer", "model", "firmware", "identity")
 _LIKELY = 3
 _FAR = 9
 """No lineage is so long."""
@@ -68,7 +68,7 @@ class Ranking:
 
     def identify(self, command: str, text: str) -> None:
         """Look for the model of a known module in what the module says of itself."""
-        if command not in IDENTIFYING:
+        if self._catalog.role_of.get(command) not in _IDENTIFYING:
             return
         for name, dialects in self._catalog.modules.items():
             found = re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}", text, re.ASCII) is not None

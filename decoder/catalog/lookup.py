@@ -16,7 +16,7 @@ from decoder.catalog.arguments import Syntax
 from decoder.catalog.compiled import Command, Dialect, UrcType
 from decoder.catalog.inline import Inline, inline, spelt
 from decoder.catalog.readings import Readings
-from decoder.catalog.spec import CommandSpec, UrcSpec
+from decoder.catalog.spec import BasicSpec, CommandSpec, DialectFile, UrcSpec
 from decoder.events import Error, Result
 
 Known = TypeVar("Known", Command, UrcType)
@@ -68,6 +68,8 @@ class Catalog:
             for dialect in self.dialects
             for name in dialect.file.dialect.modules
         }
+        self.role_of = {name: role for one in reversed(self.dialects) for name, role in _roles(one.file)}
+        """What the lines with a name are to those who know no names."""
         self.lines = [urc for urc in self.urcs.values() if urc.spec.line]
         self.inline = [
             inline(name, urc.dialect, syntax, urc.encoding, urc.spec)
@@ -124,6 +126,10 @@ class Catalog:
         known = [*self.urc_rivals.get(name, ()), *self.rivals.get(name, ())]
         return tuple(dict.fromkeys([first, *(one.name for one in known)]))
 
+    def named(self, *roles: str) -> frozenset[str]:
+        """Return the names of the lines that have one of these roles."""
+        return frozenset([name for name, role in self.role_of.items() if role in roles])
+
     def urc_of(self, name: str, dialect: str | None) -> UrcType | None:
         """Return the URC that ``dialect`` calls so, or else the first that does."""
         found = self.urcs.get(name)
@@ -159,6 +165,11 @@ class Catalog:
                 number = int(found[0]) if isinstance(code, str) and found[0].isdigit() else UNSET
                 return Error(code, *found[1], number)
         return Error(code, None if isinstance(code, int) else text)
+
+
+def _roles(file: DialectFile) -> list[tuple[str, str]]:
+    lists: tuple[Sequence[CommandSpec | UrcSpec | BasicSpec], ...] = file.command, file.urc, file.basic
+    return [(one.name, one.role) for entries in lists for one in entries if one.role]
 
 
 def _lineage(dialect: str, bases: dict[str, str]) -> tuple[str, ...]:

@@ -133,6 +133,15 @@ class MeansSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 LayerName = Literal["module", "sim", "radio", "registration", "context", "clock", "name", "connection", "protocol"]
 """What a dialect may say is broken, from the module up: each stands on those before it."""
+Role = Literal[
+    "", "manufacturer", "model", "firmware", "identity", "operator", "registration", "signal", "psm", "edrx",
+    "edrx granted", "sends", "tagged settings", "mqtt.settings", "mqtt.time-out", "mqtt.reconnect", "mqtt.disconnected",
+    "lwm2m.open", "lwm2m.update", "lwm2m.update by itself", "lwm2m.close", "lwm2m.delete", "lwm2m.event",
+    "lwm2m.notify", "lwm2m.read", "lwm2m.write", "lwm2m.execute", "lwm2m.observe", "lwm2m.discover", "lwm2m.parameter",
+    "lwm2m.read answer", "lwm2m.write answer", "lwm2m.execute answer", "lwm2m.observe answer",
+    "lwm2m.discover answer", "lwm2m.parameter answer",
+]  # fmt: skip
+"""What a line is to those who hear of it and know no names: findings, the story, the lanes of a report, datasets."""
 Values = dict[str, list[int | str]]
 """Parameters, and for each the values that are meant."""
 
@@ -207,21 +216,22 @@ class SetsSpec(msgspec.Struct, forbid_unknown_fields=True):
 class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A command: its forms (a list of syntaxes each), its answers, what follows it.
 
-    ``bare``: its information response has no name in front. ``payload_line``: payload in it stands behind a line end.
-    ``ends``: URCs that stand for its final result, and whether each says that it was done; ``alone``: its information
-    response is all that comes, no final result. ``means``: what its answer says of the module. ``fails``: values of its
-    answer that say that it failed; ``succeeds``: values, of which any other says so.
-    ``file``: its payload is a file. ``brings``: raw bytes come behind its CONNECT. ``spans_lines``: a string of it may
-    hold line ends. ``call``: what it does to voice calls. ``position``: its answer says where the module is.
-    ``explains``: its answer says why what was done before it failed.
-    ``checked``: it was compared with a document or a driver, and not only written from knowledge; a text names which
-    (none given: as the dialect says).
+    ``role``: what it is to those who know no names. ``bare``: its information response has no name in front.
+    ``payload_line``: payload in it stands behind a line end. ``ends``: URCs that stand for its final result, and
+    whether each says that it was done; ``alone``: its information response is all that comes, no final result.
+    ``means``: what its answer says of the module. ``fails``: values of its answer that say that it failed;
+    ``succeeds``: values, of which any other says so. ``file``: its payload is a file. ``brings``: raw bytes come
+    behind its CONNECT. ``spans_lines``: a string of it may hold line ends. ``call``: what it does to voice calls.
+    ``position``: its answer says where the module is. ``explains``: its answer says why what was done before it
+    failed. ``checked``: it was compared with a document or a driver, and not only written from knowledge; a text
+    names which (none given: as the dialect says).
     """
 
     name: str
     section: str
     en: str
     zh: str = ""
+    role: Role = ""
     read: bool = False
     exec: bool = False
     set: list[str] = []
@@ -273,7 +283,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     it behind a line end. ``raw_after_ok``: raw bytes follow its OK. ``line`` is its whole line, with parameters in
     braces (``{rest~}``: to the end of the line), if it does not have the shape ``+NAME: …``. ``comma``: its shape is
     ``+NAME,…:payload``, and the payload ends where its length says, line end or not. ``carried``: states in which it
-    surely carries payload (none given: all but ``cached``). ``means``, ``fails``, ``succeeds``,
+    surely carries payload (none given: all but ``cached``). ``role``, ``means``, ``fails``, ``succeeds``,
     ``checked``: as of commands.
     """
 
@@ -281,6 +291,7 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
     section: str
     en: str
     zh: str = ""
+    role: Role = ""
     syntax: list[str] = []
     ok: Literal["never", "maybe", "always"] = "never"
     reboot: bool = False
@@ -310,12 +321,13 @@ class UrcSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BasicSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """A basic command (``E``, ``&F``, ``D``, ``S0``): one optional value."""
+    """A basic command (``E``, ``&F``, ``D``, ``S0``): one optional value. ``role``: as of others."""
 
     name: str
     section: str
     en: str
     zh: str = ""
+    role: Role = ""
     param: str = "value"
     values: dict[str, Meaning] = {}
     timeout_s: int = 0

@@ -47,8 +47,8 @@ class Inspector:
     def __init__(self, catalog: Catalog) -> None:
         self._found: list[Finding] = []
         raise_ = self._raise = Raise(self._found)
-        self._declared, self._network, self._lwm2m = Declared(raise_), Network(raise_), Lwm2m(raise_)
-        self._mqtt, self._line, self._ranges = Mqtt(raise_), Line(raise_), Ranges(raise_, catalog)
+        self._declared, self._network, self._lwm2m = Declared(raise_), Network(raise_, catalog), Lwm2m(raise_, catalog)
+        self._mqtt, self._line, self._ranges = Mqtt(raise_, catalog), Line(raise_, catalog), Ranges(raise_, catalog)
         self._host, self._mux = Host(raise_), Mux(raise_)
         self._sent: deque[tuple[int, int]] = deque(maxlen=_RECENT)
         """The last commands: their numbers, and of which messages they are."""
@@ -59,6 +59,8 @@ class Inspector:
         self._answers: dict[str, Hearers] = {}
         self._commands: dict[str, Hearers] = {}
         self._limited = self._ranges.names()
+        self._of_network = catalog.named(*NETWORK_COMMANDS), catalog.named(*NETWORK_ANSWERS)
+        self._of_mqtt, self._of_lwm2m = catalog.named(*MQTT_COMMANDS), self._lwm2m.names()
         self._failures = Failures(catalog, self._raise)
         self._failing = self._failures.names()
         self._states = States(catalog, self._raise, self._ladder)
@@ -167,9 +169,9 @@ class Inspector:
             hearers: list[Callable[[Message], None]] = []
             if name in self._declared.names("command"):
                 hearers.append(self._declared.message)
-            if name in NETWORK_COMMANDS:
+            if name in self._of_network[0]:
                 hearers.append(self._network.message)
-            if name in MQTT_COMMANDS:
+            if name in self._of_mqtt:
                 hearers.append(self._mqtt.message)
             if name in self._limited:
                 hearers.append(self._ranges.message)
@@ -190,9 +192,9 @@ class Inspector:
             hearers.append(self._reason)
         if name in self._failing:
             hearers.append(self._failures.message)
-        if name in NETWORK_ANSWERS:
+        if name in self._of_network[1]:
             hearers.append(self._network.message)
-        if name.startswith("MIPL"):
+        if name in self._of_lwm2m:
             hearers.append(self._lwm2m.message)
         found = self._answers[name] = tuple(hearers)
         return found

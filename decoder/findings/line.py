@@ -6,7 +6,8 @@ import re
 from collections import deque
 
 from capture import grammar
-from decoder.events import Data, Finding, Message, Socket
+from decoder.catalog import Catalog
+from decoder.events import Data, Finding, Issued, Message, Socket
 from decoder.findings.raising import Raise
 
 _HEX_TEXT = re.compile(rb"(?:[0-9A-Fa-f]{2}){4,}")
@@ -17,14 +18,14 @@ _WINDOW, _NOISY = 20, 6
 _SILENT = 3
 _TEXT = ("urc", "text", "information")
 _ENDS = {"failed": "建立失败", "closed": "关闭", "closed by peer": "被服务器关闭", "reset": "复位", "lost": "断开"}
-_SENDS = ("MIPSEND", "QISEND", "QISENDEX", "CIPSEND", "LSIPSEND")
 
 
 class Line:
     """Follows what crosses the line."""
 
-    def __init__(self, raise_: Raise) -> None:
+    def __init__(self, raise_: Raise, catalog: Catalog) -> None:
         self._raise = raise_
+        self._sending = catalog.named("sends")
         self.count = 0
         """Messages so far."""
         self._noisy: deque[int] = deque(maxlen=_NOISY)
@@ -43,7 +44,8 @@ class Line:
             self._raise("line.interleaved", one, line=one.text)
         for command in one.commands:
             if command.form == "set":
-                self._sends(one, command.name, command.params.get("connect_id"))
+                key = command.params.get("connect_id")
+                self._sends(one, command, key if isinstance(key, int | str) else None)
 
     def text(self, one: Message) -> None:
         """Look at a line without a name."""
@@ -57,18 +59,21 @@ class Line:
             self._noise_told = True
             self._raise("line.speed", one, count=_NOISY, of=self.count - self._noisy[0] + 1)
 
-    def _sends(self, one: Message, name: str, key: object) -> None:
-        if name in _SENDS and key in self._closed:
+    def _sends(self, one: Message, command: Issued, key: object) -> None:
+        if command.name in self._sending and key in self._closed:
             closed = self._closed[key]
             change = closed.change
             self._raise(
                 "send.closed", one, connect_id=key, change=change, change_zh=_ENDS[change], because=closed.because
             )
-        if name == "LSIPSEND":
+        known = command.command
+        if known is None:
+            return
+        if known.sends is not None and known.sends.buffered:
             self._pushing.setdefault(key, one)
-        elif name == "LSIPPUSH":
+        elif known.sends is not None and known.sends.pushes:
             self._pushing.pop(key, None)
-        elif name == "LSIPCLOSE" and key in self._pushing:
+        elif key in self._pushing and "closes" in known.effects:
             self._raise("send.not-pushed", self._pushing.pop(key), connect_id=key)
 
     def socket(self, one: Socket) -> None:
@@ -81,7 +86,7 @@ class Line:
     def data(self, one: Data) -> None:
         """Look at payload."""
         as_text = one.side == "mcu" and one.via == "command" and one.encoding in ("raw", "quoted")
-        if as_text and one.announced_by in _SENDS and _HEX_TEXT.fullmatch(bytes.fromhex(one.data)):
+        if as_text and one.announced_by in self._sending and _HEX_TEXT.fullmatch(bytes.fromhex(one.data)):
             self._raise("send.hex-as-text", one, connect_id=one.connect_id, length=one.length)
 
     def finding(self, one: Finding) -> None:

@@ -6,15 +6,16 @@ import re
 from collections import deque
 
 from capture.grammar import split_arguments
+from decoder.catalog import Catalog
 from decoder.events import Issued, Message, Params
 from decoder.findings.raising import Raise
 
 SECOND = 1_000_000_000
-_QUICK = ("MIPLREADRSP", "MIPLWRITERSP", "MIPLEXECUTERSP")
-_ANSWERS = (*_QUICK, "MIPLOBSERVERSP", "MIPLDISCOVERRSP", "MIPLPARAMETERRSP")
-_REQUESTS = ("MIPLREAD", "MIPLWRITE", "MIPLEXECUTE", "MIPLOBSERVE", "MIPLDISCOVER", "MIPLPARAMETER")
-_VALUE_AT = {"MIPLNOTIFY": 7, "MIPLREADRSP": 8}
-"""Which argument is the value."""
+_QUICK = ("lwm2m.read answer", "lwm2m.write answer", "lwm2m.execute answer")
+_ANSWERS = (*_QUICK, "lwm2m.observe answer", "lwm2m.discover answer", "lwm2m.parameter answer")
+_REQUESTS = ("lwm2m.read", "lwm2m.write", "lwm2m.execute", "lwm2m.observe", "lwm2m.discover", "lwm2m.parameter")
+_VALUES = ("lwm2m.notify", "lwm2m.read answer")
+"""Roles of lines: those that answer a request (three of them soon), requests, those that carry a value."""
 _LARGEST = 1000
 _ACKIDS = 32
 _TOLERANCE_NS = 50_000_000
@@ -24,8 +25,9 @@ _PARAMETER = re.compile(r"(pmin|pmax|lt|gt|st)=(-?\d+(?:\.\d+)?)")
 class Lwm2m:
     """Follows the life of a LwM2M device: creation, login, requests, reports, the end of its lifetime."""
 
-    def __init__(self, raise_: Raise) -> None:
+    def __init__(self, raise_: Raise, catalog: Catalog) -> None:
         self._raise = raise_
+        self._role_of = {name: role for name, role in catalog.role_of.items() if role.startswith("lwm2m.")}
         self._requested = False
         self._logged_in_ns: int | None = None
         self._logged_in = False
@@ -40,7 +42,7 @@ class Lwm2m:
 
     def follows(self, one: Message) -> bool:
         """Whether a command line matters here: it is one of LwM2M, or a lifetime may end before it."""
-        return self._logged_in or any(command.name.startswith("MIPL") for command in one.commands)
+        return self._logged_in or any(command.name in self._role_of for command in one.commands)
 
     def message(self, one: Message) -> None:
         """Look at a line."""
@@ -48,48 +50,52 @@ class Lwm2m:
             self._clock(one)
         if one.kind == "command":
             for command in one.commands:
-                if command.name.startswith("MIPL") and command.form == "set":
-                    self._command(command, one)
-        elif one.name is not None and one.name.startswith("MIPL") and one.kind in ("urc", "information"):
-            self._line(one.name, one.params, one)
+                if command.name in self._role_of and command.form == "set":
+                    self._command(command, self._role_of[command.name], one)
+        elif one.name in self._role_of and one.kind in ("urc", "information"):
+            self._line(self._role_of[one.name], one.params, one)
 
-    def _command(self, command: Issued, one: Message) -> None:
-        name, params = command.name, command.params
-        if name in _ANSWERS:
-            self._answer(command, one)
-        if name in _VALUE_AT and "value" in params:
+    def names(self) -> frozenset[str]:
+        """Return the names of the lines that matter here."""
+        return frozenset(self._role_of)
+
+    def _command(self, command: Issued, role: str, one: Message) -> None:
+        params = command.params
+        if role in _ANSWERS:
+            self._answer(command, role, one)
+        if role in _VALUES and "value" in params:
             self._value(command, one)
-        if name == "MIPLNOTIFY":
+        if role == "lwm2m.notify":
             self._notify(params, one)
-        elif name in ("MIPLOPEN", "MIPLUPDATE"):
+        elif role in ("lwm2m.open", "lwm2m.update"):
             lifetime = params.get("lifetime")
             self._lifetime = lifetime if isinstance(lifetime, int) else None
             self._opened = True
             if self._automatic and isinstance(lifetime, int) and lifetime < 60:
                 self._raise("lwm2m.updateset.short", one, lifetime=lifetime)
-        elif name == "MIPLUPDATESET":
+        elif role == "lwm2m.update by itself":
             self._automatic = params.get("enable") == 1
             if self._opened and self._automatic:
                 self._raise("lwm2m.updateset.late", one)
-        elif name in ("MIPLCLOSE", "MIPLDELETE"):
+        elif role in ("lwm2m.close", "lwm2m.delete"):
             self._logged_in = self._opened = False
 
-    def _answer(self, command: Issued, one: Message) -> None:
+    def _answer(self, command: Issued, role: str, one: Message) -> None:
         request = command.request
         if not hasattr(request, "latency_ns"):
             if self._requested or self._opened:
                 self._raise("lwm2m.mid.unknown", one, name=command.name, mid=command.params.get("mid", "?"))
             return
         latency = getattr(request, "latency_ns", None)
-        limit = 3 if command.name in _QUICK else 5
+        limit = 3 if role in _QUICK else 5
         if isinstance(latency, int) and latency > limit * SECOND + _TOLERANCE_NS:
             self._raise("lwm2m.answer.late", one, name=command.name, seconds=f"{latency / SECOND:.1f}", limit=limit)
 
     def _value(self, command: Issued, one: Message) -> None:
         params = command.params
         arguments = split_arguments(command.raw.partition("=")[2])
-        at = _VALUE_AT[command.name]
-        raw = arguments[at].strip() if len(arguments) > at else ""
+        at = _place_of_value(command)
+        raw = arguments[at].strip() if 0 <= at < len(arguments) else ""
         value, length, kind = str(params["value"]), params.get("len"), params.get("type")
         if kind == 1 and raw and raw[0] not in '"“”':
             self._raise("lwm2m.value.quotes", one, value=value)
@@ -122,16 +128,16 @@ class Lwm2m:
             self._told.add(place)
             self._raise("lwm2m.notify.early", one, objid=place[0], insid=place[1])
 
-    def _line(self, name: str, params: Params, one: Message) -> None:
-        if name in _REQUESTS and one.kind == "urc":
+    def _line(self, role: str, params: Params, one: Message) -> None:
+        if role in _REQUESTS and one.kind == "urc":
             self._requested = True
-        if name == "MIPLOBSERVE" and params.get("observe_flag") != 0:
+        if role == "lwm2m.observe" and params.get("observe_flag") != 0:
             self._observed.add((params.get("objid"), params.get("insid")))
-        elif name == "MIPLDISCOVER":
+        elif role == "lwm2m.discover":
             self._observed.add((params.get("objid"), None))
-        elif name == "MIPLPARAMETER":
+        elif role == "lwm2m.parameter":
             self._attributes(str(params.get("para", "")), one)
-        elif name == "MIPLEVENT":
+        elif role == "lwm2m.event":
             event = params.get("evtid")
             if event in (6, 11):
                 self._logged_in, self._logged_in_ns = True, one.time_ns
@@ -160,3 +166,12 @@ class Lwm2m:
         if one.time_ns - began > lifetime * SECOND:
             self._logged_in = False
             self._raise("lwm2m.lifetime.over", one, lifetime=lifetime)
+
+
+def _place_of_value(command: Issued) -> int:
+    """Return which argument of a command is its value; -1 if none is."""
+    for syntax in command.command.syntaxes if command.command is not None else ():
+        names = [param.name for param in syntax.params]
+        if "value" in names:
+            return names.index("value")
+    return -1

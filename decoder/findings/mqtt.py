@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from decoder.catalog import Catalog
 from decoder.events import Frame, Group, Message, Socket
 from decoder.findings.raising import Raise
 
-COMMANDS = ("MQTTCFG", "MQTTTO")
-"""The names of commands that matter here."""
+COMMANDS = ("mqtt.settings", "mqtt.time-out")
+"""The roles of commands that matter here."""
 _MAX_OPEN = 256
 _REFUSALS = {
     1: "protocol version",
@@ -21,8 +22,9 @@ _GRACE_NS = 60_000_000_000
 class Mqtt:
     """Follows keep-alive and acknowledgements."""
 
-    def __init__(self, raise_: Raise) -> None:
+    def __init__(self, raise_: Raise, catalog: Catalog) -> None:
         self._raise = raise_
+        self._role_of = catalog.role_of
         self._keep_alive: int | None = None
         self._ack_timeout = 10
         self._acknowledged: set[str] = set()
@@ -37,9 +39,10 @@ class Mqtt:
         for command in one.commands:
             if command.form != "set":
                 continue
-            if command.name == "MQTTCFG" and isinstance(keep := command.params.get("keepalive"), int):
+            role = self._role_of.get(command.name)
+            if role == "mqtt.settings" and isinstance(keep := command.params.get("keepalive"), int):
                 self._keep_alive = keep
-            elif command.name == "MQTTTO" and isinstance(timeout := command.params.get("timeout"), int):
+            elif role == "mqtt.time-out" and isinstance(timeout := command.params.get("timeout"), int):
                 self._ack_timeout = timeout
             else:
                 continue
@@ -81,9 +84,9 @@ class Mqtt:
         """Look at a story told by several lines."""
         if one.name != "keep-alive":
             return
-        pings = sum(1 for line in one.lines if line.name == "MQTTTO")
-        tries = sum(1 for line in one.lines if line.name == "MQTTREC")
-        failed = one.lines[-1].name in ("MQTTDISC", "MQTTREC", "MQTTTO")
+        roles = [self._role_of.get(line.name or "") for line in one.lines]
+        pings, tries = roles.count("mqtt.time-out"), roles.count("mqtt.reconnect")
+        failed = roles[-1] in ("mqtt.disconnected", "mqtt.reconnect", "mqtt.time-out")
         self._raise("mqtt.reconnect-failed" if failed else "mqtt.ping-timeouts", one, pings=pings, tries=tries)
 
     def close(self, last_ns: int | None) -> None:

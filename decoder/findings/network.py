@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
+from decoder.catalog import Catalog
 from decoder.events import Message, Params, Socket
 from decoder.findings.raising import About, Raise
 
 _REGISTERED = (1, 5)
 _LOST = (0, 2, 3, 4)
-COMMANDS = ("CPSMS", "CEDRXS")
-ANSWERS = ("CREG", "CGREG", "CEREG", "CEDRXRDP", "CEDRXP", "CSQ")
-"""The names of lines that matter here."""
+COMMANDS = ("psm", "edrx")
+ANSWERS = ("registration", "edrx granted", "signal")
+"""The roles of lines that matter here."""
 _WEAK = 6
 """AT+CSQ: -101 dBm and less; 99 is not known."""
-_NEEDS_NETWORK = (
-    "MIP",
-    "MQTT",
-    "IMQTT",
-    "ICOAP",
-    "IHTTP",
-    "MDNS",
-    "MPING",
-    "LSIP",
-    "LSMQTT",
-    "LSHTTP",
-    "QI",
-    "QMT",
-    "CIP",
-)
+_NEEDS_NETWORK = ("name", "connection", "protocol")
+"""Layers that stand on the network."""
 
 
 class Network:
     """Follows registration and signal."""
 
-    def __init__(self, raise_: Raise) -> None:
+    def __init__(self, raise_: Raise, catalog: Catalog) -> None:
         self._raise = raise_
+        self._role_of = catalog.role_of
         self._states: dict[str, int] = {}
         self._weak: int | None = None
         self._asked: dict[str, str] = {}
@@ -43,25 +32,28 @@ class Network:
         """Look at a line."""
         if one.kind == "command":
             for command in one.commands:
-                if command.name == "CPSMS" and command.form == "set":
+                role = self._role_of.get(command.name)
+                if role == "psm" and command.form == "set":
                     on = command.params.get("psm_mode") == 1
                     self._ask("periodic_tau", command.params.get("req_tau"), on=on)
                     self._ask("active_time", command.params.get("req_active"), on=on)
-                elif command.name == "CEDRXS" and command.form == "set":
+                elif role == "edrx" and command.form == "set":
                     on = command.params.get("edrx_mode") in (1, 2)
                     self._ask("nw_edrx", command.params.get("req_edrx"), on=on)
         elif one.kind == "result":
             owner = one.owner
             failed = one.result is not None and not one.result.good
-            if failed and owner is not None and owner.name.startswith(_NEEDS_NETWORK):
+            if failed and owner is not None and owner.command is not None and owner.command.layer in _NEEDS_NETWORK:
                 self.failed(one)
-        elif one.name in ("CREG", "CGREG", "CEREG"):
-            self._registration(one.name, one.params.get("stat"), one)
-            self._granted(one.params, one)
-        elif one.name in ("CEDRXRDP", "CEDRXP"):
-            self._granted(one.params, one)
-        elif one.name == "CSQ" and isinstance(rssi := one.params.get("rssi"), int):
-            self._weak = rssi if rssi <= _WEAK or rssi == 99 else None
+        elif one.name is not None:
+            role = self._role_of.get(one.name)
+            if role == "registration":
+                self._registration(one.name, one.params.get("stat"), one)
+                self._granted(one.params, one)
+            elif role == "edrx granted":
+                self._granted(one.params, one)
+            elif role == "signal" and isinstance(rssi := one.params.get("rssi"), int):
+                self._weak = rssi if rssi <= _WEAK or rssi == 99 else None
 
     def socket(self, one: Socket) -> None:
         """Look at what happened to a connection."""

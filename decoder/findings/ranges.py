@@ -10,8 +10,7 @@ from decoder.events import Issued, Message
 from decoder.findings.raising import Raise
 
 TAGGED: dict[str, tuple[float, float]] = {"TIMEOUT": (0.5, 2), "KEEPALIVE": (60, 180), "CLEAN": (0, 1)}
-"""ICA 5.4, 6.2, 7.2: of AT+IMQTTPARA, ICOAPPARA, IHTTPPARA."""
-_TAGGED_COMMANDS = ("IMQTTPARA", "ICOAPPARA", "IHTTPPARA")
+"""ICA 5.4, 6.2, 7.2: settings that a parameter names."""
 _VERSIONS = ("3.1", "3.1.1")
 
 
@@ -21,20 +20,21 @@ class Ranges:
     def __init__(self, raise_: Raise, catalog: Catalog) -> None:
         self._raise = raise_
         self._catalog = catalog
+        self._by_tag = catalog.named("tagged settings")
         self._limited: dict[Command, list[tuple[str, int, int, set[object]]]] = {}
 
     def names(self) -> set[str]:
         """Return the names of the commands that have limits."""
         lists = [*self._catalog.commands.values(), *(one for found in self._catalog.rivals.values() for one in found)]
         limited = {one.name for one in lists for syntax in one.syntaxes for param in syntax.params if param.spec.range}
-        return limited | set(_TAGGED_COMMANDS)
+        return limited | self._by_tag
 
     def message(self, one: Message) -> None:
         """Look at a line."""
         for command in one.commands:
             if command.form != "set":
                 continue
-            if command.name in _TAGGED_COMMANDS:
+            if command.name in self._by_tag:
                 self._tagged(command, one)
             if command.command is not None:
                 self._ranges(command, command.command, one)

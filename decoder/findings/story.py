@@ -10,6 +10,7 @@ from collections import Counter
 
 import msgspec
 
+from decoder.catalog import Catalog
 from decoder.events import Event, Finding, Frame, Message, Segment, Socket
 from decoder.rules import Lang, message
 from decoder.values import printable
@@ -33,7 +34,7 @@ _ROUTINE = {
     "request": ("request of the platform", "requests of the platform", "平台下发{n}个请求"),
 }
 """What is counted: in the singular, in the plural, in Chinese."""
-_REQUESTS = ("MIPLREAD", "MIPLWRITE", "MIPLEXECUTE")
+_REQUESTS = ("lwm2m.read", "lwm2m.write", "lwm2m.execute")
 
 
 class StoryStep(msgspec.Struct):
@@ -54,7 +55,8 @@ class StoryStep(msgspec.Struct):
 class Story:
     """Hears the events of a session and tells what they amount to."""
 
-    def __init__(self) -> None:
+    def __init__(self, catalog: Catalog) -> None:
+        self._role_of = catalog.role_of
         self.steps: list[StoryStep] = []
         self._routine: Counter[str] = Counter()
         self._routine_ns: tuple[int | None, int | None] = (None, None)
@@ -86,7 +88,10 @@ class Story:
 
     def _message(self, one: Message) -> None:
         name, params = one.name, one.params
-        if name in ("CREG", "CGREG", "CEREG") and one.side == "module":
+        role = self._role_of.get(name) if name is not None else None
+        if role is None or name is None:
+            return
+        if role == "registration" and one.side == "module":
             stat = params.get("stat")
             if (
                 stat in _REGISTERED
@@ -95,13 +100,13 @@ class Story:
             ):
                 self._step("good", *_REGISTERED[stat], one.time_ns)
             self._registered[name] = stat
-        elif name == "MIPLEVENT" and one.kind in ("urc", "information"):
+        elif role == "lwm2m.event" and one.kind in ("urc", "information"):
             event = params.get("evtid")
             if event in _EVENTS:
                 self._step("good", *_EVENTS[event], one.time_ns)
             elif event in (11, 26):
                 self._count("updated" if event == 11 else "acknowledged", one.time_ns)
-        elif name in _REQUESTS and one.kind == "urc":
+        elif role in _REQUESTS and one.kind == "urc":
             self._count("request", one.time_ns)
 
     def _socket(self, one: Socket) -> None:
