@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -197,6 +198,17 @@ def test_dialects_is_a_reference() -> None:
     )
     assert "1: transparent / 透传模式" in entry
     assert "[onemo-tcpip 3.3]" in entry
+
+
+def test_dialects_tell_what_a_line_means_and_show_examples() -> None:
+    entry = run("dialects", "sim7600", "CREG").stdout.decode()  # of the dialect that it stands on
+    assert "\n  role: registration\n" in entry
+    assert "says of registration: good if stat is 1, 5" in entry
+    assert "URC CREG:" in entry
+    entry = run("dialects", "sim800", "CIPSHUT").stdout.decode()
+    assert re.search(r"\n  SHUT OK +done: ", entry)
+    assert "\n  > AT+CIPSHUT\n  < SHUT OK\n" in entry
+    assert "AT#XSEND=" in run("dialects", "nordic", "#XSEND").stdout.decode()
 
 
 def test_dialects_lint_tells_file_and_line(tmp_path: Path) -> None:

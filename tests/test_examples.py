@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
-from importlib import resources
 from typing import Any, Literal
 
-import msgspec
 import pytest
 
 from capture.chunk import Chunk, Side
 from decoder import catalog
+from decoder.catalog.examples import Example, examples, with_examples
 from decoder.decode import run
 from decoder.events import Data, Finding, Information, Transaction, Urc
 from tests.helpers import START
@@ -26,29 +24,8 @@ _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([rnt\\]))")
 _PLAIN = {"r": b"\r", "n": b"\n", "t": b"\t", "\\": b"\\"}
 
 
-class Example(msgspec.Struct, forbid_unknown_fields=True):
-    """A dialogue, what it must give, and the warnings and errors that it raises."""
-
-    name: str
-    lines: str
-    gives: list[str]
-    findings: list[str] = []
-
-
-class File(msgspec.Struct, forbid_unknown_fields=True):
-    """The examples of a dialect."""
-
-    example: list[Example] = []
-
-
 def load() -> list[tuple[str, Example]]:
-    folder = resources.files("decoder.catalog.dialects") / "examples"
-    found = []
-    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
-        if entry.name.endswith(".toml"):
-            file = msgspec.convert(tomllib.loads(entry.read_text("utf-8")), File)
-            found += [(entry.name[:-5], example) for example in file.example]
-    return found
+    return [(name, example) for name in with_examples() for example in examples(name)]
 
 
 def raw(text: str) -> bytes:

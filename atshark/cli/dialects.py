@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +14,9 @@ from capture.errors import AtsharkError
 from decoder import catalog
 from decoder.catalog import Dialect, Syntax, lint
 from decoder.catalog import spec as schema
+from decoder.catalog.examples import Example, examples
+
+_MAX_EXAMPLES = 2
 
 
 @click.command("dialects")
@@ -32,8 +36,10 @@ def command(name: str | None, command_name: str | None, names: bool) -> int:
     elif name == "lint":
         lines, status = _lint(command_name)
     else:
-        dialect = catalog.load([name]).dialects[0]
-        lines = list(_overview(dialect) if command_name is None else _entry(dialect, command_name))
+        known = catalog.load([name])
+        lineage = known.lineages[known.dialects[0].id]
+        dialects = [one for one in known.dialects if one.id in lineage]
+        lines = list(_overview(dialects[0]) if command_name is None else _entry(dialects, command_name))
     out.write("\n".join(lines) + "\n")
     return status
 
@@ -98,38 +104,49 @@ def _overview(dialect: Dialect) -> Iterator[str]:
         yield "\nlines that belong together"
     for group in dialect.file.group:
         yield f"  {group.name:16} {group.section:16} {group.en} / {group.zh}"
+    if dialect.file.result:
+        yield "\nresults of its own"
+    for result in dialect.file.result:
+        yield f"  {result.name:16} {result.section:16} {result.en} / {result.zh}"
     for kind, table in dialect.file.errors.items():
         yield f"\n+{kind.upper()} ERROR codes"
         for code, meaning in table.items():
             yield f"  {code:>5}  {meaning[0]} / {meaning[1]}"
 
 
-def _entry(dialect: Dialect, name: str) -> Iterator[str]:
+def _entry(dialects: Sequence[Dialect], name: str) -> Iterator[str]:
+    """Show a command or URC: of the first of the dialects (one, and those that it stands on) that has it."""
     key = name.upper().removeprefix("AT").removeprefix("+")
+    dialect = next((one for one in dialects if key in one.commands or key in one.urcs), None)
+    if dialect is None:
+        first = dialects[0].id
+        raise AtsharkError(f"{first} has no command or URC {name!r}; see: atshark dialects {first}")
     command, urc = dialect.commands.get(key), dialect.urcs.get(key)
-    if command is None and urc is None:
-        raise AtsharkError(f"{dialect.id} has no command or URC {name!r}; see: atshark dialects {dialect.id}")
+    wire = f"+{key}" if key[:1].isalpha() else key
     shown: dict[str, list[str]] = {}
     if command is not None:
         spec = command.spec
         yield f"{key}: {spec.en} / {spec.zh} [{dialect.id} {spec.section}]"
         if isinstance(spec, schema.CommandSpec):
-            forms = [f"AT+{key}=?"] + [f"AT+{key}?"] * spec.read + [f"AT+{key}"] * spec.exec
+            forms = [f"AT{wire}=?"] + [f"AT{wire}?"] * spec.read + [f"AT{wire}"] * spec.exec
             yield "  " + "  ".join(forms)
-        for title, syntaxes in ((f"AT+{key}=", command.syntaxes), (f"+{key}: ", command.answer)):
+        for title, syntaxes in ((f"AT{wire}=", command.syntaxes), (f"{wire}: ", command.answer)):
             for syntax in syntaxes:
                 yield f"  {title}{_shape(syntax, shown)}"
-        for follows in dict.fromkeys(late.urc for late in command.late):
-            yield f"  then, late: {follows if follows == 'CONNECT' else '+' + follows}"
+        for late in command.late:
+            yield f"  then, late: {late.urc if late.urc == 'CONNECT' else '+' + late.urc}"
+        yield from _told(spec, command.effects)
+        yield f"  time-out: {command.timeout_s} s"
     if urc is not None:
         yield f"URC {key}: {urc.spec.en} / {urc.spec.zh} [{dialect.id} {urc.spec.section}]"
         for syntax in urc.syntaxes:
-            yield f"  +{key}: {_shape(syntax, shown)}"
+            yield f"  {wire}: {_shape(syntax, shown)}"
         if urc.spec.line:
             yield f"  {urc.spec.line}"
             _shape(urc.line_syntax, shown)
         if urc.spec.answered is not None:
             yield f"  answered by AT+{urc.spec.answered.command}"
+        yield from _told(urc.spec, urc.effects)
     for group in dialect.file.group:
         if any(line.line == key for line in (*group.start, *group.more, *group.end)):
             yield f"  part of: {group.en} / {group.zh} [{dialect.id} {group.section}]"
@@ -137,6 +154,51 @@ def _entry(dialect: Dialect, name: str) -> Iterator[str]:
         yield "\nparameters"
     for lines in shown.values():
         yield from lines
+    if dialect.file.result:
+        yield "\nresults of its own"
+    for result in dialect.file.result:
+        yield f"  {result.name:16} {'done' if result.good else 'failed'}: {result.en} / {result.zh}"
+    for one in _examples(dialect.id, key):
+        yield f"\nexample: {one.name}"
+        yield from (f"  {line}" for line in one.lines.strip().splitlines())
+
+
+def _told(spec: schema.CommandSpec | schema.BasicSpec | schema.UrcSpec, effects: Sequence[str]) -> Iterator[str]:
+    """What a line means and does beyond itself, and by what its entry was checked."""
+    if spec.role:
+        yield f"  role: {spec.role}"
+    if isinstance(spec, schema.BasicSpec):
+        return
+    for means in spec.means:
+        if means.value:
+            values = {"good": means.good, "bad": [*means.bad, *([f"like {means.like}"] if means.like else [])]}
+            what = "; ".join(f"{word} if {means.value} is {_listed(some)}" for word, some in values.items() if some)
+        else:
+            what = means.says + "".join(f" if {name} is {_listed(some)}" for name, some in means.when.items())
+        yield f"  says of {means.fact}: {what}"
+    for word, table in (("failed", spec.fails), ("done", spec.succeeds)):
+        for name, some in table.items():
+            yield f"  {word} if {name} is {_listed(some)}"
+    if isinstance(spec, schema.CommandSpec):
+        for end, good in spec.ends.items():
+            yield f"  ends with: {end} ({'done' if good else 'failed'})"
+    if effects:
+        yield f"  does: {', '.join(effects)}"
+    if spec.checked is False:
+        yield "  not checked against a document or driver"
+    elif isinstance(spec.checked, str):
+        yield f"  checked: {spec.checked}"
+
+
+def _listed(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _examples(dialect: str, name: str) -> list[Example]:
+    """Find the shortest examples in which the command is given, or the URC comes."""
+    line = re.compile(rf"^[<>]+ *(?:AT)?\+?{re.escape(name)}(?![A-Za-z0-9])", re.MULTILINE | re.IGNORECASE)
+    found = [one for one in examples(dialect) if line.search(one.lines)]
+    return sorted(found, key=lambda one: len(one.lines))[:_MAX_EXAMPLES]
 
 
 def _shape(syntax: Syntax, shown: dict[str, list[str]]) -> str:
