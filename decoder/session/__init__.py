@@ -4,9 +4,10 @@ Strategy: a push machine without I/O and without a clock. A reader per wire take
 wires in transparent mode:
 
     mcu.py          lines -> (command that announces payload) held -> (prompt) payload -> lines
-    module.py       lines; embedded.py those with payload inside, blocks.py what follows an OK
+    module.py       lines; results.py what ends a command; embedded.py those with payload inside, blocks.py what
+                    follows an OK, downloads.py what follows CONNECT
     transparent.py  both wires, after CONNECT, until "+++" that stands alone is answered by OK
-    multiplexed.py  both wires, after AT+CMUX or where frames are found, until the multiplexer ends; a session a channel
+    multiplexed.py  both wires, after AT+CMUX or where hunt.py finds frames, until it ends; a session a channel
 
 modes.py says which of them is at work. What a span means may depend on the other wire; then the bytes wait, bounded in
 size and time. Every decision rests on bytes and their times only, never on how they were cut into chunks. Time passes
@@ -21,29 +22,23 @@ import re
 from typing import NamedTuple
 
 from capture import grammar
-from capture.chunk import Chunk, LogChunk, Side, WholeChunk, with_data
+from capture.chunk import Chunk, LogChunk, Side, WholeChunk
 from capture.timing import EXACT, Timing
 from decoder.catalog import Catalog
 from decoder.events import Event
-from decoder.link import cmux
-from decoder.link.wire import MAX_LINE, Wire
+from decoder.link.wire import Wire
 from decoder.pairing.module import Module
 from decoder.pairing.written import Log
 from decoder.session.channel import SILENCE_NS, Channel
+from decoder.session.hunt import ADVANCED, BASIC, Hunt
 from decoder.session.mcu import McuReader
 from decoder.session.modes import Mode
 from decoder.session.module import ModuleReader
-from decoder.session.multiplexed import GAP_NS, Multiplexed
+from decoder.session.multiplexed import Multiplexed
 from decoder.session.transparent import Transparent
 from decoder.times import NEVER
 
 _CLOSING_ROUNDS = 4
-_IN_A_LINE: dict[Side, re.Pattern[bytes]] = {
-    "mcu": re.compile(rb"[\r\n]*[Aa][Tt]"), "module": re.compile(rb"[\r\n]*(?:[+^$%*#&!][A-Z]|[A-Z]{2})"),
-}  # fmt: skip
-"""How a line begins: no frame of the multiplexer begins before its end."""
-_BASIC, _ADVANCED = 0xF9, 0x7E
-"""Flags of the multiplexer. To look for a number in bytes costs an eighth of looking for bytes."""
 _COMMAND = re.compile(rb"[Aa][Tt](?:[+^$%*#&][A-Za-z][ -~]*|[A-Za-z]?\d?)?")
 
 
@@ -93,9 +88,7 @@ class Session:
         self._mcu = McuReader(channel)
         self._transparent = Transparent(channel, self._mcu)
         self.multiplexed = Multiplexed(channel, self._mcu, lambda: Session(catalog, timing, channel.module))
-        self._hunts = shared is None
-        self._hunted: set[Side] = set()
-        """The wires that end with what may be the beginning of a frame of the multiplexer."""
+        self._hunt = Hunt(self, channel, on=shared is None)
         self._module = ModuleReader(channel, self._mcu, self._transparent, self.multiplexed)
         self._now_ns = self._latest_ns = -NEVER
 
@@ -129,7 +122,7 @@ class Session:
 
     def settle(self, side: Side) -> None:
         """Nothing more of a side comes before the other speaks: decide what its next byte would have told."""
-        self._conclude(self._channel.wire(side))
+        self.conclude(self._channel.wire(side))
         self._channel.out.clear()
 
     def feed(self, chunk: Chunk, *, plain: bool = False) -> list[Event]:
@@ -143,8 +136,8 @@ class Session:
         elif channel.streams:
             if channel.mode is Mode.MULTIPLEX:
                 return self._feed_frames(chunk)
-        elif (_BASIC in data or _ADVANCED in data or self._hunted) and self._looks_for_frames(side):
-            return self._hunt(chunk)
+        elif (BASIC in data or ADVANCED in data or self._hunt.wires) and self._hunt.on and self.expects_lines(side):
+            return self._hunt.take(chunk)
         if type(chunk) is LogChunk:
             self._note_log(chunk)
         if side == "mcu":
@@ -153,7 +146,7 @@ class Session:
             wire, other = channel.module_wire, channel.mcu_wire
         channel.told = False
         if other.undecided:
-            self._conclude(other)
+            self.conclude(other)
             if side == "mcu" and self._module.download.active:
                 self._module.download.interrupted(data)
         if time_ns is None or wire.undecided or other.undecided or not self._now_ns <= time_ns < channel.alarm():
@@ -162,12 +155,12 @@ class Session:
             self._now_ns = time_ns
         wire.append(time_ns, data)
         if channel.streams:
-            self._pump(wire)
+            self.pump(wire)
         else:
             reader = self._mcu if side == "mcu" else self._module
             while reader.step():
                 if channel.streams:
-                    self._pump(wire)
+                    self.pump(wire)
                     break
         if isinstance(chunk, WholeChunk) and wire.position < len(wire.buffer):
             runs = channel.streams and channel.mode is not Mode.MULTIPLEX
@@ -185,91 +178,12 @@ class Session:
         self._channel.told = True
         return before + events
 
-    def _looks_for_frames(self, side: Side) -> bool:
-        return self._hunts and self._expects_lines(side)
-
-    def _expects_lines(self, side: Side) -> bool:
+    def expects_lines(self, side: Side) -> bool:
         """Tell whether a wire carries lines, and no payload, as far as is known."""
         if self._channel.mode is not Mode.LINES:
             return False
         module = self._module
         return side == "mcu" or not (module.inline.waits or module.raw.expected or module.download.active)
-
-    def _hunt(self, chunk: Chunk) -> list[Event]:
-        """Take a chunk in which the multiplexer may begin."""
-        channel, side = self._channel, chunk.side
-        wire = channel.wire(side)
-        before = self.approach(chunk)
-        if not self._expects_lines(side):
-            return self._go_on(before, chunk)
-        if side not in self._hunted:
-            at, option = cmux.find(chunk.data)
-            if at < 0 or (isinstance(chunk, WholeChunk) and (at > 0 or option is None)):
-                return self._go_on(before, chunk, plain=True)
-            if at > 0:
-                before = self._go_on(before, with_data(chunk, chunk.data[:at]), plain=True)
-                chunk = with_data(chunk, chunk.data[at:])
-            is_whole = wire.undecided and wire.buffer.endswith((b"\r", b"\n"))
-            if len(wire) and not is_whole and wire.match(_IN_A_LINE[side]):
-                return self._go_on(before, chunk, plain=True)
-            if at > 0 and not self._expects_lines(side):
-                return self._go_on(before, chunk)
-        if wire.undecided:
-            self._conclude(wire)
-        if channel.streams:
-            return self._go_on(before + self._drain(), chunk)
-        whole = isinstance(chunk, WholeChunk)
-        adds = side not in self._hunted or _may_end_a_frame(wire.buffer[-1:], chunk.data)
-        wire.append(chunk.time_ns, chunk.data)
-        self._hunted.add(side)
-        if adds or whole or len(wire) > MAX_LINE:
-            self._probe(wire, whole=whole)
-        else:
-            self._await_end(wire)
-        return before + self._drain()
-
-    def _await_end(self, wire: Wire) -> None:
-        """What waits on a wire may be the beginning of a frame until it is silent."""
-        if wire.last_ns is not None:
-            self._channel.wake(wire.last_ns + GAP_NS + self._channel.timing.slack_ns)
-
-    def _go_on(self, before: list[Event], chunk: Chunk, *, plain: bool = False) -> list[Event]:
-        """Take a chunk behind others that led to the events ``before``."""
-        told = self._channel.told
-        events = self.feed(chunk, plain=plain)
-        self._channel.told |= told
-        return before + events if before else events
-
-    def _probe(self, wire: Wire, *, whole: bool = False) -> None:
-        """Look for a frame of the multiplexer at the end of a wire; ``whole``: no later byte belongs to it."""
-        channel = self._channel
-        at, option = cmux.find(wire.buffer, wire.position)
-        if option is not None:
-            self._hunted.clear()
-            if at > wire.position:
-                self._read_before(wire, at)
-            self.multiplexed.enter(option)
-            for one in (wire, channel.other(wire)):
-                self._pump(one)
-        elif at < 0 or whole or len(wire) > MAX_LINE:
-            self._no_frame(wire)
-        else:
-            self._await_end(wire)
-
-    def _read_before(self, wire: Wire, at: int) -> None:
-        """Read what is in front of the first frame, as if nothing had come behind it."""
-        rest = wire.cut_off(at)
-        self._pump(wire)
-        self._conclude(wire)
-        if len(wire):
-            self._channel.noise(wire.side, wire.take_all(), "before mux")
-        for time_ns, data in rest:
-            wire.append(time_ns, data)
-
-    def _no_frame(self, wire: Wire) -> None:
-        """What waited for the end of a frame is none."""
-        self._hunted.discard(wire.side)
-        self._pump(wire)
 
     def _note_log(self, chunk: LogChunk) -> None:
         """Take notice that the input is a log, of where it is, and of a record that can be no data."""
@@ -295,17 +209,17 @@ class Session:
             self._approach(time_ns, channel.mcu_wire, channel.module_wire)
         elif data:
             self._approach(time_ns, channel.module_wire, channel.mcu_wire)
-        return self._drain()
+        return self.drain()
 
     def _approach(self, time_ns: int | None, wire: Wire, other: Wire) -> None:
         if other.undecided:
-            self._conclude(other)
+            self.conclude(other)
         if wire.undecided and (time_ns is None) != (wire.last_ns is None):
-            self._conclude(wire)
+            self.conclude(wire)
         if time_ns is None:
             return
         if wire.undecided and time_ns < self._now_ns:
-            self._conclude(wire)
+            self.conclude(wire)
         if time_ns < self._now_ns:
             self._latest_ns = max(self._latest_ns, self._now_ns)
         self._now_ns = time_ns
@@ -316,8 +230,8 @@ class Session:
         """Decide about a message that is whole: no later byte can belong to it."""
         if wire is self._channel.module_wire and self._module.inline.waits:
             self._module.inline.give_up(whole=True)
-            self._pump(wire)
-        self._conclude(wire)
+            self.pump(wire)
+        self.conclude(wire)
 
     def tick(self, now_ns: int) -> list[Event]:
         """Let time pass without bytes. ``now_ns`` must not be before the last chunk."""
@@ -325,19 +239,19 @@ class Session:
         undecided = channel.mcu_wire.undecided or channel.module_wire.undecided
         if undecided or now_ns >= channel.alarm():
             self._pass_time(now_ns)
-        return self._drain()
+        return self.drain()
 
     def close(self) -> list[Event]:
         """End the input: everything that waits is decided now."""
         self._end()
         channel = self._channel
         channel.out.append(channel.module.ranking.summary(self.last_ns))
-        return self._drain()
+        return self.drain()
 
     def finish(self) -> list[Event]:
         """End the input of a channel: the summary is that of the line."""
         self._end()
-        return self._drain()
+        return self.drain()
 
     @property
     def waits(self) -> bool:
@@ -348,7 +262,7 @@ class Session:
         """The module restarted: what is open will not be answered."""
         self._mcu.end("restart")
         self._channel.pairing.abandon_all(restarted=True)
-        return self._drain()
+        return self.drain()
 
     def alarm(self) -> int:
         """Return when time will decide something next."""
@@ -360,22 +274,21 @@ class Session:
     def _end(self) -> None:
         channel = self._channel
         mcu, module = channel.mcu_wire, channel.module_wire
-        for side in sorted(self._hunted):
-            self._no_frame(channel.wire(side))
+        self._hunt.give_up()
         for _ in range(_CLOSING_ROUNDS):
             for wire in (module, mcu):
-                self._conclude(wire)
+                self.conclude(wire)
             if not len(mcu) and not len(module):
                 break
             if self._module.inline.waits:
                 self._module.inline.give_up()
-                self._pump(module)
+                self.pump(module)
             if self._module.raw.expected:
                 self._module.raw.give_up()
-                self._pump(module)
+                self.pump(module)
             if self._module.download.active:
                 self._module.download.give_up()
-                self._pump(module)
+                self.pump(module)
             self._transparent.give_up()
             self._mcu.end("end")
         self._mcu.end("end")
@@ -385,7 +298,8 @@ class Session:
         self.multiplexed.finish()
         channel.pairing.abandon_all()
 
-    def _drain(self) -> list[Event]:
+    def drain(self) -> list[Event]:
+        """Return the events that have not been returned yet."""
         out = self._channel.out
         if not out:
             return []
@@ -397,38 +311,37 @@ class Session:
         channel = self._channel
         for wire in (channel.module_wire, channel.mcu_wire):
             if wire.undecided and wire.last_ns is not None and wire.last_ns + self._silence_ns <= now_ns:
-                self._conclude(wire)
+                self.conclude(wire)
         if now_ns >= channel.wake_ns:
             channel.wake_ns = NEVER
             reader = self._module
             if any(one.pass_time(now_ns) for one in (reader.inline, reader.raw, reader.download)):
-                self._pump(channel.module_wire)
+                self.pump(channel.module_wire)
             self._mcu.pass_time(now_ns)
             self._transparent.pass_time(now_ns)
-            for side in sorted(self._hunted):
-                wire = channel.wire(side)
-                if channel.silent(wire, GAP_NS, now_ns):
-                    self._no_frame(wire)
+            self._hunt.pass_time(now_ns)
             self.multiplexed.pass_time(now_ns)
             for wire in (channel.module_wire, channel.mcu_wire):
-                if not channel.streams and len(wire) and wire.side not in self._hunted:
-                    self._pump(wire)
+                if not channel.streams and len(wire) and wire.side not in self._hunt.wires:
+                    self.pump(wire)
         if now_ns >= channel.pairing.wake_ns:
             channel.pairing.expire(now_ns)
 
-    def _conclude(self, wire: Wire) -> None:
+    def conclude(self, wire: Wire) -> None:
+        """Decide what only the next byte of a wire could have told."""
         wire.undecided = False
         if self._channel.streams:
             self._stream.conclude(wire)
             if not self._channel.streams and len(wire):
-                self._pump(wire)
-                self._conclude(wire)
+                self.pump(wire)
+                self.conclude(wire)
         elif wire is self._channel.mcu_wire:
             self._mcu.conclude()
         else:
             self._module.conclude()
 
-    def _pump(self, wire: Wire) -> None:
+    def pump(self, wire: Wire) -> None:
+        """Take from a wire whatever can be taken."""
         channel = self._channel
         reader = self._mcu if wire is channel.mcu_wire else self._module
         while True:
@@ -448,8 +361,3 @@ class Session:
         command = wire is self._channel.mcu_wire and grammar.command_start(raw) == 0
         why = "ends in command" if command else "ends in line"
         self._channel.noise(wire.side, wire.take_all(), why)
-
-
-def _may_end_a_frame(last: bytes, data: bytes) -> bool:
-    """Tell whether bytes behind ``last`` may complete a frame: they hold a flag, and not only more of the same."""
-    return (_BASIC in data or _ADVANCED in data) and (last not in (b"\xf9", b"~") or data.strip(last) != b"")

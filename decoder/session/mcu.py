@@ -11,14 +11,13 @@ from __future__ import annotations
 import re
 
 from capture import grammar
-from capture.grammar import Form
 from decoder.catalog.arguments import Arguments
-from decoder.catalog.compiled import Command
 from decoder.catalog.readings import CommandLine
 from decoder.effects import Sent
 from decoder.events import Data, Issued, Message
 from decoder.link.wire import MAX_LINE, Span
 from decoder.pairing.pending import PendingCommand, PendingLine
+from decoder.session.announced import Announced, announces, is_nearer_as_hex
 from decoder.session.channel import Channel, connection, short
 from decoder.session.modes import HELD, LINES, PAYLOAD, Turn
 from decoder.times import NEVER, SECOND
@@ -31,58 +30,6 @@ _SHORT = 1024
 """Of so few bytes it is quickly told whether they are one line that only lacks the LF that may follow its CR."""
 
 
-def _is_nearer_as_hex(size: int, announced: int) -> bool:
-    """Tell whether ``size`` digits are rather ``announced`` bytes in hex than as many characters."""
-    return size % 2 == 0 and abs(size // 2 - announced) < abs(size - announced)
-
-
-def _announces(command: Command, form: Form) -> bool:
-    """Tell whether payload follows this form of a command."""
-    stream = command.stream
-    return form == "set" or (form == "exec" and "exec" in command.forms and stream is None)
-
-
-class _Payload:
-    """Payload that a command announced. ``length`` 0: without a length. ``finished``: the module has answered.
-
-    ``last_ns``: when the last byte of it came (or of the command, if none has).
-    """
-
-    __slots__ = (
-        "after_ok",
-        "after_result",
-        "deadline_ns",
-        "end",
-        "end_early",
-        "entry",
-        "finished",
-        "last_ns",
-        "length",
-        "owner",
-        "prompt",
-        "taken",
-        "then_prompt",
-    )
-
-    def __init__(self, entry: PendingLine, owner: PendingCommand, length: int) -> None:
-        command = owner.reading.command
-        rule = command.payload if command is not None else None
-        after = rule.after if rule is not None else "prompt"
-        self.prompt = rule.prompt if rule is not None else ">"
-        self.after_ok = after == "ok-prompt" or (after == "ok" and length > 0)
-        self.then_prompt = after == "ok-prompt"
-        self.after_result = after == "result"
-        self.end_early = rule is not None and rule.end_early
-        self.end = b"+++" if rule is not None and "+++" in rule.end else b"\x1a"
-        self.entry = entry
-        self.owner = owner
-        self.length = length
-        self.finished = False
-        self.taken = 0
-        self.deadline_ns = NEVER
-        self.last_ns = entry.time_ns
-
-
 class McuReader:
     """Takes spans from the MCU's wire. ``echo`` is payload whose echo may come back on the module's wire."""
 
@@ -92,7 +39,7 @@ class McuReader:
         self._readings = channel.catalog.readings
         self._repeat = channel.catalog.readings.command(b"A/", keep=False)
         self._grouped = channel.catalog.grouped
-        self._payload: _Payload | None = None
+        self._payload: Announced | None = None
         self._bare_cr = False
         self.echo: tuple[bytes, PendingCommand] | None = None
 
@@ -135,7 +82,7 @@ class McuReader:
         """Take the module's prompt; ``waiting`` is the command that it answers if none announced payload."""
         payload = self._payload
         if payload is None and waiting is not None:
-            payload = self._payload = _Payload(self._channel.pairing.current, waiting, 0)
+            payload = self._payload = Announced(self._channel.pairing.current, waiting, 0)
         owner = payload.owner.issued if payload else None
         number = owner.number if owner is not None else 0
         self._channel.message("prompt", "module", span, text=text, owner=owner, owner_number=number)
@@ -176,7 +123,7 @@ class McuReader:
         else:
             self._give_up("error")
 
-    def _came_without_prompt(self, payload: _Payload) -> bool:
+    def _came_without_prompt(self, payload: Announced) -> bool:
         """Tell whether what is held is just the announced payload: some modules do not prompt for it."""
         held = self._wire.waiting()
         whole = len(held) == payload.length or (payload.end_early and held.endswith(payload.end))
@@ -335,9 +282,9 @@ class McuReader:
             return
         if reading.payload is not None:
             self._carried(waiting, span)
-        elif command.payload is not None and _announces(command, issued.form):
+        elif command.payload is not None and announces(command, issued.form):
             length = issued.params.get(command.payload.length)
-            self._payload = _Payload(entry, waiting, length if isinstance(length, int) else 0)
+            self._payload = Announced(entry, waiting, length if isinstance(length, int) else 0)
             self._channel.turn(Turn.ANNOUNCED)
             self._postpone(span.last_ns, HOLD_NS)
 
@@ -349,7 +296,7 @@ class McuReader:
             return
         number = reading.announced
         connect_id = connection(issued.params)
-        looks_hex = number and _is_nearer_as_hex(len(body), number) and not grammar.NOT_HEX.search(body)
+        looks_hex = number and is_nearer_as_hex(len(body), number) and not grammar.NOT_HEX.search(body)
         said = channel.module.settings.encoding(command.encoding, connect_id)
         encoding = said or ("hex" if looks_hex else "raw")
         data, raw = channel.decode(span, "mcu", connect_id, issued.name, via="command", encoding=encoding, body=body)
@@ -371,7 +318,7 @@ class McuReader:
             self._payload.deadline_ns = NEVER if time_ns is None else time_ns + gap_ns + slack_ns
             self._channel.wake(self._payload.deadline_ns)
 
-    def _payload_step(self, payload: _Payload) -> bool:
+    def _payload_step(self, payload: Announced) -> bool:
         wire = self._wire
         if self._channel.mode is HELD:
             if len(wire) <= MAX_LINE:
@@ -398,7 +345,7 @@ class McuReader:
         wire.undecided = not payload.length or payload.end_early
         return False
 
-    def _conclude_payload(self, payload: _Payload) -> None:
+    def _conclude_payload(self, payload: Announced) -> None:
         size = len(self._wire)
         if payload.length:
             left = payload.length - payload.taken
@@ -410,7 +357,7 @@ class McuReader:
         elif self._wire.waiting().endswith((payload.end, b"\x1b")):
             self._complete(payload, size, size - (len(payload.end) if self._wire.waiting()[-1:] != b"\x1b" else 1))
 
-    def _complete(self, payload: _Payload, size: int, meant: int) -> None:
+    def _complete(self, payload: Announced, size: int, meant: int) -> None:
         """Take the last ``size`` bytes of a payload, of which the first ``meant`` count (no Ctrl-Z or +++)."""
         raw = self._take(payload, size, meant)
         self._become_lines()
@@ -418,7 +365,7 @@ class McuReader:
             self.echo = (raw, payload.owner)
             self._channel.plain = False
 
-    def _take(self, payload: _Payload, size: int, meant: int) -> bytes:
+    def _take(self, payload: Announced, size: int, meant: int) -> bytes:
         wire = self._wire
         span = wire.take(wire.position + size)
         owner, command = payload.owner.issued, payload.owner.reading.command

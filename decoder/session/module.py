@@ -13,11 +13,11 @@ from msgspec import UNSET
 from capture import grammar
 from decoder.catalog import FITS, Inline, UrcType
 from decoder.catalog.readings import ModuleLine
-from decoder.effects import Answered, Ended, Reported, Restarted
-from decoder.events import Data, Error, Event, Message, MessageKind, Result, Severity, Urc
+from decoder.effects import Answered, Reported, Restarted
+from decoder.events import Data, Message, MessageKind, Result, Urc
 from decoder.link.wire import MAX_LINE, Span
 from decoder.pairing.attribution import Answer
-from decoder.pairing.pending import PendingCommand, PendingLine
+from decoder.pairing.pending import PendingCommand
 from decoder.session.blocks import RawReader
 from decoder.session.channel import Channel, short
 from decoder.session.downloads import Download
@@ -25,7 +25,7 @@ from decoder.session.embedded import InlineReader
 from decoder.session.mcu import McuReader
 from decoder.session.modes import HELD, LINES
 from decoder.session.multiplexed import Multiplexed
-from decoder.session.refusal import meaning, refusal
+from decoder.session.results import Results
 from decoder.session.transparent import Transparent
 
 _BUSY = ("busy p...", "busy s...")
@@ -46,6 +46,7 @@ class ModuleReader:
         self._multiplexed = multiplexed
         self.inline = InlineReader(channel, self._answer)
         self.raw = RawReader(channel)
+        self._results = Results(channel, mcu, transparent, multiplexed, self.raw)
         self.download = Download(channel)
         self._follows: UrcType | None = None
         """The URC that the next line belongs to, if it is text."""
@@ -171,18 +172,18 @@ class ModuleReader:
             if line.result.code == "OK" and self._mcu.awaits_ok:
                 self._mcu.prompt(span, None, "OK")
             else:
-                self._result(line.result, line.text, span)
+                self._results.take(line.result, line.text, span)
         elif line.error is not None:
-            self._error(line.error, line.text, span)
+            self._results.error(line.error, line.text, span)
         elif line.own_result is not None and self._pairing.pending:
-            self._result(line.own_result, line.text, span)
+            self._results.take(line.own_result, line.text, span)
         elif line.echo and (entry := self._pairing.echo(line.line)):
             first = entry.commands[0].issued
             self._channel.message("echo", "module", span, text=line.text, owner=first, owner_number=first.number)
         elif line.connect and self._connect(line, span):
             return
         elif self._refuses(line.text):
-            self._result(Result(line.text), line.text, span, refused=line.text != "FAIL")
+            self._results.take(Result(line.text), line.text, span, refused=line.text != "FAIL")
         elif line.digit and bare_cr and self._takes_numbers():
             self._numeric(line, span)
         elif line.noise and not self._pairing.awaits_bare():
@@ -197,7 +198,7 @@ class ModuleReader:
             done = self._pairing.ends(shaped.name)
             if done is not None:
                 known = self._catalog.results.get(shaped.name)
-                self._result(known if known is not None else Result(shaped.name, done=done), line.text, span)
+                self._results.take(known if known is not None else Result(shaped.name, done=done), line.text, span)
                 return
         self._answer(self._pairing.answer(line), line.text, span)
 
@@ -215,7 +216,7 @@ class ModuleReader:
 
     def _numeric(self, line: ModuleLine, span: Span) -> None:
         if line.digit != "CONNECT":
-            self._result(Result(line.digit), line.text, span)
+            self._results.take(Result(line.digit), line.text, span)
         elif not self._connect(self._readings.module_line(b"CONNECT"), span):
             self._answer(self._pairing.answer(line), line.text, span)
 
@@ -307,120 +308,6 @@ class ModuleReader:
         channel.tell(Restarted(span.last_ns))
         channel.verbose = None
 
-    # results
-
-    def _result(self, result: Result, text: str, span: Span, *, refused: bool = False) -> None:
-        channel, out = self._channel, self._channel.out
-        if channel.mode is not LINES:
-            self._mcu.module_speaks()
-        expected = channel.expected_ok
-        if expected is not None:
-            if result.code == "OK" and self._is_own_ok(expected):
-                channel.module.own_ok.add(expected.name)
-                channel.expected_ok = None
-                channel.message("urc", "module", span, text="OK")
-                self.raw.begin()
-                return
-            channel.expected_ok = None
-        good = result.good
-        if channel.mode is not LINES:
-            self._mcu.result(good)
-        marker = len(out)
-        entry = self._pairing.result(span.last_ns, refused=refused)
-        if entry is None:
-            self._unexpected(result, text, span)
-            return
-        given_up: tuple[Event, ...] = ()
-        if len(out) > marker:
-            given_up = tuple(out[marker:])
-            del out[marker:]
-        issued = entry.commands[-1].issued
-        out.append(
-            Message(
-                "result", "module", span.first_ns, span.last_ns, span.raw, text, owner=issued, result=result,
-                latency_ns=entry.latency_ns, owner_number=issued.number,
-            )
-        )  # fmt: skip
-        if given_up:
-            out.extend(given_up)
-        self._pairing.complete(entry, result)
-        if good:
-            if self.raw.length:
-                self.raw.begin()
-            for waiting in entry.commands:
-                if waiting.reading.command is not None:
-                    self._succeeded(waiting, result, span.last_ns)
-                elif waiting.reading.form == "basic":
-                    self._told_verbosity(waiting)
-        else:
-            self._failed(entry, result, text, span)
-
-    def _unexpected(self, result: Result, text: str, span: Span) -> None:
-        kind: MessageKind = "urc" if result.code in grammar.ENDS_OF_CALLS else "result"
-        self._channel.message(kind, "module", span, text=text, result=result)
-        if result.code in grammar.ENDS_OF_CALLS:
-            message = self._channel.out[-1]
-            assert isinstance(message, Message)
-            self._channel.tell(Reported(("call",), message, None, None))
-        if kind == "result":
-            severity: Severity = "note" if result.good else "error"
-            self._channel.finding(span.last_ns, "module", "result.unexpected", severity=severity, line=text)
-
-    def _is_own_ok(self, urc: UrcType) -> bool:
-        """Decide whether an OK right behind a URC is the URC's own (ica, onemo-tcpip) or a command's."""
-        pending = self._pairing.pending
-        if urc.ok == "always" or not pending:
-            return True
-        current = self._pairing.current
-        reading = current.commands[-1].reading
-        needs_answer = reading.command is not None and reading.form in reading.command.answers
-        return urc.name in self._channel.module.own_ok and needs_answer and not current.answered
-
-    def _error(self, error: tuple[str, str], text: str, span: Span) -> None:
-        pending = self._pairing.pending
-        dialect = self._pairing.current.commands[-1].issued.dialect if pending else None
-        order = self._channel.module.ranking.order(dialect)
-        meaning: Error = self._catalog.error(error[0], error[1], order)
-        self._result(Result(error[0], meaning), text, span)
-
-    def _failed(self, entry: PendingLine, result: Result, text: str, span: Span) -> None:
-        waiting = entry.commands[-1]
-        command = waiting.reading.command
-        self._channel.out.append(refusal(waiting, result, text, span.last_ns))
-        if command is not None and command.effects:
-            self._end(waiting, span.last_ns, good=False, why=text + meaning(result, text))
-
-    def _end(self, waiting: PendingCommand, time_ns: int | None, *, good: bool, why: str) -> None:
-        """Tell that a command with effects got its result."""
-        more = bool(waiting.late) and not all(late.optional for late in waiting.late)
-        effects = waiting.reading.command.effects if waiting.reading.command is not None else ()
-        self._channel.tell(Ended(effects, waiting.issued, time_ns, good, why, more, tuple(waiting.information)))
-
-    def _told_verbosity(self, waiting: PendingCommand) -> None:
-        issued = waiting.issued
-        if issued.name == "V":
-            self._channel.verbose = issued.params.get("value") == 1
-        elif issued.name in ("Z", "&F"):
-            self._channel.verbose = None
-
-    def _succeeded(self, waiting: PendingCommand, result: Result, time_ns: int | None) -> None:
-        command, form = waiting.reading.command, waiting.reading.form
-        assert command is not None
-        if form == "basic":
-            self._told_verbosity(waiting)
-        elif form == "set" and command.sets:
-            self._channel.module.settings.apply(command.sets, waiting.issued.params, defaults=True)
-        if command.effects:
-            self._end(waiting, time_ns, good=True, why=result.code)
-        if command.stream is not None and waiting.goes_transparent():
-            if command.stream.multiplexes:
-                self._multiplexed.enter("advanced" if waiting.issued.params.get("mux_mode") == 1 else "basic")
-            elif result.code == "CONNECT" or command.stream.after == "ok":
-                self._transparent.enter(waiting)
-            elif command.stream.after == "prompt":
-                self._channel.awaits_stream = waiting
-                self._channel.plain = False
-
     def _connect(self, line: ModuleLine, span: Span) -> bool:
         """Handle CONNECT: the final result of a waiting command, or the late result of an earlier one."""
         pending = self._pairing.pending
@@ -431,14 +318,14 @@ class ModuleReader:
                 self.download.begin(waiting, line.text, span)
                 return True
             if command is None or (command.stream is not None and not waiting.late):
-                self._result(Result("CONNECT"), line.text, span)
+                self._results.take(Result("CONNECT"), line.text, span)
                 return True
         answer = self._pairing.answer(line)
         owner = answer.owner
         if owner is None or not answer.late:
             if not pending:
                 return False
-            self._result(Result("CONNECT"), line.text, span)
+            self._results.take(Result("CONNECT"), line.text, span)
             return True
         self._answer(answer, line.text, span)
         if owner.goes_transparent():
