@@ -5,9 +5,12 @@ Source: POSIX.1-2017, chapter 11.2.2 (PARMRK).
 
 from __future__ import annotations
 
-from capture.chunk import MarkKind
+from collections.abc import Iterator
+
+from capture.chunk import Mark, MarkChunk, MarkKind, ReadChunk, Side
 
 _MARK = 0xFF
+_ERRORS_TOLD = 4
 
 
 class Unmark:
@@ -48,3 +51,28 @@ class Unmark:
         if good:
             out.append((None, bytes(good)))
         return out
+
+
+def marked(
+    pieces: list[tuple[MarkKind | None, bytes]], errors: int, name: str, side: Side, read_ns: int, first: int
+) -> Iterator[ReadChunk | MarkChunk]:
+    """Yield the bytes of a read, and marks for its ``errors``; of very many, the first ones and the number.
+
+    ``name`` is that of the port, ``first`` the time of the first byte, ``read_ns`` that of the read.
+    """
+    told = 0
+    whole = b""
+    for kind, piece in pieces:
+        if kind is not None and told < _ERRORS_TOLD:
+            told += 1
+            if whole:
+                yield ReadChunk.at(read_ns, side, whole, first)
+                whole = b""
+            text = "a break" if kind == "break" else f"the byte {piece.hex()} came with a framing or parity error"
+            yield MarkChunk.at(read_ns, side, Mark(kind, f"{name}: {text}"))
+        whole += piece
+    if whole:
+        yield ReadChunk.at(read_ns, side, whole, first)
+    if errors > told:
+        text = f"{name}: {errors - told} more line errors in the same read"
+        yield MarkChunk.at(read_ns, side, Mark("error", text))

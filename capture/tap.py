@@ -9,7 +9,6 @@ that goes away is opened again when its adapter comes back.
 from __future__ import annotations
 
 import os
-import select
 import sys
 import time
 from collections import deque
@@ -20,12 +19,12 @@ from capture.arrival import Arrival, character_ns
 from capture.chunk import Chunk, Mark, MarkChunk, MarkKind, ReadChunk, Side, first_ns
 from capture.errors import AtsharkError
 from capture.identify import Identify
-from capture.lineerrors import Unmark
+from capture.lineerrors import Unmark, marked
 from capture.order import Order
 from capture.ports import FRAMING, Port, find, open_port
 from capture.speed import Finder, Follower
+from capture.waiting import polling_wait, select_wait
 
-_POLL_S = 0.001
 _TICK_S = 0.01
 """The reader looks at its clock at least this often, so that it notices when it was held up."""
 _STALL_NS = 30_000_000
@@ -36,7 +35,6 @@ _SILENT_ANSWERS = 3
 _IDENTIFY_BYTES = 65536
 IDENTIFY_S = 30.0
 DEFAULT_BAUD = 115200
-_ERRORS_TOLD = 4
 _OTHER: dict[Side, Side] = {"mcu": "module", "module": "mcu"}
 
 
@@ -245,7 +243,7 @@ class Tap:
 
     def _raw(self) -> Iterator[Chunk | None]:
         """Yield what is read, as it is read, with marks for what happens to the ports; None when nothing is."""
-        waiter = _select_wait if sys.platform != "win32" else _polling_wait
+        waiter = select_wait if sys.platform != "win32" else polling_wait
         now = self.now
         woke_ns = now()
         while not self._stopped:
@@ -311,7 +309,7 @@ class Tap:
             pieces = wire.unmark.feed(data)
             errors = sum(1 for kind, _ in pieces if kind is not None)
             self.errors[wire.side] += errors
-            for chunk in _marked(pieces, errors, wire, read_ns, first):
+            for chunk in marked(pieces, errors, wire.name, wire.side, read_ns, first):
                 yield chunk
                 yield from self._new_speed(wire, chunk.data)
         finder = self._finders.get(wire.side)
@@ -388,45 +386,8 @@ class Tap:
         yield self._mark("back", text, wire.side)
 
 
-def _marked(
-    pieces: list[tuple[MarkKind | None, bytes]], errors: int, wire: _Wire, read_ns: int, first: int
-) -> Iterator[ReadChunk | MarkChunk]:
-    """Yield the bytes of a read, and marks for its ``errors``; of very many, the first ones and the number."""
-    told = 0
-    whole = b""
-    for kind, piece in pieces:
-        if kind is not None and told < _ERRORS_TOLD:
-            told += 1
-            if whole:
-                yield ReadChunk.at(read_ns, wire.side, whole, first)
-                whole = b""
-            text = "a break" if kind == "break" else f"the byte {piece.hex()} came with a framing or parity error"
-            yield MarkChunk.at(read_ns, wire.side, Mark(kind, f"{wire.name}: {text}"))
-        whole += piece
-    if whole:
-        yield ReadChunk.at(read_ns, wire.side, whole, first)
-    if errors > told:
-        text = f"{wire.name}: {errors - told} more line errors in the same read"
-        yield MarkChunk.at(read_ns, wire.side, Mark("error", text))
-
-
 def _swapped(chunk: Chunk) -> Chunk:
     side = _OTHER[chunk.side]
     if isinstance(chunk, MarkChunk):
         return MarkChunk.at(chunk.time_ns, side, chunk.mark)
     return ReadChunk.at(chunk.time_ns or 0, side, chunk.data, first_ns(chunk) or 0)
-
-
-def _select_wait(ports: dict[Side, Port], timeout_s: float) -> list[Side]:
-    by_number = {port.fileno(): side for side, port in ports.items()}
-    ready, _, _ = select.select(list(by_number), [], [], timeout_s)
-    return [by_number[number] for number in ready]
-
-
-def _polling_wait(ports: dict[Side, Port], timeout_s: float) -> list[Side]:
-    deadline = time.monotonic() + timeout_s
-    while True:
-        ready = [side for side, port in ports.items() if port.in_waiting]
-        if ready or time.monotonic() >= deadline:
-            return ready
-        time.sleep(_POLL_S)
