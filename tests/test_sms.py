@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from atshark.sources import open_source
+from capture import recording
 from decoder import decode
 from decoder.events import Finding, Frame
-from decoder.protocols.frames import sms
+from decoder.protocols.frames import gsm7, sms
 from decoder.protocols.frames.errors import NotThisFormatError
-from tests.helpers import answer, command, events, examples, run, standard, talk
+from tests.helpers import answer, command, events, examples, run, standard, talk, tool
 
 NUMBERS = st.from_regex(r"\+?[0-9]{1,15}", fullmatch=True)
-GSM7 = st.text(st.sampled_from([one for one in sms.BASIC if one != "\x1b"] + list(sms.EXTENSION.values())), max_size=60)
+GSM7 = st.text(
+    st.sampled_from([one for one in gsm7.BASIC if one != "\x1b"] + list(gsm7.EXTENSION.values())), max_size=60
+)
 UCS2 = st.text(st.characters(codec="utf-16-be", exclude_categories=["Cs"]), max_size=30)
 
 
@@ -61,12 +65,12 @@ def test_any_bytes_are_read_or_refused(raw: bytes, side: sms.Side) -> None:
     except NotThisFormatError:
         return
     assert told.startswith("SMS ")
-    assert fields["type"] in ("deliver", "submit", "status-report", "command")
+    assert fields["type"] in ("deliver", "submit", "status-report", "command", "deliver-report")
 
 
 @given(st.lists(st.integers(0, 127), max_size=200), st.integers(0, 6))
 def test_septets_are_packed_and_unpacked(values: list[int], skip: int) -> None:
-    assert sms.septets(sms.packed(values, skip), len(values), skip) == values
+    assert gsm7.septets(gsm7.packed(values, skip), len(values), skip) == values
 
 
 KNOWN = [
@@ -166,3 +170,135 @@ def test_redaction_reaches_into_pdus(tmp_path: Path) -> None:
         found = [one for one in decode.run(source, standard()) if isinstance(one, Frame)]
     assert [one.fields["type"] for one in found if "parts" not in one.fields] == ["deliver"] * 2
     assert found[0].fields["time_iso"] == "2024-05-01T10:00:00+02:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "side", "wanted"),
+    [
+        # hand-made after the clauses of TS 23.040 and 23.038: enhanced validity, classes, waiting, reports, odd ones
+        ("0009000B919471325476F800000000000000000000", "mcu", {"type": "submit", "text": ""}),
+        ("0009000B919471325476F80000021E0000000000000541E19058341E", "mcu", {"type": "submit", "validity_s": 30}),
+        ("0009000B919471325476F8000003102030000000000541E19058341E", "mcu", {"type": "submit", "validity_s": 3723}),
+        ("00040B919471325476F800F16221720100004000", "module", {"class": 1, "coding": "gsm7", "text": ""}),
+        ("00040B919471325476F800C86221720100004000", "module", {"waiting": "voicemail", "waiting_on": True}),
+        ("00040B919471325476F800E06221720100004000", "module", {"coding": "ucs2", "waiting": "voicemail", "waiting_on": False}),
+        ("00040B919471325476F800206221720100004002C0DE", "module", {"coding": "compressed", "data": "c0de"}),
+        ("000000", "mcu", {"type": "deliver-report"}),
+        ("0000D300", "mcu", {"type": "deliver-report", "cause": 0xD3}),
+        ("00060C0B919471325476F8622172010000406221720100504030", "module", {"type": "status-report", "status": 0x30}),
+    ],
+)  # fmt: skip
+def test_odd_messages(text: str, side: sms.Side, wanted: dict[str, Any]) -> None:
+    _, fields = sms.decode(bytes.fromhex(text), side)
+    assert {name: fields.get(name) for name in wanted} == wanted
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(st.integers(1, 13), st.integers(0, 13), st.data())
+def test_national_languages(locking: int, single: int, data: st.DataObject) -> None:
+    lockings, singles = gsm7._tables()
+    main, shifted = lockings.get(locking, gsm7.BASIC), singles.get(single, gsm7.EXTENSION)
+    text = data.draw(st.text(st.sampled_from([*main.replace("\x1b", ""), *shifted.values()]), max_size=50))
+    fields = {
+        "type": "submit", "number": "+49151", "reference": 1, "coding": "gsm7", "text": text,
+        "part": {"ref": data.draw(st.integers(0, 65535)), "of": 2, "number": 1}, "locking_shift": locking,
+        **({"single_shift": single} if single else {}),
+    }  # fmt: skip
+    _, found = sms.decode(sms.build(fields), "mcu")
+    assert found == fields
+
+
+def test_known_letters_of_national_languages() -> None:
+    for language, at, letter in (
+        (1, 0x1C, "Ş"),
+        (3, 0x12, "ª"),
+        (4, 0x00, "ঁ"),
+        (6, 0x00, "ँ"),
+        (11, 0x03, "அ"),
+        (13, 0x00, "ا"),
+    ):
+        assert gsm7.text_of([at], locking=language) == letter
+    assert gsm7.text_of([0x1B, 0x53], single=1) == "Ş"
+    assert gsm7.text_of([0x1B, 0x41], single=2) == "Á"
+
+
+def test_ussd_and_broadcast() -> None:
+    credit = gsm7.packed(gsm7.septets_of("Credit: 4 EUR")).hex().upper()
+    found = frames(
+        command('AT+CUSD=1,"*100#",15'), answer("OK"),
+        ("module", f'\r\n+CUSD: 0,"{credit}",15\r\n'.encode()),
+        ("module", b'\r\n+CUSD: 1,"00310020004F006B",72\r\n'), ("module", b'\r\n+CUSD: 0,"Plain answer",15\r\n'),
+        ("module", b'\r\n+CUSD: 0,"12345678",15\r\n'), ("module", b"\r\n+CUSD: 2\r\n"),
+    )  # fmt: skip
+    assert [(one.protocol, one.side, one.fields["text"], one.fields["coding"]) for one in found] == [
+        ("ussd", "mcu", "*100#", "plain"), ("ussd", "module", "Credit: 4 EUR", "gsm7"), ("ussd", "module", "1 Ok", "ucs2"),
+        ("ussd", "module", "Plain answer", "plain"), ("ussd", "module", "12345678", "plain"),
+    ]  # fmt: skip
+    pages = [
+        bytes([0, 16, 0, 50, 1, number << 4 | 2]) + gsm7.packed(gsm7.septets_of(text))
+        for number, text in ((1, "Flood "), (2, "warning"))
+    ]
+    found = frames(*[("module", b"\r\n+CBM: %d\r\n%b\r\n" % (len(page), page.hex().encode())) for page in pages])
+    assert [(one.protocol, one.fields["text"], one.fields["message_id"], one.fields["language"]) for one in found] == [
+        ("cbs", "Flood ", 50, "en"), ("cbs", "warning", 50, "en"), ("cbs", "Flood warning", 50, "en")
+    ]  # fmt: skip
+
+
+def test_text_mode_in_ucs2() -> None:
+    def wide(text: str) -> str:
+        return text.encode("utf-16-be").hex().upper()
+
+    lines = f'+CMGR: "REC READ","{wide("+4915112345678")}","","26/11/27,10:06:00-14"\r\n{wide("Grüße 你好")}'
+    (one,) = frames(command("AT+CMGR=3"), ("module", f"\r\n{lines}\r\n\r\nOK\r\n".encode()))
+    assert (one.fields["number"], one.fields["text"]) == ("+4915112345678", "Grüße 你好")
+    assert one.fields["time_iso"] == "2026-11-27T10:06:00-03:30"
+
+
+@pytest.mark.outside
+def test_wireshark_reads_the_same(tmp_path: Path) -> None:
+    """Its own dissector, of generated messages in an export: type, number, text."""
+    tool("tshark")
+    wanted: list[tuple[str, str, str]] = []
+    lines: list[Any] = []
+
+    @seed(7)
+    @settings(max_examples=800, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(messages())
+    def made(fields: dict[str, Any]) -> None:
+        text = fields.get("text", "")
+        if (
+            "part" in fields
+            or fields["coding"] == "8bit"
+            or not text.isprintable()
+            or not text.strip()
+            or text != text.strip("@ ")
+        ):
+            return
+        raw = sms.build(fields)
+        if fields["type"] == "deliver":
+            lines.append(("module", b"\r\n+CMT: ,%d\r\n%b\r\n" % (len(raw) - 1, raw.hex().encode())))
+        else:
+            lines.extend(
+                [
+                    command(f"AT+CMGS={len(raw) - 1}"),
+                    ("module", b"\r\n> "),
+                    ("mcu", raw.hex().encode() + b"\x1a"),
+                    answer("+CMGS: 1", "OK"),
+                ]
+            )
+        wanted.append((fields["type"], fields["number"].removeprefix("+"), text))
+
+    made()
+    assert len(wanted) > 60
+    path, out = tmp_path / "s.pcapng", tmp_path / "x.pcapng"
+    recording.record(talk(*lines), path)
+    assert run("export", path, "-w", out).returncode == 0
+    names = ["gsm_sms.tp-mti", "gsm_sms.tp-oa", "gsm_sms.tp-da", "gsm_sms.sms_text"]
+    options = [option for name in names for option in ("-e", name)]
+    shark = ["tshark", "-r", str(out), "-Y", "gsm_sms", "-T", "fields", *options]
+    said = subprocess.run(shark, capture_output=True, check=True).stdout.decode().splitlines()
+    kinds = {"deliver": "0", "submit": "1"}
+    found = [line.split("\t") for line in said]
+    assert [(one[0], one[1] or one[2], one[3].replace("\\\\", "\\")) for one in found] == [
+        (kinds[kind], number, text) for kind, number, text in wanted
+    ]

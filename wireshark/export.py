@@ -7,8 +7,8 @@ and in a few words as its comment, for people without it. What becomes known whe
 command that nobody answered) is a packet of its own, ``atshark_note``, which holds no bytes of the line. What
 connections carried is on the interface ``ip`` (link type 101), PPP frames on ``ppp`` (link type 204), frames of the
 multiplexer on ``mux`` (link type 236) and what its channels said on ``uart.N`` (link type 252), inferred frames
-on ``inferred`` (link type 252, naming the protocol's own dissector); they are made from the messages, so a reader of
-the export passes over them.
+on ``inferred``, short messages on ``sms`` (link type 252, naming the protocol's own dissector); they are made from the
+messages, so a reader of the export passes over them.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ _INTERFACES = {
         pcapng.LINKTYPE_MUX27010,
         "frames of the multiplexer (TS 27.010); their checksums were right",
     ),
+    "sms": (
+        pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
+        "short messages (TS 23.040), without the address of the service centre in front",
+    ),
     "inferred": (
         pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
         "what the module must have said by its own protocol stack: inferred, not observed",
@@ -104,7 +108,7 @@ class Exporter:
         self._tags = TagWriter()
         self._last_ns = 0
         self._others: dict[type, Callable[[Any], None]] = {
-            LinkFrame: self._link, Frame: self._inferred, Socket: self._socket, Segment: self._segment,
+            LinkFrame: self._link, Frame: self._frame, Socket: self._socket, Segment: self._segment,
         }  # fmt: skip
         self.packets = 0
 
@@ -200,6 +204,27 @@ class Exporter:
                 link_type, description = _INTERFACES[name]
             self._interfaces[name] = self._writer.add_interface(name, description, link_type=link_type)
         return self._interfaces[name]
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.protocol == "sms":
+            self._sms(frame)
+        else:
+            self._inferred(frame)
+
+    def _sms(self, frame: Frame) -> None:
+        """Write a PDU for Wireshark's own dissector, to whom the network is "sent" and the mobile "received"."""
+        if isinstance(frame.data, msgspec.UnsetType):
+            return
+        raw = bytes.fromhex(frame.data)
+        other: Side = "module" if frame.side == "mcu" else "mcu"
+        self._writer.packet(
+            self._interface("sms"),
+            frame.time_ns or 0,
+            upper_pdu.header("gsm_sms", other) + raw[1 + raw[0] :],
+            direction=_DIRECTION[frame.side],
+            comment=printable(frame.text)[:_MAX_COMMENT],
+        )
+        self.packets += 1
 
     def _inferred(self, frame: Frame) -> None:
         ends = _INFERRED_ENDS.get(frame.protocol)

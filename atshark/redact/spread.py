@@ -26,6 +26,9 @@ _HEX_RUN = re.compile(rb"[0-9A-Fa-f]{8,}")
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
 _FIXED = re.compile(grammar.FIXED)
 _MAX_DEPTH = 3
+_DECIMAL = re.compile(r"([+-]?)(\d{1,5})(\.\d{2,})")
+_MOST: dict[int, tuple[int, ...]] = {1: (10,), 2: (6, 10), 3: (1, 10, 10), 4: (6, 10, 6, 10), 5: (1, 10, 10, 6, 10)}
+"""How large the digits of a coordinate may be, by how many stand before the point: degrees, or degrees and minutes."""
 _SHORT = 4
 """A secret that is shorter is replaced only where it stands alone in quotes."""
 _PREFIX = 4
@@ -40,6 +43,16 @@ class Placed(NamedTuple):
 
 
 Key = str | Placed
+
+
+def _as_place(text: str) -> str:
+    """Make a decimal number one that may be a coordinate: another place, and no impossible one."""
+    match = _DECIMAL.fullmatch(text)
+    if match is None:
+        return text
+    sign, whole, part = match.groups()
+    digits = (str(int(digit) % most) for digit, most in zip(whole, _MOST[len(whole)], strict=True))
+    return sign + "".join(digits) + part
 
 
 class Substitutes:
@@ -58,7 +71,7 @@ class Substitutes:
             stream = hashlib.shake_256(self._salt + key).digest(2 * len(secret))
             hexadecimal = len(secret) >= 8 and _HEX_TEXT.fullmatch(secret) is not None
             numbers = [int.from_bytes(stream[2 * i : 2 * i + 2], "big") for i in range(len(secret))]
-            made = "".join(_other(c, number, hexadecimal) for c, number in zip(secret, numbers, strict=True))
+            made = _as_place("".join(_other(c, number, hexadecimal) for c, number in zip(secret, numbers, strict=True)))
             if made != secret:
                 return made
         return secret

@@ -1,18 +1,19 @@
 """Short messages in PDU mode: what ``+CMT``, ``+CMGR`` and ``AT+CMGS`` carry as hex.
 
-Sources: 3GPP TS 23.040 9.2 (DELIVER, SUBMIT, STATUS-REPORT, COMMAND), 9.1.2 (addresses, numbers), 9.2.3.24 (user data
-header); TS 23.038 4, 6 (coding, the default alphabet and its extension). National language tables are not read: such a
-message says so, and shows its septets by the default alphabet.
+Sources: 3GPP TS 23.040 9.2 (DELIVER, SUBMIT, their reports, STATUS-REPORT, COMMAND), 9.1.2 (addresses, numbers),
+9.2.3.24 (user data header); TS 23.038 4 (coding). The alphabets are gsm7.py's.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
 from construct import Bytes, ConstructError, GreedyBytes, Int8ub, Int16ub, Struct, Switch, this
 
 from decoder.protocols.frames.errors import NotThisFormatError
+from decoder.protocols.frames.gsm7 import packed, septets, septets_of, text_of
 
 ADDRESS = Struct("size" / Int8ub, "kind" / Int8ub, "value" / Bytes((this.size + 1) // 2))
 """TS 23.040 9.1.2.5: ``size`` counts half-octets that are used."""
@@ -34,69 +35,20 @@ COMMAND = Struct(
     "size" / Int8ub, "data" / GreedyBytes,
 )  # fmt: skip
 PORTS = Struct("to" / Int16ub, "from" / Int16ub)
+_PARTS = (("pid", Int8ub), ("dcs", Int8ub), ("user", Struct("size" / Int8ub, "data" / GreedyBytes)))
+"""What the parameter indicator of a report says that follows, by its bits (9.2.3.27)."""
+_NO_DATA = {"size": 0, "data": b""}
 
-BASIC = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-"""TS 23.038 6.2.1: the default alphabet."""
-EXTENSION = {
-    0x0A: "\f",
-    0x14: "^",
-    0x28: "{",
-    0x29: "}",
-    0x2F: "\\",
-    0x3C: "[",
-    0x3D: "~",
-    0x3E: "]",
-    0x40: "|",
-    0x65: "€",
-}
-"""TS 23.038 6.2.1.1, behind an escape (0x1B)."""
-_ESCAPE = 0x1B
 _DIGITS = "0123456789*#abc"
 _ALPHANUMERIC = 5
 _HEADER = 0x40
 _CONCATENATED_8, _CONCATENATED_16, _PORTS_16 = 0x00, 0x08, 0x05
-_NATIONAL = (0x24, 0x25)
+_SINGLE, _LOCKING = 0x24, 0x25
+"""Elements of a user data header (TS 23.040 9.2.3.24)."""
 _LONGEST = 300
+_STAMP = re.compile(r"(\d\d(?:\d\d)?)/(\d\d)/(\d\d) ?,? ?(\d\d):(\d\d):(\d\d)(?:([+-])(\d\d))?", re.ASCII)
 Side = Literal["mcu", "module"]
 Coding = Literal["gsm7", "8bit", "ucs2", "compressed"]
-
-
-def septets(data: bytes, count: int, skip_bits: int = 0) -> list[int]:
-    """Unpack ``count`` septets, the first behind ``skip_bits`` (TS 23.038 6.1.2.1)."""
-    number = int.from_bytes(data, "little") >> skip_bits
-    return [number >> 7 * index & 0x7F for index in range(min(count, (len(data) * 8 - skip_bits) // 7))]
-
-
-def packed(values: list[int], skip_bits: int = 0) -> bytes:
-    """Pack septets behind ``skip_bits`` bits of zero: the inverse of :func:`septets`."""
-    number = sum(value << 7 * index for index, value in enumerate(values)) << skip_bits
-    return number.to_bytes((len(values) * 7 + skip_bits + 7) // 8, "little")
-
-
-def text_of(values: list[int]) -> str:
-    """Return what septets of the default alphabet say."""
-    out, escaped = [], False
-    for value in values:
-        if escaped:
-            out.append(EXTENSION.get(value, BASIC[value]))
-            escaped = False
-        elif value == _ESCAPE:
-            escaped = True
-        else:
-            out.append(BASIC[value])
-    return "".join(out)
-
-
-def septets_of(text: str) -> list[int]:
-    """Write a text by the default alphabet. Raises ValueError for a character that it does not have."""
-    reverse = {character: value for value, character in EXTENSION.items()}
-    out: list[int] = []
-    for character in text:
-        out += [_ESCAPE, reverse[character]] if character in reverse else [BASIC.index(character)]
-    return out
 
 
 def number_of(kind: int, size: int, value: bytes) -> str:
@@ -150,11 +102,34 @@ def coding_of(dcs: int) -> Coding:
     return "ucs2" if group == 14 else "gsm7"
 
 
+def _class_of(dcs: int) -> dict[str, Any]:
+    """Return the class of a message, if it has one, and whether it tells that others wait (TS 23.038 4)."""
+    group = dcs >> 4
+    if (group < 8 and dcs & 0x10) or group == 15:
+        return {"class": dcs & 3}
+    if 12 <= group <= 14:
+        return {"waiting": ("voicemail", "fax", "electronic mail", "other")[dcs & 3], "waiting_on": bool(dcs & 8)}
+    return {}
+
+
 def validity_of(raw: bytes) -> int | None:
-    """Return for how long a message is valid, seconds; None if that is no span (9.2.3.12.1)."""
-    if len(raw) != 1:
+    """Return for how long a message is valid, seconds; None if that is no span (9.2.3.12.1, 9.2.3.12.3)."""
+    if len(raw) == 1:
+        return _relative(raw[0])
+    if len(raw) != 7 or raw[0] & 0x80:
         return None
-    value = raw[0]
+    form, value = raw[0] & 7, raw[1:]
+    if form == 1:
+        return _relative(value[0])
+    if form == 2:
+        return value[0]
+    if form == 3:
+        hours, minutes, seconds = ((octet & 15) * 10 + (octet >> 4) for octet in value[:3])
+        return (hours * 60 + minutes) * 60 + seconds
+    return None
+
+
+def _relative(value: int) -> int:
     if value < 144:
         return (value + 1) * 300
     if value < 168:
@@ -165,6 +140,7 @@ def validity_of(raw: bytes) -> int | None:
 def _header(raw: bytes) -> dict[str, Any]:
     """Read the elements of a user data header (9.2.3.24)."""
     fields: dict[str, Any] = {}
+    others: dict[str, str] = {}
     at = 0
     while at + 2 <= len(raw):
         name, size = raw[at], raw[at + 1]
@@ -177,15 +153,19 @@ def _header(raw: bytes) -> dict[str, Any]:
         elif name == _PORTS_16 and len(value) == 4:
             ports = PORTS.parse(value)
             fields["port"], fields["port_from"] = ports["to"], ports["from"]
-        elif name in _NATIONAL:
-            fields["national_table"] = value.hex()
+        elif name in (_SINGLE, _LOCKING) and len(value) == 1:
+            fields["single_shift" if name == _SINGLE else "locking_shift"] = value[0]
+        else:
+            others[f"0x{name:02x}"] = value.hex()
+    if others:
+        fields["header"] = others
     return fields
 
 
 def _body(first: int, dcs: int, size: int, data: bytes) -> dict[str, Any]:
     """Read user data: ``text``, or ``data`` in hex, and what its header says."""
     coding = coding_of(dcs)
-    fields: dict[str, Any] = {"coding": coding}
+    fields: dict[str, Any] = {"coding": coding, **_class_of(dcs)}
     head = b""
     if first & _HEADER and data:
         head = data[1 : 1 + data[0]]
@@ -193,7 +173,8 @@ def _body(first: int, dcs: int, size: int, data: bytes) -> dict[str, Any]:
     skip = len(head) + 1 if first & _HEADER and data else 0
     if coding == "gsm7":
         used = -(-skip * 8 // 7)
-        fields["text"] = text_of(septets(data, max(0, size - used), used * 7)) if size >= used else ""
+        values = septets(data, max(0, size - used), used * 7)
+        fields["text"] = text_of(values, fields.get("locking_shift", 0), fields.get("single_shift", 0))
     elif coding == "ucs2":
         fields["text"] = data[skip:size].decode("utf-16-be", "replace")
     else:
@@ -222,9 +203,13 @@ def decode(raw: bytes, side: Side = "module", tpdu_length: int | None = None) ->
         fields["announced"] = tpdu_length
         fields["length"] = len(tpdu)
     kind = tpdu[0] & 3
+    if kind == 3 and side == "module":  # reserved, and to be taken for a message that came (9.2.3.1)
+        kind = 0
     try:
         if kind == 0 and side == "module":
             fields = {"type": "deliver", **fields, **_deliver(tpdu)}
+        elif kind == 0:
+            fields = {**fields, **_stored_or_report(tpdu)}
         elif kind == 1:
             fields = {"type": "submit", **fields, **_submit(tpdu)}
         elif kind == 2 and side == "module":
@@ -276,10 +261,36 @@ def _submit(tpdu: bytes) -> dict[str, Any]:
 
 def _report(tpdu: bytes) -> dict[str, Any]:
     raw = REPORT.parse(tpdu)
+    more = _indicated(raw.first, bytes(raw.rest)) if raw.rest else {}
     return {
         "number": _address(raw.address), "reference": raw.reference, "time_iso": time_of(bytes(raw.stamp)),
-        "discharge_iso": time_of(bytes(raw.done)), "status": raw.status,
+        "discharge_iso": time_of(bytes(raw.done)), "status": raw.status, **more,
     }  # fmt: skip
+
+
+def _stored_or_report(tpdu: bytes) -> dict[str, Any]:
+    """Read what the MCU sends as type 0: a message that it stores, or its report on one that came."""
+    try:
+        return {"type": "deliver", **_deliver(tpdu)}
+    except (ConstructError, NotThisFormatError):
+        fields: dict[str, Any] = {"type": "deliver-report"}
+        at = 1
+        if len(tpdu) > 1 and tpdu[1] & 0x80:
+            fields["cause"] = tpdu[1]
+            at = 2
+        return {**fields, **_indicated(tpdu[0], tpdu[at:])}
+
+
+def _indicated(first: int, rest: bytes) -> dict[str, Any]:
+    """Read what a parameter indicator says that follows it."""
+    found: dict[str, Any] = {}
+    indicator, at = (rest[0], 1) if rest else (0, 1)
+    for bit, (name, shape) in enumerate(_PARTS):
+        if indicator >> bit & 1:
+            found[name] = shape.parse(rest[at:])
+            at += 1
+    user = found.get("user", _NO_DATA)
+    return _body(first, found.get("dcs", 0), user["size"], bytes(user["data"])) if "user" in found else {}
 
 
 def _command(tpdu: bytes) -> dict[str, Any]:
@@ -288,6 +299,21 @@ def _command(tpdu: bytes) -> dict[str, Any]:
         "number": _address(raw.address), "reference": raw.reference, "command": raw.command,
         "message_number": raw.number, "data": bytes(raw.data).hex(),
     }  # fmt: skip
+
+
+def time_in_text(text: str) -> str | None:
+    """Return the time of a line in text mode, ``yy/MM/dd,hh:mm:ss±zz``, as ISO 8601 (TS 27.005 3.1); None if none."""
+    match = _STAMP.match(text)
+    if match is None:
+        return None
+    *parts, sign, quarters = match.groups()
+    year, month, day, hour, minute, second = map(int, parts)
+    try:
+        shift = timedelta(minutes=15 * int(quarters or 0)) * (-1 if sign == "-" else 1)
+        zone = timezone(shift) if sign else None
+        return datetime(2000 + year % 100, month, day, hour, minute, second, tzinfo=zone).isoformat()
+    except ValueError:
+        return None
 
 
 def told(fields: dict[str, Any]) -> str:
@@ -314,9 +340,16 @@ def build(fields: dict[str, Any]) -> bytes:
     """
     coding, head = fields["coding"], b""
     if part := fields.get("part"):
-        head = bytes([5, _CONCATENATED_8, 3, part["ref"], part["of"], part["number"]])
+        long = part["ref"] > 255
+        ref = part["ref"].to_bytes(2 if long else 1, "big")
+        head += bytes([_CONCATENATED_16 if long else _CONCATENATED_8, 2 + len(ref)]) + ref
+        head += bytes([part["of"], part["number"]])
+    shifts = fields.get("locking_shift", 0), fields.get("single_shift", 0)
+    for name, language in ((_LOCKING, shifts[0]), (_SINGLE, shifts[1])):
+        head += bytes([name, 1, language]) if language else b""
+    head = bytes([len(head)]) + head if head else b""
     if coding == "gsm7":
-        values = septets_of(fields["text"])
+        values = septets_of(fields["text"], *shifts)
         used = -(-len(head) * 8 // 7)
         data = bytearray(packed(values, used * 7))
         data[: len(head)] = head
