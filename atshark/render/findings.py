@@ -43,6 +43,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "file": "file",
         "format": "format",
         "commands": "commands",
+        "counted": "{n} commands",
         "errors": "errors",
         "warnings": "warnings",
         "notes": "notes",
@@ -67,6 +68,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "file": "文件",
         "format": "格式",
         "commands": "命令",
+        "counted": "{n}条命令",
         "errors": "错误",
         "warnings": "警告",
         "notes": "提示",
@@ -130,7 +132,7 @@ def _file(result: Checked, console: Any, lang: Lang) -> None:
         return
     for index, cause in enumerate(result.causes):
         _cause(cause, words["another" if index else "cause"], console, lang)
-    console.print(f"  {', '.join(result.dialects) or '-'}; {result.commands} {words['commands']}")
+    console.print(f"  {', '.join(result.dialects) or '-'}; {words['counted'].format(n=result.commands)}")
     for note in (*result.notes, *result.warnings):
         console.print(Text(f"  {printable(note)}", style="dim"))
     told = result.story.tell(lang)

@@ -46,6 +46,8 @@ class States:
             number = "" if event.connect_id is None else f"{event.connect_id}: "
             peer = f"{number}{where}:{event.flow.remote_port or '?'}"
             self._set("connection", event.flow.number, event.change == "opened", peer, row, event.time_ns)
+            if event.change != "opened":
+                self._set("mqtt", event.connect_id, False, "", row, event.time_ns)
         elif isinstance(event, Frame) and event.protocol == "cmux":
             self._channel(event, row)
         elif isinstance(event, Frame) and event.protocol == "mqtt":

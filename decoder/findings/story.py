@@ -11,7 +11,7 @@ from collections import Counter
 import msgspec
 
 from decoder.catalog import Catalog
-from decoder.events import Event, Finding, Frame, Message, Segment, Socket
+from decoder.events import Call, Event, File, Finding, Frame, Message, Position, Segment, Socket
 from decoder.rules import Lang, message
 from decoder.values import printable
 
@@ -31,10 +31,30 @@ _ROUTINE = {
     "received": ("message received", "messages received", "收到{n}条数据"),
     "published": ("MQTT message published", "MQTT messages published", "发布{n}条MQTT消息"),
     "delivered": ("MQTT message received", "MQTT messages received", "收到{n}条MQTT消息"),
+    "sms out": ("short message sent", "short messages sent", "发送{n}条短信"),
+    "sms in": ("short message received", "short messages received", "收到{n}条短信"),
+    "report": ("delivery report", "delivery reports", "收到{n}条短信状态报告"),
+    "position": ("position", "positions", "{n}次定位"),
+    "file in": ("file written into the module", "files written into the module", "写入模组{n}个文件"),
+    "file out": ("file read from the module", "files read from the module", "从模组读出{n}个文件"),
     "request": ("request of the platform", "requests of the platform", "平台下发{n}个请求"),
 }
 """What is counted: in the singular, in the plural, in Chinese."""
 _REQUESTS = ("lwm2m.read", "lwm2m.write", "lwm2m.execute")
+
+
+_ENDED = {
+    "busy": "对方忙",
+    "no answer": "无应答",
+    "not answered": "未接听",
+    "no dial tone": "无拨号音",
+    "ended by the other side": "被对方结束",
+    "ended by the MCU": "由MCU结束",
+    "refused by the MCU": "被MCU拒接",
+    "the module restarted": "模组重启",
+    "the session ended": "会话结束",
+}
+"""How calls end that nobody answered, in Chinese."""
 
 
 class StoryStep(msgspec.Struct):
@@ -61,7 +81,7 @@ class Story:
         self._routine: Counter[str] = Counter()
         self._routine_ns: tuple[int | None, int | None] = (None, None)
         self._registered: dict[str, object] = {}
-        self._now: int | None = None
+        self._fixed = False
 
     def hear(self, event: Event) -> None:
         """Take the next event."""
@@ -73,8 +93,17 @@ class Story:
             self._socket(event)
         elif isinstance(event, Segment):
             self._count("sent" if event.side == "mcu" else "received", event.time_ns)
-        elif isinstance(event, Frame) and event.protocol == "mqtt":
-            self._mqtt(event)
+        elif isinstance(event, Frame):
+            if event.protocol == "mqtt":
+                self._mqtt(event)
+            elif event.protocol == "sms" and "parts" not in event.fields:
+                self._sms(event)
+        elif isinstance(event, Call):
+            self._call(event)
+        elif isinstance(event, Position):
+            self._position(event)
+        elif isinstance(event, File) and not event.problems:
+            self._count("file in" if event.side == "mcu" else "file out", event.time_ns)
 
     def tell(self, lang: Lang = "en") -> list[str]:
         """Return the steps in words."""
@@ -124,6 +153,30 @@ class Story:
             self._step("good", "connected to the MQTT server", "已连接MQTT服务器", one.time_ns)
         elif kind == "PUBLISH":
             self._count("published" if one.side == "mcu" else "delivered", one.time_ns)
+
+    def _sms(self, one: Frame) -> None:
+        what = {"deliver": "sms in", "submit": "sms out", "status-report": "report"}.get(str(one.fields.get("type")))
+        if what is not None:
+            self._count(what, one.time_ns)
+
+    def _call(self, one: Call) -> None:
+        way, zh = ("to", "呼出") if one.direction == "outgoing" else ("from", "来电")
+        number = printable(one.number or "?")
+        if one.answered:
+            told = "answered", "已接通"
+        else:
+            told = printable(one.ended), _ENDED.get(one.ended, printable(one.ended))
+        self._step("good", f"call {way} {number}, {told[0]}", f"{zh}{number},{told[1]}", one.time_ns)
+
+    def _position(self, one: Position) -> None:
+        """The first fix is a milestone, others are counted; that there is none is told by the findings."""
+        fixed = one.latitude is not None
+        if fixed and not self._fixed and one.by == "gnss":
+            self._step("good", "GNSS fix", "卫星定位成功", one.time_ns)
+        elif fixed:
+            self._count("position", one.time_ns)
+        if one.by == "gnss":
+            self._fixed = fixed
 
     def _finding(self, one: Finding) -> None:
         if one.rule == HOST:
