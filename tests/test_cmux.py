@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from atshark.sources import open_source
 from capture.chunk import Chunk, Side
 from capture.recording import record
 from decoder.decode import Decoder, run
-from decoder.events import Finding, Frame, Message
+from decoder.events import Finding, Frame, Message, Summary
 from decoder.link import cmux
 from tests import mux_session, ppp_session
 from tests.generated import recut
@@ -38,6 +38,7 @@ from tests.helpers import (
     tshark,
 )
 from tests.mux_session import Line, interleaved
+from tests.test_logs import read
 from wireshark.export import export
 
 common = settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -562,3 +563,47 @@ def test_a_log_of_frames_in_hex(tmp_path: Path) -> None:
     )))  # fmt: skip
     with open_source(str(path)) as source:
         assert [one.kind for one in messages(events(source))] == ["mux"] * 4
+
+
+def rows(data: bytes) -> Iterator[tuple[int, str, str]]:
+    """Rows of a hex dump: the offset, sixteen bytes, the characters."""
+    for at in range(0, len(data), 16):
+        row = data[at : at + 16]
+        yield at, row.hex(" "), "".join(chr(one) if 32 <= one < 127 else "." for one in row)
+
+
+def zephyr(one: Chunk, ms: int) -> Iterator[str]:
+    stamp = f"[00:00:{ms // 1000:02}.{ms % 1000:03},000]"
+    yield f"{stamp} <dbg> modem_cmux: {'TX' if one.side == 'mcu' else 'RX'}: "
+    for _, shown, signs in rows(one.data):
+        yield f"{' ' * 26}{shown[:23]:<23}  {shown[24:]:<23} |{signs[:8]} {signs[8:]}"
+
+
+def esp_buffer(one: Chunk, ms: int) -> Iterator[str]:
+    return (f"I ({ms}) cmux-{'tx' if one.side == 'mcu' else 'rx'}: {shown} " for _, shown, _ in rows(one.data))
+
+
+def esp_dump(one: Chunk, ms: int) -> Iterator[str]:
+    side = "tx" if one.side == "mcu" else "rx"
+    return (f"D ({ms}) uart-{side}: 0x3ffc{at:04x}   {shown:<47}  |{signs}|" for at, shown, signs in rows(one.data))
+
+
+def linux(one: Chunk, ms: int) -> Iterator[str]:
+    word = "output" if one.side == "mcu" else "receive"
+    return (f"[ {100 + ms / 1000:.6f}] gsmld_{word}: {at:08x}: {shown}  {signs}" for at, shown, signs in rows(one.data))
+
+
+@pytest.mark.parametrize("writer", [zephyr, esp_buffer, esp_dump, linux])
+def test_dumps_of_programs(writer: Callable[[Chunk, int], Iterator[str]]) -> None:
+    chunks = list(mux_session.session())
+    start = chunks[0].time_ns or 0
+    text = "".join(f"{line}\n" for one in chunks for line in writer(one, ((one.time_ns or 0) - start) // MS))
+    wanted, found = (
+        [
+            (type(one).__name__, getattr(one, "raw", getattr(one, "text", "")))
+            for one in records(each)
+            if not isinstance(one, Summary)
+        ]
+        for each in (chunks, read(text.encode())[0])
+    )
+    assert found == wanted
