@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from capture import recording
 from capture.chunk import Chunk
-from decoder.events import Data, File, Finding, Transaction
+from decoder.events import Data, File, Finding, Message, Transaction
+from tests.generated import recut
 from tests.helpers import MS, START, answer, command, events, run, talk
 from tests.test_logs import read
 
@@ -216,3 +217,31 @@ def test_a_text_log_of_it() -> None:
         if isinstance(each, File)
     ]
     assert (one.checked, one.problems) == (False, ()), "who pasted the log may have changed it"
+
+
+HARD = st.lists(
+    st.sampled_from([b"\r\nOK\r\n", b"+QFDWL: 5,1\r\n", b"\r\n+QHTTPREAD: 0\r\n", b"AT+CSQ\r", b"\r", b"\n", b"ERROR\r\n", b"x", b"\0\xff", b"> "]), max_size=12
+).map(b"".join)  # fmt: skip
+
+
+@given(HARD, HARD, st.data())
+def test_however_the_bytes_are_cut(first: bytes, second: bytes, data: st.DataObject) -> None:
+    lines: list[Said] = [*brought('AT+QFDWL="x"', first, f"+QFDWL: {len(first)},{xor16(first)}", "OK")]
+    lines += [
+        *brought("AT+QHTTPREAD=80", second, "OK", "+QHTTPREAD: 0"),
+        command("AT+CSQ"),
+        answer("+CSQ: 20,99", "OK"),
+    ]
+    lines += [
+        ("mcu", b'AT%CMNG=0,1,0,"-----BEGIN\n' + second.replace(b"\r", b"").replace(b'"', b"") + b'\nEND"\r\n'),
+        answer("OK"),
+    ]
+    chunks = talk(*lines)
+    whole, cut = events(chunks), events(data.draw(recut(chunks)))
+    assert [one for one in cut if not isinstance(one, Message)] == [
+        one for one in whole if not isinstance(one, Message)
+    ]
+    for side in ("mcu", "module"):
+        assert b"".join(one.raw for one in cut if isinstance(one, Message) and one.side == side) == b"".join(
+            one.data for one in chunks if one.side == side
+        )
