@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from atshark.sources import open_source
 from atshark.sources.logs import HEAD, open_log
 from atshark.sources.logs.times import Clock
+from atshark.sources.notes import Note, in_language
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
 from tests.helpers import SAMPLES, compact, events, examples, messages, records, rules, run, sample_files
@@ -289,3 +290,14 @@ def test_formats_that_nobody_listed(name: str) -> None:
     turns = ((ms, side == "mcu", line) for ms, side, data in conversation() for line in lines_of(data))
     log = "".join(NOVEL[name](ms, mcu, line) + "\n" for ms, mcu, line in turns)
     assert compact(records(read(log)[0])) == SAID
+
+
+def test_notes_are_in_both_languages(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.write_text("boot\nAT+CSQ\n+CSQ: 20,99\nOK\n", "utf-8")
+    with open_source(str(path)) as source:
+        list(source)
+        notes = [*source.notes]
+    assert in_language(notes[0], "en").startswith("read as lines without marks; who spoke is told from what is said")
+    assert in_language(notes[0], "zh").startswith("按无收发标记的文本读取;收发方向根据内容判断")
+    assert all(isinstance(note, Note) for note in notes)

@@ -17,6 +17,7 @@ from atshark.check import Checked, Found
 from atshark.render.console import console_on
 from atshark.render.safe import json
 from atshark.render.text import clock
+from atshark.sources.notes import in_language
 from decoder.events import Cause, Evidence, Finding, Severity
 from decoder.findings import Lang, advice, message, rules
 from decoder.findings.cause import EXPLAINS, SURE
@@ -30,7 +31,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "note": "note",
         "try": "try",
         "see": "see",
-        "line": "line",
+        "line": "line {n}",
         "story": "story",
         "nothing": "nothing failed",
         "empty": "no command is in it: it may begin too late, or be no log of AT traffic",
@@ -55,7 +56,7 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "note": "提示",
         "try": "建议",
         "see": "参见",
-        "line": "行",
+        "line": "第{n}行",
         "story": "经过",
         "nothing": "未发现失败",
         "empty": "其中没有命令:日志可能开始得太晚,或不是AT日志",
@@ -87,7 +88,7 @@ def place(found: Found, lang: Lang) -> str:
 
 def _place(time_ns: int | None, line: int | None, lang: Lang) -> str:
     time = clock(time_ns)
-    return time if line is None else f"{_WORDS[lang]['line']} {line}" + ("" if time[0] == "-" else f", {time}")
+    return time if line is None else _WORDS[lang]["line"].format(n=line) + ("" if time[0] == "-" else f", {time}")
 
 
 def as_text(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
@@ -134,7 +135,7 @@ def _file(result: Checked, console: Any, lang: Lang) -> None:
         _cause(cause, words["another" if index else "cause"], console, lang)
     console.print(f"  {', '.join(result.dialects) or '-'}; {words['counted'].format(n=result.commands)}")
     for note in (*result.notes, *result.warnings):
-        console.print(Text(f"  {printable(note)}", style="dim"))
+        console.print(Text(f"  {printable(in_language(note, lang))}", style="dim"))
     told = result.story.tell(lang)
     if told:
         console.print(Text(f"  {words['story']}: ", style="bold") + Text(" → ".join(told)))
@@ -221,7 +222,7 @@ def as_jsonl(results: Iterable[Checked], stream: TextIO, lang: Lang) -> None:
                     "notes": result.counts["note"],
                     "dialects": result.dialects,
                     "story": result.story.tell(lang),
-                    "assumed": result.notes,
+                    "assumed": [in_language(note, lang) for note in result.notes],
                 }
             )
         )

@@ -19,6 +19,7 @@ from atshark.render.safe import all_shown, json
 from atshark.render.text import is_shown, render
 from atshark.report.states import States
 from atshark.sources import Source
+from atshark.sources.notes import in_language
 from decoder.catalog import Catalog
 from decoder.decode import run
 from decoder.events import (
@@ -191,7 +192,7 @@ def report(source: Source, known: Catalog, file: str, lang: Lang = "en") -> str:
         "file": printable(file),
         "format": source.format,
         "version": __version__,
-        "notes": [printable(note) for note in notes],
+        "notes": [printable(in_language(note, lang)) for note in notes],
         "dialects": [[use.dialect, use.certainty, use.because] for use in summary.dialects] if summary else [],
         "story": steps,
         "causes": [_cause(one, lang) for one in summary.causes] if summary else [],

@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 
 from atshark.sources import AS_IT_IS, Source, Wanted, buffered, open_source, unpacked
 from atshark.sources.logs import HEAD
+from atshark.sources.notes import Note
 from capture.chunk import Chunk, LogChunk, MarkChunk, Side, with_data, with_place
 from capture.errors import AtsharkError
 from capture.timing import Timing
@@ -39,14 +40,21 @@ def open_pair(mcu: str, module: str, wanted: Wanted = AS_IT_IS) -> Iterator[Sour
                 notes.extend(note for note in each.notes if note not in notes)
                 warnings.extend(each.warnings)
             if order.skew_ns:
+                way, zh = ("added to", "加上") if order.skew_ns > 0 else ("taken from", "减去")
+                skew = abs(order.skew_ns) // _MS
                 notes.append(
-                    f"the clocks of the two inputs differ: {abs(order.skew_ns) // _MS} ms "
-                    f"were {'added to' if order.skew_ns > 0 else 'taken from'} the module's times"
+                    Note(
+                        f"the clocks of the two inputs differ: {skew} ms were {way} the module's times",
+                        f"两份输入的时钟不一致:模组一侧的时间已{zh}{skew} ms",
+                    )
                 )
             if order.assumed:
                 places = "1 place" if order.assumed == 1 else f"{order.assumed} places"
                 notes.append(
-                    f"the order of the two wires is assumed in {places}: neither times nor what was said tells it"
+                    Note(
+                        f"the order of the two wires is assumed in {places}: neither times nor what was said tells it",
+                        f"有{order.assumed}处两线的先后为假设:时间和内容都无法判断",
+                    )
                 )
 
         yield Source(

@@ -22,6 +22,7 @@ from atshark.sources.logs.formats import Numbered
 from atshark.sources.logs.judge import Verdict, judge
 from atshark.sources.logs.reading import HEAD_ENTRIES, PLAIN, Pass, Reading, completed, readings
 from atshark.sources.logs.record import Entry
+from atshark.sources.notes import Note, joined
 from capture.chunk import Chunk, Mark, MarkChunk, Side
 from capture.errors import AtsharkError
 from capture.timing import timing_of
@@ -92,22 +93,27 @@ class Log:
 
     def _note(self, entries: list[Entry]) -> None:
         reading, style = self.reading, self.reading.style
-        notes = [f"read as {reading.title}"]
+        notes = [Note(f"read as {reading.title}", f"按{reading.title_zh}读取")]
         if self._encoding != "utf-8":
-            notes.append(f"encoding {self._encoding.upper()}")
+            notes.append(Note(f"encoding {self._encoding.upper()}", f"编码{self._encoding.upper()}"))
         if reading.quoting.layers:
-            notes.append(f"quotes taken off: {reading.quoting}")
+            notes.append(Note(f"quotes taken off: {reading.quoting}", f"已去掉引号:{reading.quoting}"))
         if reading.sides is None:
-            notes.append("who spoke is told from what is said")
+            notes.append(Note("who spoke is told from what is said", "收发方向根据内容判断"))
         if not any(entry.time_ns for entry in entries):
-            notes.append("no times")
+            notes.append(Note("no times", "没有时间"))
         elif all((entry.time_ns or 0) < _DATED_NS for entry in entries):
-            notes.append("times without a date")
+            notes.append(Note("times without a date", "时间没有日期"))
         if style.lost and not any(entry.data for entry in entries):
-            notes.append("line ends put back: CR behind commands, CR LF around answers")
-        self.notes.append("; ".join(notes))
+            notes.append(
+                Note(
+                    "line ends put back: CR behind commands, CR LF around answers",
+                    "已补回换行:命令后为CR,应答前后为CR LF",
+                )
+            )
+        self.notes.append(joined(notes))
         if self.verdict.doubt:
-            self.notes.append(f"read with doubt: {self.verdict.doubt}")
+            self.notes.append(Note(f"read with doubt: {self.verdict.doubt}", "读取存疑:没有一种读法与其完全吻合"))
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the chunks of the log."""
@@ -126,7 +132,8 @@ class Log:
             yield MarkChunk.at(None, "mcu", Mark("host", words))
         skipped = self._wash.outside + entries.skipped
         if skipped:
-            self.notes.append(f"{skipped} {'line' if skipped == 1 else 'lines'} left out: none of the log")
+            counted = "1 line" if skipped == 1 else f"{skipped} lines"
+            self.notes.append(Note(f"{counted} left out: none of the log", f"略过{skipped}行:不属于日志"))
 
 
 def _has_traffic(reading: Reading, entries: list[Entry]) -> bool:

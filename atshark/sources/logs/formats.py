@@ -48,16 +48,17 @@ def normal(prefix: str) -> str:
 class LogFormat(msgspec.Struct, forbid_unknown_fields=True):
     """A format: ``line`` finds a record; ``more`` says what lines that it does not find are.
 
-    ``sides``: which mark means which side, in lower case. ``rank``: formats of a higher rank are asked first.
-    ``ends``: characters that the program adds behind the content. ``needs``: a pattern that some line must have.
-    ``learned``: the marks are those of learned.py: with their times inside, and compared by :func:`normal`. ``skip``:
-    lines that are the program's own, whatever ``more`` says. ``said``: pairs of a pattern and what it means, where a
-    program writes results in its own words. ``whole``: every record is a whole line, also where it does not end like
-    one.
+    ``zh``: the title in Chinese, where it is another. ``sides``: which mark means which side, in lower case.
+    ``rank``: formats of a higher rank are asked first. ``ends``: characters that the program adds behind the
+    content. ``needs``: a pattern that some line must have. ``learned``: the marks are those of learned.py: with
+    their times inside, and compared by :func:`normal`. ``skip``: lines that are the program's own, whatever
+    ``more`` says. ``said``: pairs of a pattern and what it means, where a program writes results in its own words.
+    ``whole``: every record is a whole line, also where it does not end like one.
     """
 
     title: str
     line: str
+    zh: str = ""
     sides: dict[str, Side] = {}
     content: Content = "text"
     more: Literal["nothing", "text", "hex", "told"] = "nothing"

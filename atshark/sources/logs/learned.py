@@ -72,6 +72,9 @@ def _prefix(line: str, at: int) -> str:
     return prefix
 
 
+_BELOW = ("content below its mark", "内容在标记下方")
+
+
 class _Marks:
     """What stands in front of AT traffic, counted."""
 
@@ -130,8 +133,8 @@ class _Marks:
         first = _format(marks, sides, _own(marks, lines))
         if not below:
             return [first]
-        block = _variant(first, "text", "content below its mark")
-        told = _variant(first, "told", "lines without a mark are told by what they say")
+        block = _variant(first, "text", *_BELOW)
+        told = _variant(first, "told", "lines without a mark are told by what they say", "无标记的行按内容判断")
         return (
             [block, told, first] if alone or self.plain_answers > sum(self.answers.values()) else [first, block, told]
         )
@@ -141,7 +144,7 @@ class _Marks:
         sides: dict[str, Side] = {
             mark: "mcu" if 2 * self.commands_below[mark] > self.alone[mark] else "module" for mark in marks
         }
-        return _variant(_format(marks, sides, _own(marks, lines)), "text", "content below its mark")
+        return _variant(_format(marks, sides, _own(marks, lines)), "text", *_BELOW)
 
     def _alone(self, of_mcu: list[str]) -> list[str]:
         """Marks that have a line to themselves: they recur, or say whose they are, or are like another mark."""
@@ -219,8 +222,8 @@ def _own(marks: list[str], lines: Iterable[str]) -> str:
     return ""
 
 
-def _variant(form: LogFormat, more: str, title: str) -> LogFormat:
-    changes = {"more": more, "title": f"{form.title}; {title}", "id": "learned"}
+def _variant(form: LogFormat, more: str, title: str, zh: str) -> LogFormat:
+    changes = {"more": more, "title": f"{form.title}; {title}", "zh": f"{form.zh},{zh}", "id": "learned"}
     return msgspec.structs.replace(form, **changes)
 
 
@@ -231,7 +234,7 @@ def _format(marks: list[str], sides: dict[str, Side], skip: str) -> LogFormat:
         pattern = re.sub(r"(?:\\? )+", r"\\s*", re.escape(mark.strip()))
         alternatives.append(pattern.replace(DIGIT_SIGN, r"\d+").replace(STAMP_SIGN, f"(?:{STAMP.pattern})"))
     return LogFormat(
-        title="log of an unknown format, its marks learned",
+        title="log of an unknown format, its marks learned", zh="格式未知的日志(标记由学习得到)",
         line=r"\s*(?P<side>" + "|".join(alternatives) + r")[ \t]?(?P<text>.*)$",
         sides={mark.strip(): side for mark, side in sides.items()},
         content="either", id="learned", learned=True, skip=skip,

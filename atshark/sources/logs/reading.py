@@ -24,12 +24,14 @@ from capture.chunk import Side
 
 HEAD_ENTRIES = 400
 LITERAL = LogFormat(
-    title="lines quoted as a whole",
+    title="lines quoted as a whole", zh="整行带引号的日志",
     line=r"(?P<side>[^'\"]{0,120}?)(?P<text>[bBuU]?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"))[\s,)\]]*$",
     content="escaped", id="quoted", learned=True,
 )  # fmt: skip
 """Each line is a literal, whatever stands in front: what the literal holds is a line of a log of its own."""
-PLAIN = LogFormat(title="lines without marks", line=r"(?P<text>.*)$", content="either", id="plain")
+PLAIN = LogFormat(
+    title="lines without marks", zh="无收发标记的文本", line=r"(?P<text>.*)$", content="either", id="plain"
+)
 _GOOD, _SURE, _SOME, _LITTLE = 0.6, 0.95, 0.25, 0.1
 _MAX_KNOWN = 4
 _SAMPLE = 300
@@ -77,6 +79,14 @@ class Reading(NamedTuple):
         if self.table is not None:
             return self.table.title
         return f"{self.outer.title}, in it {self.form.title}" if self.outer is not None else self.form.title
+
+    @property
+    def title_zh(self) -> str:
+        """The same in Chinese."""
+        if self.table is not None:
+            return self.table.title_zh
+        own = self.form.zh or self.form.title
+        return f"{self.outer.zh or self.outer.title}(其中为{own})" if self.outer is not None else own
 
     @property
     def told(self) -> bool:

@@ -96,15 +96,15 @@ def side_of(mark: str) -> Side | None:
 class Table:
     """A table of which the columns are known."""
 
-    def __init__(self, title: str, columns: dict[str, str]) -> None:
-        self.title = title
+    def __init__(self, title: str, title_zh: str, columns: dict[str, str]) -> None:
+        self.title, self.title_zh = title, title_zh
         self.columns = columns
         self.clock = Clock()
         self.skipped = 0
 
     def fresh(self) -> Table:
         """The same table at its beginning."""
-        return Table(self.title, self.columns)
+        return Table(self.title, self.title_zh, self.columns)
 
     def entry(self, number: int, row: dict[str, Any]) -> Entry | None:
         """Turn a row into a record; None if it has no content."""
@@ -205,8 +205,8 @@ def _csv_table(head: list[Numbered]) -> tuple[Table, str] | None:
         elif columns["content"].lower() in _HEX:
             columns["as"] = "hex"
         _guess_unit(columns, [row.get(columns.get("time", "")) for row in rows])
-        title = "logic analyser, one byte a row" if columns.get("bytes") else "table (CSV)"
-        return Table(title, columns), delimiter
+        analyser = "logic analyser, one byte a row", "逻辑分析仪(每行一字节)"
+        return Table(*(analyser if columns.get("bytes") else ("table (CSV)", "表格(CSV)")), columns), delimiter
     return None
 
 
@@ -270,7 +270,7 @@ def json_table(head: list[Numbered]) -> Table | None:
     if columns["content"].lower() in _HEX[:4]:
         columns["as"] = "hex"
     _guess_unit(columns, [one.get(columns.get("time", "")) for one in objects])
-    return Table("JSON lines", columns)
+    return Table("JSON lines", "JSON行", columns)
 
 
 def _guess_unit(columns: dict[str, str], values: list[Any]) -> None:
