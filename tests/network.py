@@ -9,7 +9,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from xml.etree import ElementTree
 from tests.helpers import tool
 
 _GENERATED = re.compile(
-    r"\.(response_(in|to|time)|request_in|time|time_request|prev_(request|response)_(in|number)|(next|prev)_.*|stream|request_number|analysis.*|chat|chat_.*|opt\.\w*_info)$|^_ws\.|^http\.(time|request_in|response_in|response_number|request_number)|^coap\.(block.*reassembled.*|blocks?\b.*|block_.*)"
+    r"\.(response_(in|to|time)|request_in|time|time_request|prev_(request|response)_(in|number)|(next|prev)_.*|stream|request_number|analysis.*|chat|chat_.*|opt\.\w*_info)$|^_ws\.|^http\.(time|request_in|response_in|response_number|request_number)|^coap\.(block.*reassembled.*|blocks?\b.*|block_.*|opt\.uri_path_recon)"
 )
 
 
@@ -63,10 +64,20 @@ def broker(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def capture(path: Path, port: int) -> Iterator[None]:
-    """Capture what passes ``port`` on the loopback interface. Needs the right to capture (root, or sudo without asking)."""
+def capture(path: Path, *ports: int) -> Iterator[None]:
+    """Capture what passes ``ports`` on the loopback interface. Needs the right to capture (root, or sudo without asking)."""
     prefix = [] if os.geteuid() == 0 else [tool("sudo"), "-n"]
-    command = [*prefix, tool("dumpcap"), "-q", "-i", "lo", "-f", f"port {port}", "-w", str(path)]
+    command = [
+        *prefix,
+        tool("dumpcap"),
+        "-q",
+        "-i",
+        "lo",
+        "-f",
+        " or ".join(f"port {port}" for port in ports),
+        "-w",
+        str(path),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
         assert process.stderr is not None
@@ -87,34 +98,44 @@ def capture(path: Path, port: int) -> Iterator[None]:
 
 
 class Dissected(NamedTuple):
-    """A message as tshark dissected it: who sent it (the server?), and its fields with what they show."""
+    """A message as tshark dissected it: who sent it (the server?), and its fields with what they show.
+
+    ``protocol``, ``stream``, ``client``: of which connection of the capture it is, and the IP address of its client.
+    """
 
     from_server: bool
     fields: list[tuple[str, str]]
+    protocol: str = ""
+    stream: int = 0
+    client: str = ""
 
 
-def dissect(path: Path, protocol: str, port: int, transport: str, decode_as: str = "") -> list[Dissected]:
+Servers = Mapping[str, tuple[str, int]]
+"""The transport and the port of each protocol."""
+
+
+def dissect(path: Path, protocol: str, port: int, transport: str) -> list[Dissected]:
     """Dissect the messages of ``protocol`` on ``port``, in order, without what depends on the capture itself."""
-    command = [
-        tool("tshark"),
-        "-r",
-        str(path),
-        "-Y",
-        protocol,
-        "-T",
-        "pdml",
-        "-d",
-        f"{transport}.port=={port},{decode_as or protocol}",
-    ]
+    return dissect_all(path, {protocol: (transport, port)})
+
+
+def dissect_all(path: Path, servers: Servers) -> list[Dissected]:
+    """Dissect the messages of several protocols, in order."""
+    command = [tool("tshark"), "-r", str(path), "-Y", " or ".join(servers), "-T", "pdml"]
+    for protocol, (transport, port) in servers.items():
+        command += ["-d", f"{transport}.port=={port},{protocol}"]
     text = subprocess.run(command, capture_output=True, check=True).stdout
     found = []
     for packet in ElementTree.fromstring(text).iter("packet"):
-        source = next(
-            field.get("show") for field in packet.iter("field") if field.get("name") == f"{transport}.srcport"
-        )
+        shown = {field.get("name"): field.get("show") or "" for field in packet.iter("field")}
         for layer in packet.iter("proto"):
-            if layer.get("name") == protocol:
-                found.append(Dissected(source == str(port), list(_fields(layer))))
+            protocol = layer.get("name") or ""
+            if protocol in servers:
+                transport, port = servers[protocol]
+                from_server = shown[f"{transport}.srcport"] == str(port)
+                client = shown["ip.dst" if from_server else "ip.src"]
+                stream = int(shown[f"{transport}.stream"])
+                found.append(Dissected(from_server, list(_fields(layer)), protocol, stream, client))
     return found
 
 
@@ -135,3 +156,24 @@ def assert_same(ours: list[Dissected], theirs: list[Dissected]) -> int:
             assert left == right, f"message {number} {'from' if from_server else 'to'} the server differs"
         assert len(mine) == len(real)
     return len(ours)
+
+
+def assert_same_streams(ours: list[Dissected], theirs: list[Dissected]) -> Counter[str]:
+    """Compare connection by connection, in the order in which they were opened. Return the messages by protocol."""
+    mine, real = _streams(ours), _streams(theirs)
+    assert mine.keys() == real.keys()
+    for key, messages in mine.items():
+        assert_same(messages, real[key])
+    return Counter(one.protocol for one in ours)
+
+
+def _streams(found: list[Dissected]) -> dict[tuple[str, int], list[Dissected]]:
+    """Return the messages by protocol, and by which connection of it carried them: 0 is the first."""
+    streams: dict[str, list[int]] = {}
+    out: dict[tuple[str, int], list[Dissected]] = {}
+    for one in sorted(found, key=lambda one: one.stream):
+        known = streams.setdefault(one.protocol, [])
+        if one.stream not in known:
+            known.append(one.stream)
+        out.setdefault((one.protocol, known.index(one.stream)), []).append(one)
+    return out

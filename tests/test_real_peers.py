@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import http.server
 import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 
-import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from scapy.layers.inet import IP, TCP
 from scapy.utils import PcapNgReader
 
@@ -33,6 +27,7 @@ from tests import mux_session, ppp_session
 from tests.helpers import records, run, standard, tool
 from tests.modem import Bridge, Line, Lsip, Mip, Mode, Nasty
 from tests.network import assert_same, broker, capture, dissect, free_port, program
+from tests.peers import coap_client, mqtt_session, web_server
 from tests.tapping import Capture, all_read
 from tests.test_export_ip import stream
 from wireshark.export import export
@@ -66,21 +61,6 @@ DATAGRAM_MODES: dict[str, Callable[[], Mode]] = {
     "LSIP hex": lambda: Lsip("udp", "hex", "hex"),
     "LSIP +++, raw": lambda: Lsip("udp", "tps", "raw"),
 }
-PAYLOADS = [
-    b"",
-    b"21.5",
-    b"\r\nOK\r\n",
-    b"a\r\nb",
-    b"+++",
-    b"x+++y",
-    bytes(range(256)),
-    bytes(range(255, -1, -1)) * 12,
-    b'+MIPURC: "disconn",0,1\r\n',
-    b"\r\n> ",
-    b"AT+CSQ\r",
-    b"\x1a",
-    "中文".encode(),
-]
 
 
 def exported(line: Line, path: Path) -> None:
@@ -93,47 +73,6 @@ def decoded(line: Line) -> list[Record]:
 
 def troubles(found: list[Record]) -> list[str]:
     return [one.message for one in found if isinstance(one, Finding) and one.severity != "note"]
-
-
-def properties(kind: int, **values: object) -> Properties:
-    made = Properties(kind)
-    for name, value in values.items():
-        setattr(made, name, value)
-    return made
-
-
-def mqtt_session(port: int, version: int) -> None:
-    """A client that publishes, subscribes to what it publishes, retains, leaves a will, and goes."""
-    five = version == 5
-    client = paho.Client(
-        paho.CallbackAPIVersion.VERSION2, client_id="meter-17", protocol=paho.MQTTProtocolVersion(version)
-    )
-    arrived: list[bytes] = []
-    ready = threading.Event()
-    client.on_message = lambda _client, _data, message: arrived.append(message.payload)
-    client.on_subscribe = lambda *_: ready.set()
-    client.username_pw_set("user", "pass word")
-    will = properties(PacketTypes.WILLMESSAGE, WillDelayInterval=1, ContentType="text/plain") if five else None
-    client.will_set("meter/will", b"gone\r\n", qos=1, retain=True, properties=will)
-    options = properties(PacketTypes.CONNECT, SessionExpiryInterval=30, UserProperty=("a", "b")) if five else None
-    client.connect("127.0.0.1", port, keepalive=60, properties=options)
-    client.loop_start()
-    client.subscribe([("meter/#", paho.SubscribeOptions(qos=2, noLocal=False))] if five else [("meter/#", 2)])
-    assert ready.wait(10)
-    for number, payload in enumerate(PAYLOADS):
-        more = (
-            properties(PacketTypes.PUBLISH, MessageExpiryInterval=60, UserProperty=("n", str(number))) if five else None
-        )
-        sent = client.publish(f"meter/{number}", payload, qos=number % 3, retain=number == 1, properties=more)
-        sent.wait_for_publish(10)
-    end = time.monotonic() + 15
-    while len(arrived) < len(PAYLOADS) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert sorted(arrived) == sorted(PAYLOADS)
-    client.unsubscribe("meter/#")
-    time.sleep(0.1)
-    client.disconnect()
-    client.loop_stop()
 
 
 @pytest.mark.parametrize(
@@ -152,16 +91,6 @@ def test_mqtt_with_a_broker(tmp_path: Path, name: str, version: int) -> None:
     found = decoded(bridge.line)
     assert troubles(found) == []
     assert count == sum(1 for one in found if isinstance(one, Frame) and one.protocol == "mqtt") > 40
-
-
-def coap_client(port: int, *arguments: object) -> str:
-    done = subprocess.run(
-        [tool("coap-client-notls"), "-v", "2", *map(str, arguments[:-1]), f"coap://127.0.0.1:{port}/{arguments[-1]}"],
-        capture_output=True,
-        timeout=30,
-        check=True,
-    )
-    return done.stdout.decode("utf-8", "replace")
 
 
 @pytest.mark.parametrize("name", DATAGRAM_MODES)
@@ -213,60 +142,6 @@ def test_coap_over_tcp_with_a_server(tmp_path: Path) -> None:
     assert troubles(found) == []
     names = [one.fields["name"] for one in found if isinstance(one, Frame) and one.protocol == "coap"]
     assert sorted(names) == sorted(["CSM", "CSM", "GET", "Content"] * 2 + ["CSM", "CSM", "PUT", "Created"])
-
-
-class Web(http.server.BaseHTTPRequestHandler):
-    """Answers with a length, in chunks, or up to the end of the connection, as the path asks for."""
-
-    protocol_version = "HTTP/1.1"
-    body = bytes(range(256)) * 13 + b"\r\n\r\nHTTP/1.1 200 OK\r\n\r\nOK\r\n+++"
-
-    def do_GET(self) -> None:
-        if self.path == "/missing":
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", "application/octet-stream")
-        if self.path == "/chunked":
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            for start in range(0, len(self.body), 1000):
-                part = self.body[start : start + 1000]
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
-            self.wfile.write(b"0\r\n\r\n")
-        elif self.path == "/close":
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(self.body)
-        else:
-            self.send_header("Content-Length", str(len(self.body)))
-            self.end_headers()
-            self.wfile.write(self.body)
-
-    def do_HEAD(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "12345")
-        self.end_headers()
-
-    def do_POST(self) -> None:
-        got = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(201)
-        self.send_header("Content-Type", "application/json")
-        text = b'{"got":%d}' % len(got)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def web_server() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
 
 
 @pytest.mark.parametrize("name", STREAM_MODES)

@@ -32,6 +32,7 @@ _ERROR_KINDS = {"CME ERROR": "cme", "CMS ERROR": "cms", "CIS ERROR": "cis"}
 _COMMAND_EFFECTS = (
     "frame",
     "opens",
+    "leads",
     "closes",
     "sends",
     "payload",
@@ -80,11 +81,12 @@ class Command:
         self.dialect = dialect.id
         self.spec: CommandSpec | BasicSpec = spec
         self._dialect = dialect
-        self.bare = spec.bare
+        self.bare, self.comma = spec.bare, spec.comma
         self.frame = spec.frame
-        self.socket = spec if spec.opens or spec.closes or spec.sends or spec.payload or spec.tells else None
+        about = (spec.opens, spec.leads, spec.closes, spec.sends, spec.payload, spec.tells)
+        self.socket = spec if any(about) else None
         """What the command does to connections, if anything."""
-        self.sends = spec.sends
+        self.sends, self.leads = spec.sends, spec.leads
         self.infer = spec if spec.infer or spec.keeps else None
         """What frames it stands for, if any."""
         self.image, self.block = spec.image, spec.block

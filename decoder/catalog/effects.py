@@ -20,10 +20,15 @@ InferredFrame = Literal[
 
 
 class LineSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """A command or URC with these parameters ("a|b": either)."""
+    """A command or URC with these parameters ("a|b": either line, either value)."""
 
     line: str
     where: dict[str, str | int] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the lines that are meant."""
+        return self.line.split("|")
 
 
 class GroupSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,6 +56,8 @@ class OpensSpec(msgspec.Struct, forbid_unknown_fields=True):
 
     ``udp``: the values of ``transport`` that mean datagrams; all others are streams. ``address``, ``port`` and
     ``local_port`` name parameters. ``answer``: the line that says whether it was opened; without one, the OK does.
+    ``key`` may be a parameter of that line. ``later``: it is a socket that leads nowhere yet; a stream is open when a
+    command that ``leads`` somewhere is done.
     """
 
     transport: str
@@ -59,6 +66,22 @@ class OpensSpec(msgspec.Struct, forbid_unknown_fields=True):
     address: str = ""
     port: str = ""
     local_port: str = ""
+    answer: LineSpec | None = None
+    later: bool = False
+
+
+class LeadsSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A command that says where the connection ``key`` leads, which another command opens, before or after it.
+
+    ``address`` and ``port`` name parameters; or ``url`` names one like ``scheme://host:port``, and ``udp`` lists the
+    schemes that mean datagrams. ``answer``: the line that says that it leads there; without one, the OK does.
+    """
+
+    key: str = "connect_id"
+    address: str = ""
+    port: str = ""
+    url: str = ""
+    udp: list[str] = []
     answer: LineSpec | None = None
 
 
@@ -90,11 +113,13 @@ class SendsSpec(msgspec.Struct, forbid_unknown_fields=True):
 class ArrivesSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A URC that says that data arrived and waits to be read: parameters that hold how many bytes or packets.
 
-    ``dropped`` names the parameter that holds how many bytes were lost because the buffer was full. ``tcp`` and
-    ``udp``: parameters that tell the transport of a connection whose opening was not recorded.
+    ``waiting``: the one that holds how many bytes wait in all, with those of earlier URCs. ``dropped`` names the
+    parameter that holds how many bytes were lost because the buffer was full. ``tcp`` and ``udp``: parameters that tell
+    the transport of a connection whose opening was not recorded.
     """
 
     bytes: str = ""
+    waiting: str = ""
     packets: str = ""
     dropped: str = ""
     tcp: dict[str, list[int | str]] | None = None

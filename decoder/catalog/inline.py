@@ -51,9 +51,10 @@ def spelt(name: str) -> bytes:
     return (name if name[:1] in _PREFIXES else "+" + name).encode()
 
 
-def inline(name: str, dialect: str, syntax: Syntax, encoding: str, spec: Spec, *, shared: bool = False) -> Inline:
-    """Compile what stands in front of the payload of a line."""
-    comma = isinstance(spec, UrcSpec) and spec.comma
+def inline(
+    name: str, dialect: str, syntax: Syntax, encoding: str, spec: Spec, *, comma: bool, shared: bool = False
+) -> Inline:
+    """Compile what stands in front of the payload of a line. ``comma``: it has the shape ``+NAME,…:payload``."""
     bare = isinstance(spec, CommandSpec) and spec.bare
     line = "same" if isinstance(spec, BasicSpec) else spec.payload_line
     parts = []
@@ -66,7 +67,8 @@ def inline(name: str, dialect: str, syntax: Syntax, encoding: str, spec: Spec, *
         else:
             parts.append(rb'(?P<%b>"[^"\r\n]*+"|[^,"\r\n]*+),' % param.name.encode())
     if comma:
-        parts[-1] = parts[-1].removesuffix(b",").replace(b'[^,"', b'[^:,"') + b":"
+        behind = rb":\r\n" if line == "next" else b":"
+        parts[-1] = parts[-1].removesuffix(b",").replace(b'[^,"', b'[^:,"') + behind
     elif line != "same":
         behind = rb"\r\n" if line == "next" else rb"(?:,|\r\n(?:\r\n)?)"
         parts[-1] = parts[-1].removesuffix(b",").replace(b"[^,", b"[^\\r\\n,") + rb"[ \t]*" + behind

@@ -70,19 +70,22 @@ class Catalog:
         }
         self.role_of = {name: role for one in reversed(self.dialects) for name, role in _roles(one.file)}
         """What the lines with a name are to those who know no names."""
-        self.lines = [urc for urc in self.urcs.values() if urc.spec.line]
+        self.lines = [urc for rivals in urcs.values() for urc in rivals if urc.spec.line]
         self.inline = [
-            inline(name, urc.dialect, syntax, urc.encoding, urc.spec)
+            inline(name, urc.dialect, syntax, urc.encoding, urc.spec, comma=urc.spec.comma)
             for name, rivals in urcs.items()
             for urc in rivals
             if urc.carries
             for syntax in urc.syntaxes
             if syntax.payload >= 0 and syntax.counted >= 0
         ] + [
-            inline(name, command.dialect, syntax, command.answer_encoding, command.spec, shared=name in urcs)
+            inline(
+                name, command.dialect, syntax, command.answer_encoding, command.spec, comma=comma, shared=name in urcs
+            )
             for name, known in commands.items()
             for command in known
             if command.carries
+            for comma in (False, True)[: 1 + command.comma]
             for syntax in command.answer
             if syntax.payload >= 0 and syntax.counted >= 0
         ]
@@ -95,7 +98,7 @@ class Catalog:
         for one in self.inline:
             self._inline[spelt(one.name)] = (*self._inline.get(spelt(one.name), ()), one)
         self.grouped = frozenset(
-            line.line for _, group in self.groups for line in (*group.start, *group.more, *group.end)
+            name for _, group in self.groups for line in (*group.start, *group.more, *group.end) for name in line.names
         )
         """The names of lines that may belong to a group."""
         self.results = {

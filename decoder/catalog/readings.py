@@ -89,8 +89,8 @@ class ModuleLine:
 
     __slots__ = (
         "_read",
-        "_shape",
         "_shapes",
+        "_unread",
         "connect",
         "damaged",
         "digit",
@@ -126,8 +126,8 @@ class ModuleLine:
         self.connect = bare[:7] == b"CONNECT" and grammar.is_connect(bare)
         self.digit = grammar.NUMERIC_CODES.get(bare, "")
         self._read: dict[int, Arguments] = {}
-        self._shapes: list[UrcType] = []
-        self._shape: tuple[UrcType, Arguments] | None = None
+        self._unread: list[UrcType] = []
+        self._shapes: list[tuple[UrcType, Arguments]] = []
         code = grammar.FINAL_CODES.get(bare)
         if code is not None:
             self.kind, self.result = "final", Result(code)
@@ -145,7 +145,7 @@ class ModuleLine:
             self.damaged = _DAMAGED.match(text) is not None
             self.urc = catalog.urcs.get(text.removeprefix("+"))
             self.rest = text
-            self._shapes = catalog.lines
+            self._unread = catalog.lines
             return
         name = parts[0].removeprefix("+")
         self.name, self.rest = name, parts[1]
@@ -160,15 +160,14 @@ class ModuleLine:
             found = self._read[id(syntaxes)] = best(syntaxes, self.rest) if syntaxes else self.numbered()
         return found
 
-    def shape(self) -> tuple[UrcType, Arguments] | None:
-        """Return the URC whose whole line has this shape, if there is one, and its arguments."""
-        shapes, self._shapes = self._shapes, []
-        for urc in shapes:
+    def shapes(self) -> list[tuple[UrcType, Arguments]]:
+        """Return the URCs whose whole line has this shape, and its arguments by each."""
+        unread, self._unread = self._unread, []
+        for urc in unread:
             arguments = urc.read_line(self.text)
             if arguments is not None:
-                self._shape = urc, arguments
-                break
-        return self._shape
+                self._shapes.append((urc, arguments))
+        return self._shapes
 
     def numbered(self) -> Arguments:
         """Number the arguments: no syntax names them."""

@@ -112,10 +112,11 @@ def _missing(key: str, names: Iterable[str], known: set[str], what: str = "param
 def _line(key: str, spec: LineSpec | None, known: _Known) -> Iterator[Problem]:
     if spec is None:
         return
-    if not known.is_line(spec.line):
-        yield key, f"{key} names the line {spec.line!r}, which nobody defines"
-    elif (params := known.params(spec.line)) is not None:
-        yield from _missing(key, spec.where, params)
+    for name in spec.names:
+        if not known.is_line(name):
+            yield key, f"{key} names the line {name!r}, which nobody defines"
+        elif (params := known.params(name)) is not None:
+            yield from _missing(key, spec.where, params)
 
 
 def _of_command(one: CommandSpec, known: _Known) -> Iterator[Problem]:
@@ -131,6 +132,12 @@ def _of_command(one: CommandSpec, known: _Known) -> Iterator[Problem]:
         if opens.key not in both and opens.key != "connect_id":
             yield from _missing("opens", [opens.key], both)
         yield from _line("opens", opens.answer, known)
+    if one.leads is not None:
+        leads = one.leads
+        yield from _missing("leads", [leads.address, leads.port, leads.url], sent)
+        if leads.key != "connect_id":
+            yield from _missing("leads", [leads.key], both)
+        yield from _line("leads", leads.answer, known)
     for name in one.ends:
         if name not in known.urcs:
             yield "ends", f"ends names the URC {name!r}, which nobody defines"
@@ -209,7 +216,7 @@ def _of_urc(one: UrcSpec, known: _Known) -> Iterator[Problem]:
 
 
 def _arrives(one: ArrivesSpec, params: set[str]) -> Iterator[Problem]:
-    yield from _missing("arrives", [one.bytes, one.packets, one.dropped], params)
+    yield from _missing("arrives", [one.bytes, one.waiting, one.packets, one.dropped], params)
     yield from _missing("arrives", [*(one.tcp or ()), *(one.udp or ())], params)
     if one.key != "connect_id":
         yield from _missing("arrives", [one.key], params)
@@ -269,6 +276,6 @@ def _of_group(group: GroupSpec, known: _Known) -> Iterator[Problem]:
     for key, lines in (("start", group.start), ("more", group.more), ("end", group.end)):
         for one in lines:
             yield from _line(key, one, known)
-            shared |= known.params(one.line) or set()
+            shared = shared.union(*(known.params(name) or () for name in one.names))
     yield from _missing("key", group.key, shared)
     yield from _missing("join", [group.join], shared)

@@ -28,6 +28,7 @@ from decoder.catalog.effects import (
     ImageSpec,
     InferSpec,
     KeepsSpec,
+    LeadsSpec,
     OpensSpec,
     PositionSpec,
     SendsSpec,
@@ -217,7 +218,8 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     """A command: its forms (a list of syntaxes each), its answers, what follows it.
 
     ``role``: what it is to those who know no names. ``bare``: its information response has no name in front.
-    ``payload_line``: payload in it stands behind a line end. ``ends``: URCs that stand for its final result, and
+    ``payload_line``: payload in it stands behind a line end. ``comma``: it may also have the shape
+    ``+NAME,…:payload``, as of URCs. ``ends``: URCs that stand for its final result, and
     whether each says that it was done; ``alone``: its information response is all that comes, no final result.
     ``means``: what its answer says of the module. ``fails``: values of its answer that say that it failed;
     ``succeeds``: values, of which any other says so. ``file``: its payload is a file. ``brings``: raw bytes come
@@ -239,6 +241,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     set_answer: bool = True
     answer_names: list[str] = []
     bare: bool = False
+    comma: bool = False
     payload_line: Literal["same", "next", "either"] = "same"
     test_answer: list[str] = []
     late: list[LateSpec] = []
@@ -246,6 +249,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     raw_after_ok: RawSpec | None = None
     frame: FrameSpec | None = None
     opens: OpensSpec | None = None
+    leads: LeadsSpec | None = None
     closes: ClosesSpec | None = None
     call: Literal["", "dials", "answers", "hangs up", "list"] = ""
     position: PositionSpec | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+import msgspec
+
 from capture.chunk import Side
 from decoder.events import Body, Event, Flow, Frame, Segment, Socket
 from decoder.protocols.conversation import Conversation
@@ -42,6 +44,16 @@ class Carrier:
         """The connection ended; what only its end could end is complete."""
         for side in ("mcu", "module"):
             yield from self._said(side, self._conversation.finish(side))
+
+    @property
+    def carried(self) -> int:
+        """How many bytes went either way."""
+        return self.up + self.down
+
+    def lead(self, remote: str | None, address: str | None, port: int | None) -> None:
+        """Name the peer of a connection that has carried nothing yet."""
+        self.flow = msgspec.structs.replace(self.flow, remote=remote, remote_ip=address, remote_port=port)
+        self._conversation = Conversation(self.flow.transport, port)
 
     def tell(self, change: Change, time_ns: int | None, side: Side, why: str, unread: int = 0) -> Socket:
         """Make the record of a change."""

@@ -66,7 +66,7 @@ class Groups(Follower):
         self._numbers = count(FIRST_NUMBER)
         self._rules: dict[str, list[tuple[str, GroupSpec]]] = {}
         for dialect, spec in seat.catalog.groups:
-            for name in dict.fromkeys(line.line for line in (*spec.start, *spec.more, *spec.end)):
+            for name in dict.fromkeys(name for line in (*spec.start, *spec.more, *spec.end) for name in line.names):
                 self._rules.setdefault(name, []).append((dialect, spec))
         self._open: dict[tuple[str, ...], _Open] = {}
 
@@ -147,4 +147,4 @@ class Groups(Follower):
 
 
 def _is(lines: list[LineSpec], line: _Line) -> bool:
-    return any(one.line == line.name and fixed(one.where, line.params) for one in lines)
+    return any(line.name in one.names and fixed(one.where, line.params) for one in lines)

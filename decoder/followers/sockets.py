@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 from capture.chunk import Side
 from decoder.catalog.conditions import applies, fixed
-from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, LineSpec, OpensSpec, SendsSpec
+from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, LeadsSpec, LineSpec, SendsSpec
 from decoder.catalog.spec import CommandSpec
 from decoder.effects import Answered, Carried, Connected, Ended, Reported, Restarted
 from decoder.events import Data, Flow, Issued, Params
 from decoder.followers.carrier import Carrier, Change
+from decoder.followers.destinations import NOWHERE, Asked, Destination, ip, led, opened, port
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.rules import found
 
@@ -63,7 +64,9 @@ class Sockets(Follower):
         super().__init__(seat)
         self._numbers = seat.connections
         self._open: dict[_Key, _Connection] = {}
-        self._opening: dict[_Key, tuple[OpensSpec, Issued]] = {}
+        self._opening: dict[_Key, Asked] = {}
+        self._leads: dict[_Key, Destination] = {}
+        """Where connections will lead that no command has opened yet."""
         self._names: dict[str, str] = {}
         self._local_ip: str | None = None
         self._newest = 0
@@ -88,16 +91,19 @@ class Sockets(Follower):
         if spec is None or issued.form not in ("set", "exec"):
             return
         params, time_ns = issued.params, event.time_ns
-        if spec.opens is not None and not event.good:
-            self._not_opened(spec.opens, issued, time_ns, event.why)
-        elif spec.opens is not None:
-            key = params.get(spec.opens.key)
-            if spec.opens.answer is None:
-                self._opened(spec.opens, issued, time_ns)
-            elif key not in self._open:
-                if len(self._opening) >= MAX_CONNECTIONS:
-                    self._opening.clear()
-                self._opening[key] = spec.opens, issued
+        if spec.opens is not None and issued.number != self._newest:
+            asked = Asked(spec.opens, issued, params)
+            if not event.good:
+                self._not_opened(asked, time_ns, event.why)
+            elif spec.opens.answer is None:
+                self._made(asked, time_ns)
+            elif params.get(spec.opens.key) not in self._open:
+                self._expect(asked)
+        if spec.leads is not None and spec.payload is None:
+            if not event.good:
+                self._not_led(spec.leads, params, time_ns, event.why)
+            elif spec.leads.answer is None:
+                self._led(spec.leads, params, time_ns)
         if event.good and spec.closes is not None and not event.more:
             self._closed(spec.closes, params, time_ns, "mcu", issued.raw)
         if spec.sends is not None or spec.payload is not None:
@@ -114,11 +120,18 @@ class Sockets(Follower):
         if issued.form not in ("set", "exec"):
             return
         opens = spec.opens
-        if opens is not None and opens.answer is not None and name == opens.answer.line:
+        if opens is not None and opens.answer is not None and name in opens.answer.names:
+            asked = Asked(opens, issued, {**issued.params, **params})
             if fixed(opens.answer.where, params):
-                self._opened(opens, issued, message.time_ns)
+                self._made(asked, message.time_ns)
             elif all(key in params for key in opens.answer.where):
-                self._not_opened(opens, issued, message.time_ns, f"{name} {_shown(params, opens.answer)}")
+                self._not_opened(asked, message.time_ns, f"{name} {_shown(params, opens.answer)}")
+        leads = spec.leads
+        if leads is not None and leads.answer is not None and name in leads.answer.names:
+            if fixed(leads.answer.where, params):
+                self._led(leads, issued.params, message.time_ns)
+            elif all(key in params for key in leads.answer.where):
+                self._not_led(leads, issued.params, message.time_ns, f"{name} {_shown(params, leads.answer)}")
         if spec.sends is not None and spec.sends.sent:
             self._taken(issued.params.get("connect_id"), params.get(spec.sends.sent))
         if spec.closes is not None and event.late:
@@ -151,36 +164,75 @@ class Sockets(Follower):
         """Transparent mode begins: if its command opens a connection, it is open."""
         spec = _socket(event.issued)
         if spec is not None and spec.opens is not None and event.issued.number != self._newest:
-            self._opened(spec.opens, event.issued, event.time_ns)
+            self._opened(Asked(spec.opens, event.issued, event.issued.params), event.time_ns)
 
     # opening
 
-    def _opened(self, spec: OpensSpec, issued: Issued, time_ns: int | None) -> None:
+    def _expect(self, asked: Asked) -> None:
+        """The connection that a command asked for is not open yet."""
+        if len(self._opening) >= MAX_CONNECTIONS:
+            self._opening.clear()
+        self._opening[asked.params.get(asked.spec.key)] = asked
+
+    def _made(self, asked: Asked, time_ns: int | None) -> None:
+        """What a command asked for is there: a connection, or a socket that leads nowhere yet."""
+        if asked.spec.later and opened(asked, NOWHERE).transport == "tcp":
+            self._newest = asked.issued.number
+            self._expect(asked)
+        else:
+            self._opened(asked, time_ns)
+
+    def _opened(self, asked: Asked, time_ns: int | None, to: Destination | None = None) -> None:
         """The connection that a command asked for is open; an earlier one of the same number is over."""
-        key = issued.params.get(spec.key)
+        issued, key = asked.issued, asked.params.get(asked.spec.key)
         self._newest = issued.number
         self._opening.pop(key, None)
         if (before := self._open.pop(key, None)) is not None:
             self._end(before, "lost", time_ns, "module", "the number was used again")
         if len(self._open) >= MAX_CONNECTIONS:
             self._open.clear()
-        connection = self._open[key] = _Connection(self._flow(spec, issued.params), issued.time_ns)
+        connection = self._open[key] = _Connection(self._flow(asked, to), issued.time_ns)
         self._out.append(connection.tell("opened", time_ns, "mcu", issued.raw))
 
-    def _not_opened(self, spec: OpensSpec, issued: Issued, time_ns: int | None, why: str) -> None:
-        self._opening.pop(issued.params.get(spec.key), None)
-        connection = _Connection(self._flow(spec, issued.params), issued.time_ns)
+    def _not_opened(self, asked: Asked, time_ns: int | None, why: str) -> None:
+        self._opening.pop(asked.params.get(asked.spec.key), None)
+        self._fail(asked, None, time_ns, why)
+
+    def _fail(self, asked: Asked, to: Destination | None, time_ns: int | None, why: str) -> None:
+        connection = _Connection(self._flow(asked, to), asked.issued.time_ns)
         self._out.append(connection.tell("failed", time_ns, "module", why))
 
-    def _flow(self, spec: OpensSpec, params: Params) -> Flow:
-        key, remote = params.get(spec.key), params.get(spec.address)
-        remote = str(remote) if remote is not None else None
-        port, local_port = _port(params.get(spec.port)), _port(params.get(spec.local_port))
+    def _flow(self, asked: Asked, to: Destination | None) -> Flow:
+        params, key = asked.params, asked.params.get(asked.spec.key)
+        to = opened(asked, to or self._leads.get(key, NOWHERE))
+        local_port = port(params.get(asked.spec.local_port))
         return Flow(
-            next(self._numbers), key, "udp" if params.get(spec.transport) in spec.udp else "tcp", remote,
-            (_ip(remote) or self._names.get(remote.lower())) if remote else None,
-            port, self._local_ip, local_port or None,
+            next(self._numbers), key, to.transport or "tcp", to.remote, self._address(to.remote), to.port,
+            self._local_ip, local_port,
         )  # fmt: skip
+
+    def _address(self, remote: str | None) -> str | None:
+        """Return the IP address of a peer, if it is one or a line told it."""
+        return (ip(remote) or self._names.get(remote.lower())) if remote else None
+
+    def _led(self, spec: LeadsSpec, params: Params, time_ns: int | None) -> None:
+        """A command said where a connection leads: that opens it, or is kept until one opens it."""
+        key, to = params.get(spec.key), led(spec, params)
+        connection, asked = self._open.get(key), self._opening.get(key)
+        if asked is not None and asked.spec.later:
+            self._opened(asked, time_ns, to)
+        elif connection is None:
+            if len(self._leads) >= MAX_CONNECTIONS:
+                self._leads.clear()
+            self._leads[key] = to
+        elif connection.flow.remote is None and not connection.carried and to != NOWHERE:
+            connection.lead(to.remote, self._address(to.remote), to.port)
+
+    def _not_led(self, spec: LeadsSpec, params: Params, time_ns: int | None, why: str) -> None:
+        """A socket could not be connected; it is there all the same."""
+        asked = self._opening.get(params.get(spec.key))
+        if asked is not None and asked.spec.later:
+            self._fail(asked, led(spec, params), time_ns, why)
 
     # the end
 
@@ -188,8 +240,10 @@ class Sockets(Follower):
         """End a connection. ``told`` are the parameters that name it and tell how it ended."""
         key = told.get(spec.key)
         connection = self._open.get(key)
-        if connection is None and key in self._opening and side == "module" and fixed(spec.where, told):
-            self._not_opened(*self._opening[key], time_ns, why)
+        if connection is None and key in self._opening and fixed(spec.where, told):
+            asked = self._opening.pop(key)
+            if side == "module":
+                self._fail(asked, None, time_ns, why)
         if connection is None or not fixed(spec.where, told):
             return
         change: Change = "closed"
@@ -208,6 +262,7 @@ class Sockets(Follower):
             self._end(connection, "lost", event.time_ns, "module", "the module restarted")
         self._open.clear()
         self._opening.clear()
+        self._leads.clear()
         self._local_ip = None
 
     def finish(self, last_ns: int | None) -> None:
@@ -231,15 +286,15 @@ class Sockets(Follower):
         if not fixed(spec.where, params):
             return
         address = params.get(spec.address)
-        ip = _ip(str(address[0] if isinstance(address, list) and address else address))
-        if ip is None or ipaddress.ip_address(ip).is_unspecified:
+        told = ip(str(address[0] if isinstance(address, list) and address else address))
+        if told is None or ipaddress.ip_address(told).is_unspecified:
             return
         if not spec.name:
-            self._local_ip = ip
+            self._local_ip = told
         elif (name := params.get(spec.name, own.get(spec.name))) is not None:
             if len(self._names) >= MAX_NAMES:
                 self._names.clear()
-            self._names[str(name).lower()] = ip
+            self._names[str(name).lower()] = told
 
     # data
 
@@ -249,9 +304,12 @@ class Sockets(Follower):
         if connection is None:
             return
         connection.announcer = name
-        size, packets, dropped = (params.get(one) for one in (spec.bytes, spec.packets, spec.dropped))
+        named = (spec.bytes, spec.waiting, spec.packets, spec.dropped)
+        size, waiting, packets, dropped = (params.get(one) for one in named)
         if isinstance(size, int):
             connection.arrived += size
+        if isinstance(waiting, int):
+            connection.arrived = connection.read + waiting
         if isinstance(packets, int):
             connection.packets = packets
         if isinstance(dropped, int):
@@ -265,6 +323,8 @@ class Sockets(Follower):
             self._seen(urc.socket.arrives, event.params)
         if event.frame is not None or event.kind == "link":
             return
+        if event.command is not None and event.command.leads is not None and data.side == "mcu":
+            self._led(event.command.leads, event.params, data.time_ns)
         connection = self._connection(data.connect_id, data.time_ns)
         if connection is None:
             return
@@ -313,7 +373,7 @@ class Sockets(Follower):
     def _connection(self, key: _Key, time_ns: int | None) -> _Connection | None:
         """Find a connection; what carries data is open, even if the line that says so was lost."""
         if key not in self._open and key in self._opening:
-            self._opened(*self._opening[key], time_ns)
+            self._opened(self._opening[key], time_ns)
         return self._open.get(key)
 
     def _flush(self, connection: _Connection, waiting: list[_Piece]) -> None:
@@ -336,16 +396,3 @@ def _socket(issued: Issued) -> CommandSpec | None:
 
 def _shown(params: Params, answer: LineSpec) -> str:
     return ", ".join(f"{name}={params[name]}" for name in answer.where)
-
-
-def _port(value: object) -> int | None:
-    """Return a port, or None if the value is none."""
-    return value if isinstance(value, int) and 0 <= value <= 0xFFFF else None
-
-
-def _ip(text: str) -> str | None:
-    """Return an IP address in its usual spelling, or None if ``text`` is none."""
-    try:
-        return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
-    except ValueError:
-        return None

@@ -110,11 +110,17 @@ class Attribution:
 
     def _choose_urc(self, name: str, line: ModuleLine) -> Answer:
         """Of the ways in which several dialects read a URC, take the likeliest."""
-        ranking = self._module.ranking
         read = [(urc, line.by(urc.syntaxes)) for urc in self._catalog.urc_rivals[name]]
-        urc, arguments = min(read, key=lambda one: ranking.weight(one[0], one[1].fit, alias=one[0].name != name))
+        urc, arguments = self._likeliest(read, name)
         late = self._late(urc.name, arguments.params)
         return Answer(urc.name, urc.dialect, arguments, late, urc, late is not None, True)
+
+    def _likeliest(self, read: list[tuple[UrcType, Arguments]], name: str | None = None) -> tuple[UrcType, Arguments]:
+        """Return the likeliest URC of some, as each reads a line; ``name`` is how the line calls itself."""
+        ranking = self._module.ranking
+        return min(
+            read, key=lambda one: ranking.weight(one[0], one[1].fit, alias=name is not None and one[0].name != name)
+        )
 
     def _information(self, entry: PendingLine, waiting: PendingCommand, name: str, line: ModuleLine) -> Answer:
         command = waiting.reading.command
@@ -143,9 +149,9 @@ class Attribution:
         late = self._late(line.text.split(" ", maxsplit=1)[0], {})
         if late is not None:
             return Answer(line.text, late.issued.dialect, _NO_ARGUMENTS, late, None, True)
-        shape = line.shape()
-        if shape is not None:
-            urc, arguments = shape
+        shapes = line.shapes()
+        if shapes:
+            urc, arguments = self._likeliest(shapes)
             late = self._late(urc.name, arguments.params)
             return Answer(urc.name, urc.dialect, arguments, late, urc, late is not None)
         if line.damaged:

@@ -193,13 +193,13 @@ class ModuleReader:
 
     def _free(self, line: ModuleLine, span: Span) -> None:
         """Take a line that only its whole shape tells: a maker's result, an answer, a URC, or text."""
-        shaped = line.urc or (shape[0] if (shape := line.shape()) is not None else None)
-        if shaped is not None and self._pairing.pending:
-            done = self._pairing.ends(shaped.name)
-            if done is not None:
-                known = self._catalog.results.get(shaped.name)
-                self._results.take(known if known is not None else Result(shaped.name, done=done), line.text, span)
-                return
+        if self._pairing.pending:
+            for name in [line.urc.name] if line.urc is not None else [urc.name for urc, _ in line.shapes()]:
+                done = self._pairing.ends(name)
+                if done is not None:
+                    known = self._catalog.results.get(name)
+                    self._results.take(known if known is not None else Result(name, done=done), line.text, span)
+                    return
         self._answer(self._pairing.answer(line), line.text, span)
 
     def _refuses(self, text: str) -> bool:
