@@ -106,7 +106,7 @@ def test_lines_of_many_makers(packed: bool, tmp_path: Path) -> None:
     made = after.read_text()
     assert len(made) == len(text)
     old, new = text.splitlines(), made.splitlines()
-    assert len(secrets) > 80
+    assert len(secrets) >= 70
     for number, start, end in secrets:
         assert new[number][start:end] != old[number][start:end], (old[number], new[number])
         if end - start >= LONG:  # a shorter one may stand elsewhere by chance
