@@ -46,6 +46,7 @@ class _Payload:
     """
 
     __slots__ = (
+        "after_answer",
         "after_ok",
         "after_result",
         "deadline_ns",
@@ -57,6 +58,7 @@ class _Payload:
         "length",
         "owner",
         "prompt",
+        "tail",
         "taken",
         "then_prompt",
     )
@@ -69,6 +71,8 @@ class _Payload:
         self.after_ok = after == "ok-prompt" or (after == "ok" and length > 0)
         self.then_prompt = after == "ok-prompt"
         self.after_result = after == "result"
+        self.after_answer = after == "answer"
+        self.tail = rule.tail.encode() if rule is not None and length else b""
         self.end_early = rule is not None and rule.end_early
         self.end = b"+++" if rule is not None and "+++" in rule.end else b"\x1a"
         self.entry = entry
@@ -141,6 +145,14 @@ class McuReader:
         elif payload is not None:
             self._channel.turn(Turn.PROMPTED)
             self._postpone(span.last_ns, PAYLOAD_GAP_NS)
+            self.pump()
+
+    def answered(self, owner: PendingCommand) -> None:
+        """The command that announced payload has its information response, which may ask for the payload."""
+        payload = self._payload
+        if payload is not None and payload.owner is owner and payload.after_answer and self._channel.mode is HELD:
+            self._channel.turn(Turn.PROMPTED)
+            self._postpone(self._channel.module_wire.last_ns, PAYLOAD_GAP_NS)
             self.pump()
 
     def module_speaks(self) -> None:
@@ -324,7 +336,9 @@ class McuReader:
         number = reading.announced
         connect_id = connection(issued.params)
         looks_hex = number and _is_nearer_as_hex(len(body), number) and not grammar.NOT_HEX.search(body)
-        said = channel.module.settings.encoding(command.encoding, connect_id)
+        syntax = reading.arguments.syntax
+        in_hex = syntax is not None and syntax.params[syntax.payload].spec.hex
+        said = "hex" if in_hex else channel.module.settings.encoding(command.encoding, connect_id)
         encoding = said or ("hex" if looks_hex else "raw")
         data, raw = channel.decode(span, "mcu", connect_id, issued.name, via="command", encoding=encoding, body=body)
         channel.carried(data, raw, issued.params, frame=command.frame, command=command)
@@ -364,7 +378,11 @@ class McuReader:
                 return True
         left = payload.length - payload.taken
         if payload.length and len(wire) >= left:
-            self._complete(payload, left, left)
+            behind = wire.waiting()[left : left + len(payload.tail)]
+            if behind != payload.tail and payload.tail.startswith(behind):
+                wire.undecided = True
+                return False
+            self._complete(payload, left + len(behind) * (behind == payload.tail), left)
             return True
         if not payload.length and len(wire) > MAX_LINE:
             self._give_up("endless")
@@ -377,7 +395,8 @@ class McuReader:
         if payload.length:
             left = payload.length - payload.taken
             if size >= left:
-                self._complete(payload, left, left)
+                behind = payload.tail if self._wire.waiting().startswith(payload.tail, left) else b""
+                self._complete(payload, left + len(behind), left)
                 self.pump()
             elif payload.end_early and self._wire.waiting().endswith(payload.end):
                 self._complete(payload, size, size - len(payload.end))
