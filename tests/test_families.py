@@ -84,7 +84,7 @@ def talks(name: str, steps: list[tuple[str, int, Transport, bytes]], *, nasty: b
         (family.closed if by_peer else family.close)(link)
 
     for what, wanted, transport, data in steps:
-        number = wanted % family.links
+        number = family.first + wanted % family.links
         link = open_links.get(number)
         if what in ("close", "closed"):
             if link is not None and not (what == "closed" and link.transport == "udp"):

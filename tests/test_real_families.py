@@ -30,7 +30,7 @@ pytestmark = pytest.mark.outside
 Servers = dict[str, tuple[Transport, int]]
 EXPECTED = {"mqtt": 40, "http": 12, "coap": 20}
 """How many messages there are at least."""
-AT_ONCE = 4
+AT_ONCE = 6
 """How many modules work at a time."""
 
 

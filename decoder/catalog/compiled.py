@@ -100,7 +100,7 @@ class Command:
         self.late: list[LateSpec] = spec.late
         self.ends, self.alone = spec.ends, spec.alone
         self.payload: PayloadSpec | None = spec.payload
-        self.raw_after_ok = spec.raw_after_ok
+        self.raw_after_ok, self.raw_after_connect = spec.raw_after_ok, spec.raw_after_connect
         self.stream: StreamSpec | None = spec.stream
         self.call = spec.call
         self.position = spec.position
@@ -185,7 +185,7 @@ class UrcType:
     @property
     def carries(self) -> bool:
         """Whether it may have payload in it."""
-        return _counted(self.spec.syntax)
+        return _counted(self.spec.syntax) or any(word.length for word in parse_line(self.spec.line)[1])
 
     @cached_property
     def line_syntax(self) -> Syntax:
@@ -196,7 +196,7 @@ class UrcType:
     def line(self) -> re.Pattern[str]:
         """The shape ``line``."""
         texts, words = parse_line(self.spec.line)
-        places = [f"({'.*' if word.mark else '[^,]*'})" for word in words] + [""]
+        places = [f"({'.*' if word.mark or word.length else '[^,]*'})" for word in words] + [""]
         pattern = "".join(re.escape(text) + place for text, place in zip(texts, places, strict=True))
         return re.compile(pattern + r"\Z", re.DOTALL)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from decoder.catalog.arguments import Syntax
 from decoder.catalog.spec import BasicSpec, CommandSpec, UrcSpec
+from decoder.catalog.words import parse_line
 
 _PREFIXES = frozenset("^$%*#!")
 Spec = CommandSpec | BasicSpec | UrcSpec
@@ -39,6 +40,8 @@ class Inline(msgspec.Struct, frozen=True, dict=True):
     """It is an answer, and a URC has the same name: only a command that waits for it tells them apart."""
     tail: int
     """How many parameters may stand behind the payload."""
+    title: bytes
+    """How the line calls itself."""
 
     @cached_property
     def head(self) -> re.Pattern[bytes]:
@@ -72,7 +75,9 @@ def inline(
     elif line != "same":
         behind = rb"\r\n" if line == "next" else rb"(?:,|\r\n(?:\r\n)?)"
         parts[-1] = parts[-1].removesuffix(b",").replace(b"[^,", b"[^\\r\\n,") + rb"[ \t]*" + behind
-    title = b"" if bare else re.escape(spelt(name)) + (b"," if comma else rb"[ \t]*+[:=][ \t]*+")
+    own = parse_line(spec.line)[0][0] if isinstance(spec, UrcSpec) else ""
+    begin = own.encode().rstrip(b": ") if own else spelt(name)
+    title = b"" if bare else re.escape(begin) + (b"," if comma else rb"[ \t]*+[:=][ \t]*+")
     pattern = rb"[\r\n \0]*+(?P<line>" + title + rb"[ \t]*+".join(parts) + rb")"
     length = syntax.params[syntax.payload].length
     names = [param.name for param in syntax.params[: syntax.payload]]
@@ -94,4 +99,5 @@ def inline(
         line,
         shared and line != "same",
         len(syntax.params) - syntax.payload - 1,
+        begin,
     )

@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from decoder.catalog.arguments import Syntax
 from decoder.catalog.compiled import Command, Dialect, UrcType
-from decoder.catalog.inline import Inline, inline, spelt
+from decoder.catalog.inline import Inline, inline
 from decoder.catalog.readings import Readings
 from decoder.catalog.spec import BasicSpec, CommandSpec, DialectFile, UrcSpec
 from decoder.events import Error, Result
@@ -76,7 +76,7 @@ class Catalog:
             for name, rivals in urcs.items()
             for urc in rivals
             if urc.carries
-            for syntax in urc.syntaxes
+            for syntax in (*urc.syntaxes, *([urc.line_syntax] if urc.spec.line else ()))
             if syntax.payload >= 0 and syntax.counted >= 0
         ] + [
             inline(
@@ -89,14 +89,14 @@ class Catalog:
             for syntax in command.answer
             if syntax.payload >= 0 and syntax.counted >= 0
         ]
-        heads = b"|".join(sorted({re.escape(spelt(one.name)) for one in self.inline if not one.bare}))
+        heads = b"|".join(sorted({re.escape(one.title) for one in self.inline if not one.bare}))
         named = rb"(%b)[ \t]*[:=,]" % heads if heads else b"(?!)"
         self._bare = tuple(one for one in self.inline if one.bare)
         bare = rb"|\d+," if self._bare else b""
         self.inline_head = re.compile(rb"[\r\n \0]*+(?:%b%b)" % (named, bare))
         self._inline: dict[bytes, tuple[Inline, ...]] = {}
         for one in self.inline:
-            self._inline[spelt(one.name)] = (*self._inline.get(spelt(one.name), ()), one)
+            self._inline[one.title] = (*self._inline.get(one.title, ()), one)
         self.grouped = frozenset(
             name for _, group in self.groups for line in (*group.start, *group.more, *group.end) for name in line.names
         )

@@ -149,6 +149,8 @@ def _of_command(one: CommandSpec, known: _Known) -> Iterator[Problem]:
         yield from _missing("keeps", one.keeps.tags or (), sent)
     if one.block is not None:
         yield from _missing("block", one.block.again, sent)
+    if one.raw_after_connect is not None:
+        yield from _missing("raw_after_connect", [one.raw_after_connect.length], sent)
     if one.stream is not None:
         yield from _missing("stream", one.stream.when, sent)
     for each in one.sets:

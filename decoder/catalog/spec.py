@@ -47,7 +47,7 @@ class ParamSpec(msgspec.Struct, forbid_unknown_fields=True):
 
     ``error``: a value not listed is an error code. ``bits``: the meaning of each bit of a set of flags. ``by`` names
     an earlier parameter that decides the type: by its value, ``cases`` tells which. ``prefix`` stands in front of
-    the value, as in ``QUEUES=3``.
+    the value, as in ``QUEUES=3``. ``hex``: payload that is always written in hex.
     """
 
     type: ParamType = "string"
@@ -58,6 +58,7 @@ class ParamSpec(msgspec.Struct, forbid_unknown_fields=True):
     values: dict[str, Meaning] = {}
     secret: bool = False
     error: bool = False
+    hex: bool = False
     bits: dict[str, Meaning] = {}
     prefix: str = ""
     by: str = ""
@@ -152,15 +153,17 @@ class PayloadSpec(msgspec.Struct, forbid_unknown_fields=True):
 
     ``prompt``: what the module asks for them with: a sign, or a word on a line of its own (``DOWNLOAD``).
     ``after`` "ok": with a length the module asks for them by an OK, which is not the result yet; without one, by
-    its prompt as ever. "ok-prompt": by an OK and a prompt. "result": by its result OK and then a prompt.
-    ``end_early``: ``end`` may also stand before the announced length is reached.
+    its prompt as ever. "ok-prompt": by an OK and a prompt. "result": by its result OK and then a prompt. "answer": by
+    the information response. ``end_early``: ``end`` may also stand before the announced length is reached.
+    ``tail``: what the MCU sends behind as many bytes as announced.
     """
 
-    after: Literal["prompt", "ok", "ok-prompt", "result"] = "prompt"
+    after: Literal["prompt", "ok", "ok-prompt", "result", "answer"] = "prompt"
     prompt: str = ">"
     length: str = ""
     end: tuple[Literal["ctrl-z", "+++"], ...] = ("ctrl-z",)
     end_early: bool = False
+    tail: str = ""
     unless: str = ""
 
 
@@ -172,6 +175,16 @@ class RawSpec(msgspec.Struct, forbid_unknown_fields=True):
 
     length: str
     crc16: str = ""
+
+
+class ConnectSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """Raw bytes from the module after CONNECT, then ``tail``, then the result.
+
+    ``length`` names the parameter of the command that says how many there are at most.
+    """
+
+    length: str
+    tail: str
 
 
 class FrameSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -247,6 +260,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     late: list[LateSpec] = []
     payload: PayloadSpec | None = None
     raw_after_ok: RawSpec | None = None
+    raw_after_connect: ConnectSpec | None = None
     frame: FrameSpec | None = None
     opens: OpensSpec | None = None
     leads: LeadsSpec | None = None

@@ -34,10 +34,11 @@ def parse_syntax(syntax: str) -> list[Word]:
     return words
 
 
-_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)(~?)\}")
+_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z][a-z0-9_]*))?(~?)\}")
 
 
 def parse_line(line: str) -> tuple[list[str], list[Word]]:
     """Parse a line with parameters in braces. Returns the literal texts around them, and the parameters."""
     pieces = _PLACE.split(line)
-    return pieces[::3], [Word(name, mark=mark) for name, mark in zip(pieces[1::3], pieces[2::3], strict=True)]
+    places = zip(pieces[1::4], pieces[2::4], pieces[3::4], strict=True)
+    return pieces[::4], [Word(name, length=length or "", mark=mark) for name, length, mark in places]

@@ -221,11 +221,11 @@ class Sockets(Follower):
         connection, asked = self._open.get(key), self._opening.get(key)
         if asked is not None and asked.spec.later:
             self._opened(asked, time_ns, to)
-        elif connection is None:
+        elif connection is None and to != NOWHERE:
             if len(self._leads) >= MAX_CONNECTIONS:
                 self._leads.clear()
             self._leads[key] = to
-        elif connection.flow.remote is None and not connection.carried and to != NOWHERE:
+        elif connection is not None and connection.flow.remote is None and not connection.carried and to != NOWHERE:
             connection.lead(to.remote, self._address(to.remote), to.port)
 
     def _not_led(self, spec: LeadsSpec, params: Params, time_ns: int | None, why: str) -> None:

@@ -15,6 +15,7 @@ class Announced:
     """
 
     __slots__ = (
+        "after_answer",
         "after_ok",
         "after_result",
         "deadline_ns",
@@ -26,6 +27,7 @@ class Announced:
         "length",
         "owner",
         "prompt",
+        "tail",
         "taken",
         "then_prompt",
     )
@@ -38,6 +40,8 @@ class Announced:
         self.after_ok = after == "ok-prompt" or (after == "ok" and length > 0)
         self.then_prompt = after == "ok-prompt"
         self.after_result = after == "result"
+        self.after_answer = after == "answer"
+        self.tail = rule.tail.encode() if rule is not None and length else b""
         self.end_early = rule is not None and rule.end_early
         self.end = b"+++" if rule is not None and "+++" in rule.end else b"\x1a"
         self.entry = entry

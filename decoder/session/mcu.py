@@ -93,6 +93,14 @@ class McuReader:
             self._postpone(span.last_ns, PAYLOAD_GAP_NS)
             self.pump()
 
+    def answered(self, owner: PendingCommand) -> None:
+        """The command that announced payload has its information response, which may ask for the payload."""
+        payload = self._payload
+        if payload is not None and payload.owner is owner and payload.after_answer and self._channel.mode is HELD:
+            self._channel.turn(Turn.PROMPTED)
+            self._postpone(self._channel.module_wire.last_ns, PAYLOAD_GAP_NS)
+            self.pump()
+
     def module_speaks(self) -> None:
         """A line of the module came: what the MCU sent before it, without an announced length, is payload."""
         payload, size = self._payload, len(self._wire)
@@ -297,7 +305,9 @@ class McuReader:
         number = reading.announced
         connect_id = connection(issued.params)
         looks_hex = number and is_nearer_as_hex(len(body), number) and not grammar.NOT_HEX.search(body)
-        said = channel.module.settings.encoding(command.encoding, connect_id)
+        syntax = reading.arguments.syntax
+        in_hex = syntax is not None and syntax.params[syntax.payload].spec.hex
+        said = "hex" if in_hex else channel.module.settings.encoding(command.encoding, connect_id)
         encoding = said or ("hex" if looks_hex else "raw")
         data, raw = channel.decode(span, "mcu", connect_id, issued.name, via="command", encoding=encoding, body=body)
         channel.carried(data, raw, issued.params, frame=command.frame, command=command)
@@ -337,7 +347,11 @@ class McuReader:
                 return True
         left = payload.length - payload.taken
         if payload.length and len(wire) >= left:
-            self._complete(payload, left, left)
+            behind = wire.waiting()[left : left + len(payload.tail)]
+            if behind != payload.tail and payload.tail.startswith(behind):
+                wire.undecided = True
+                return False
+            self._complete(payload, left + len(behind) * (behind == payload.tail), left)
             return True
         if not payload.length and len(wire) > MAX_LINE:
             self._give_up("endless")
@@ -350,7 +364,8 @@ class McuReader:
         if payload.length:
             left = payload.length - payload.taken
             if size >= left:
-                self._complete(payload, left, left)
+                behind = payload.tail if self._wire.waiting().startswith(payload.tail, left) else b""
+                self._complete(payload, left + len(behind), left)
                 self.pump()
             elif payload.end_early and self._wire.waiting().endswith(payload.end):
                 self._complete(payload, size, size - len(payload.end))

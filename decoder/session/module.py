@@ -64,7 +64,7 @@ class ModuleReader:
         if wire.position >= len(wire.buffer):
             return False
         if self.raw.expected:
-            return self.raw.step()
+            return self.raw.step(concluded)
         if self.download.active:
             return self.download.step(concluded)
         if channel.mode is HELD and (match := wire.match(grammar.prompt(self._mcu.prompt_text))):
@@ -294,6 +294,8 @@ class ModuleReader:
         if command is not None and command.sets and owner.reading.form != "test":
             channel.module.settings.apply(command.sets, answer.arguments.params, defaults=False)
         self._pairing.attach(answer, owner, message.text, message.time_ns)
+        if answer.arguments.fit is FITS and not answer.late:
+            self._mcu.answered(owner)
         if command is not None and command.effects:
             channel.tell(Answered(command.effects, owner.issued, message, answer.late))
 
@@ -316,6 +318,12 @@ class ModuleReader:
             command = waiting.reading.command
             if command is not None and command.brings is not None:
                 self.download.begin(waiting, line.text, span)
+                return True
+            if command is not None and command.raw_after_connect is not None:
+                self._channel.message(
+                    "prompt", "module", span, text=line.text, owner=waiting.issued, owner_number=waiting.issued.number
+                )
+                self.raw.connected(command.raw_after_connect, waiting)
                 return True
             if command is None or (command.stream is not None and not waiting.late):
                 self._results.take(Result("CONNECT"), line.text, span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.families import espressif, quectel, simcom, ublox
+from tests.families import cinterion, espressif, neul, nordic, quectel, sierra, simcom, telit, ublox
 from tests.families.family import Family
 
 FAMILIES: dict[str, type[Family]] = {
@@ -26,5 +26,13 @@ FAMILIES: dict[str, type[Family]] = {
     "Quectel, pushed": quectel.QuectelPush,
     "Quectel GSM": quectel.QuectelGsm,
     "Quectel GSM, pushed": quectel.QuectelGsmPush,
+    "Neul": neul.Neul,
+    "Neul, pushed": neul.NeulPush,
+    "Nordic": nordic.Nordic,
+    "Telit": telit.Telit,
+    "Telit in hex": telit.TelitHex,
+    "Telit, pushed": telit.TelitPush,
+    "Sierra": sierra.Sierra,
+    "Cinterion": cinterion.Cinterion,
 }
 """Each way to send and receive, by its name in tests."""

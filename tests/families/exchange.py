@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 
 from tests.families.family import Family, Link, Transport
 from tests.modem import Line
@@ -106,7 +107,7 @@ class Exchange:
     def _open(self, door: socket.socket, client: socket.socket) -> _Pair:
         transport, port = self._doors[door]
         used = {pair.link.number for pair in self._pairs}
-        number = next(number for number in range(self._family.links) if number not in used)
+        number = next(number for number in count(self._family.first) if number not in used)
         server = socket.socket(socket.AF_INET, _kind(transport))
         server.bind((self.address, 0))
         server.connect(("127.0.0.1", port))

@@ -43,13 +43,14 @@ class Link:
 class Family:
     """A module on ``line``.
 
-    ``limit``: bytes in one piece, either way. ``links``: connections at a time. ``pulls``: the MCU asks for what
+    ``limit``: bytes in one piece, either way. ``links``: connections at a time; ``first``: the number of the first one. ``pulls``: the MCU asks for what
     arrived. ``gossip``: URCs that have nothing to do with connections. In a ``nasty`` session there is echo, what
     arrives comes in the middle of other commands, and of a stream first ``small`` bytes are read, then the rest.
     """
 
     limit: ClassVar[int] = 1024
     links: ClassVar[int] = 5
+    first: ClassVar[int] = 0
     transports: ClassVar[tuple[Transport, ...]] = ("tcp", "udp")
     pulls: ClassVar[bool] = False
     model: ClassVar[bytes] = b""
