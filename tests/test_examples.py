@@ -19,20 +19,23 @@ from capture.chunk import Chunk, Side
 from decoder import catalog
 from decoder.decode import run
 from decoder.events import Data, Finding, Information, Transaction, Urc
+from decoder.findings import Lang, message
 from tests.helpers import START
 
 SECOND = 1_000_000_000
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([rnt\\]))")
+LANGUAGES: tuple[Lang, ...] = ("en", "zh")
 _PLAIN = {"r": b"\r", "n": b"\n", "t": b"\t", "\\": b"\\"}
 
 
 class Example(msgspec.Struct, forbid_unknown_fields=True):
-    """A dialogue, what it must give, and the warnings and errors that it raises."""
+    """A dialogue, what it must give, the warnings and errors that it raises, and words that must stand in those."""
 
     name: str
     lines: str
     gives: list[str]
     findings: list[str] = []
+    says: list[str] = []
 
 
 class File(msgspec.Struct, forbid_unknown_fields=True):
@@ -162,6 +165,8 @@ def check(example: Example, known: catalog.Catalog, kind: Literal["alone", "all"
     raised = sorted({one.rule for one in found if one.severity != "note"})
     if raised != sorted(example.findings):
         wrong.append(f"findings {raised}, not {example.findings}: {[one.message for one in found]}")
+    told = [message(one, lang) for one in found for lang in LANGUAGES]
+    wrong += [f"no finding says {text!r}: {told}" for text in example.says if not any(text in one for one in told)]
     return wrong
 
 

@@ -14,7 +14,7 @@ from capture import grammar
 from decoder.catalog import FITS, Inline, UrcType
 from decoder.catalog.readings import ModuleLine
 from decoder.effects import Answered, Ended, Reported, Restarted
-from decoder.events import Data, Error, Event, Message, MessageKind, Result, Severity, Urc
+from decoder.events import Data, Event, Message, MessageKind, Result, Severity, Urc
 from decoder.link.wire import MAX_LINE, Span
 from decoder.pairing.attribution import Answer
 from decoder.pairing.pending import PendingCommand, PendingLine
@@ -311,7 +311,7 @@ class ModuleReader:
 
     # results
 
-    def _result(self, result: Result, text: str, span: Span, *, refused: bool = False) -> None:
+    def _result(self, result: Result, text: str, span: Span, *, refused: bool = False, whose: str = "") -> None:
         channel, out = self._channel, self._channel.out
         if channel.mode is not LINES:
             self._mcu.module_speaks()
@@ -355,7 +355,7 @@ class ModuleReader:
                 elif waiting.reading.form == "basic":
                     self._told_verbosity(waiting)
         else:
-            self._failed(entry, result, text, span)
+            self._failed(entry, result, text, span, whose)
 
     def _unexpected(self, result: Result, text: str, span: Span) -> None:
         kind: MessageKind = "urc" if result.code == "NO CARRIER" else "result"
@@ -382,13 +382,13 @@ class ModuleReader:
         pending = self._pairing.pending
         dialect = self._pairing.current.commands[-1].issued.dialect if pending else None
         order = self._channel.module.ranking.order(dialect)
-        meaning: Error = self._catalog.error(error[0], error[1], order)
-        self._result(Result(error[0], meaning), text, span)
+        explained, whose = self._catalog.error(error[0], error[1], order)
+        self._result(Result(error[0], explained), text, span, whose=whose)
 
-    def _failed(self, entry: PendingLine, result: Result, text: str, span: Span) -> None:
+    def _failed(self, entry: PendingLine, result: Result, text: str, span: Span, whose: str) -> None:
         waiting = entry.commands[-1]
         command = waiting.reading.command
-        self._channel.out.append(refusal(waiting, result, text, span.last_ns))
+        self._channel.out.append(refusal(waiting, result, text, span.last_ns, whose))
         if command is not None and command.effects:
             self._end(waiting, span.last_ns, good=False, why=text + meaning(result, text))
 
