@@ -328,7 +328,7 @@ class Finding(msgspec.Struct, frozen=True, tag_field="kind", tag="finding"):
     line: int | msgspec.UnsetType = msgspec.UNSET
     """The line of the text log where that stands which it is about, if it is not the line where it was noticed."""
     error: str | msgspec.UnsetType = msgspec.UNSET
-    """The error code that it is about: kind and number, as ``CME ERROR 10``."""
+    """The error code that it is about: kind and number, as ``CME ERROR 10``; a maker's with its dialect before."""
     layer: str | msgspec.UnsetType = msgspec.UNSET
     """What is broken, of :data:`decoder.findings.LAYERS`, if the line says more than the rule."""
     channel: OfChannel = msgspec.UNSET

@@ -17,10 +17,12 @@ from decoder import catalog
 from decoder.catalog.examples import Example, examples, with_examples
 from decoder.decode import run
 from decoder.events import Data, Finding, Information, Transaction, Urc
+from decoder.findings import Lang, message
 from tests.helpers import START
 
 SECOND = 1_000_000_000
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([rnt\\]))")
+LANGUAGES: tuple[Lang, ...] = ("en", "zh")
 _PLAIN = {"r": b"\r", "n": b"\n", "t": b"\t", "\\": b"\\"}
 
 
@@ -139,6 +141,8 @@ def check(example: Example, known: catalog.Catalog, kind: Literal["alone", "all"
     raised = sorted({one.rule for one in found if one.severity != "note"})
     if raised != sorted(example.findings):
         wrong.append(f"findings {raised}, not {example.findings}: {[one.message for one in found]}")
+    told = [message(one, lang) for one in found for lang in LANGUAGES]
+    wrong += [f"no finding says {text!r}: {told}" for text in example.says if not any(text in one for one in told)]
     return wrong
 
 

@@ -100,16 +100,19 @@ class Ranking:
     def order(self, dialect: str | None) -> Callable[[Dialect], tuple[int, int, int] | None]:
         """Return a sort key for dialects: ``dialect`` and what it stands on, the identified, then by evidence.
 
-        None for those that have nothing to do with the session.
+        None for those that have nothing to do with the session, or with the maker of ``dialect``.
         """
         lineage = self._catalog.lineages[dialect] if dialect is not None else ()
+        kin = self._catalog.kin[dialect] if dialect is not None and self._catalog.makers[dialect] is not None else None
 
         def key(one: Dialect) -> tuple[int, int, int] | None:
             if one.id in lineage:
                 return (lineage.index(one.id) - len(lineage), 0, 0)
             maker = self._catalog.makers[one.id]
-            kin = {self._catalog.makers[each] for each in self._catalog.kin[one.id]}
-            spoken = maker is None or one.id in self._given or any(each and self._makers[each] for each in kin)
+            if kin is not None and maker is not None and one.id not in kin:
+                return None
+            makers = {self._catalog.makers[each] for each in self._catalog.kin[one.id]}
+            spoken = maker is None or one.id in self._given or any(each and self._makers[each] for each in makers)
             if not spoken and self._distance(one.id) in (0, _FAR) and one.id not in self._identified:
                 return None
             return self.prefer(one.id)

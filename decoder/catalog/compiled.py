@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cached_property
 
 import msgspec
@@ -26,7 +27,8 @@ from decoder.catalog.words import Word, parse_line, parse_syntax
 
 DEFAULT_TIMEOUT_S = 10
 _SIGNS = re.compile(r"[\W_]+")
-_ERROR_KINDS = {"CME ERROR": "cme", "CMS ERROR": "cms", "CIS ERROR": "cis"}
+_ERROR_TABLES = {"CME ERROR": ("cme", "cis"), "CMS ERROR": ("cms",), "CIS ERROR": ("cis", "cme")}
+"""Where a kind of error is looked up. Codes of messages mean something else than those of equipment."""
 
 
 _COMMAND_EFFECTS = (
@@ -213,7 +215,7 @@ class Dialect:
         self.file = file
         self.id = file.dialect.id
         self._layers = {pattern: layer for layer, patterns in file.layers.items() for pattern in patterns}
-        self._all_errors = {code: text for table in file.errors.values() for code, text in table.items()}
+        self._codes = file.errors.get("cme", {})
         self.commands: dict[str, Command] = {spec.name: Command(self, spec) for spec in file.command}
         self.commands.update({spec.name: Basic(self, spec) for spec in file.basic})
         self.urcs: dict[str, UrcType] = {spec.name: UrcType(self, spec) for spec in file.urc}
@@ -233,7 +235,7 @@ class Dialect:
     def compile(self, words: list[Word], own: dict[str, ParamSpec]) -> Syntax:
         """Compile a parsed syntax."""
         known = {**self.file.param, **own}
-        return Syntax([Param(word, known.get(word.name, ParamSpec()), self._all_errors) for word in words])
+        return Syntax([Param(word, known.get(word.name, ParamSpec()), self._codes) for word in words])
 
     def test_syntaxes(self, texts: list[str], own: dict[str, ParamSpec]) -> list[Syntax]:
         """Compile syntaxes for the answer to a test command: every value is a text that tells what is supported."""
@@ -245,24 +247,33 @@ class Dialect:
 
     def has_errors(self, kind: str) -> bool:
         """Tell whether the dialect has a table for this kind of error."""
-        return _ERROR_KINDS.get(kind, kind) in self.file.errors
+        return _ERROR_TABLES.get(kind, (kind,))[0] in self.file.errors
 
-    def error(self, kind: str, code: str) -> tuple[str, Meaning] | None:
-        """Look an error code or its words up: in the table for its kind, then in any table of this dialect.
+    def error(self, kind: str, code: str, *, whole: bool = True) -> tuple[str, Meaning] | None:
+        """Look an error code or its words up in the tables for its kind, "" for all: the code and its meaning.
 
-        Returns the code and its meaning.
+        ``whole``: False also takes words without the topic in front of a meaning ("no fix" for "GNSS: no fix").
         """
-        table = self.file.errors.get(_ERROR_KINDS.get(kind, kind), {})
-        if code not in table and code not in self._all_errors:
-            words = _bare(code)
-            code = next((one for one, meaning in table.items() if _bare(meaning[0]) == words), "")
-            code = code or self._error_words.get(words, "")
-        meaning = table.get(code) or self._all_errors.get(code)
-        return (code, meaning) if meaning is not None else None
+        for name in _ERROR_TABLES.get(kind, (kind,)) if kind else self.file.errors:
+            table = self.file.errors.get(name, {})
+            if code not in table:
+                code = self._error_words.get((name, whole, _bare(code)), code)
+            if code in table:
+                return code, table[code]
+        return None
 
     @cached_property
-    def _error_words(self) -> dict[str, str]:
-        return {_bare(meaning[0]): code for table in self.file.errors.values() for code, meaning in table.items()}
+    def _error_words(self) -> dict[tuple[str, bool, str], str]:
+        """The codes by table and words: whole, and without their topic if one code alone has those."""
+        found: dict[tuple[str, bool, str], str] = {}
+        for name, table in self.file.errors.items():
+            behind = Counter(_bare(words.rpartition(": ")[2]) for words, _ in table.values())
+            for code, (words, _) in table.items():
+                found.setdefault((name, True, _bare(words)), code)
+                short = _bare(words.rpartition(": ")[2])
+                if behind[short] == 1:
+                    found[name, False, short] = code
+        return found
 
 
 def _bare(words: str) -> str:

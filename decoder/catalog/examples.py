@@ -12,12 +12,13 @@ import msgspec
 
 
 class Example(msgspec.Struct, forbid_unknown_fields=True):
-    """A dialogue, what it must give, and the warnings and errors that it raises."""
+    """A dialogue, what it must give, and the warnings and errors that it raises, and words that must stand in those."""
 
     name: str
     lines: str
     gives: list[str]
     findings: list[str] = []
+    says: list[str] = []
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

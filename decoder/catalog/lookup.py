@@ -6,6 +6,7 @@ is decided by choice.py, and the one given first stands for the name until then.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -149,8 +150,8 @@ class Catalog:
         syntaxes = [*(urc.syntaxes if urc else ()), *(command.answer if command else ())]
         return [syntax for syntax in syntaxes if syntax.payload < 0]
 
-    def error(self, kind: str, text: str, order: Callable[[Dialect], Any | None]) -> Error:
-        """Explain what followed ``+CME ERROR:``, a number or words: they are one thing.
+    def error(self, kind: str, text: str, order: Callable[[Dialect], Any | None]) -> tuple[Error, str]:
+        """Explain what followed ``+CME ERROR:``, a number or words: they are one thing; tell which maker's code it is.
 
         ``order`` sorts the dialects: the smallest is asked first, those that give None only for a kind of error that
         is nobody else's.
@@ -162,12 +163,12 @@ class Catalog:
         if not any(one.has_errors(kind) for one in known):
             owners = frozenset().union(*(self.kin[one.id] for one in self.dialects if one.has_errors(kind)))
             known += [one for key, _, one in keys if key is None and one.id in owners]
-        for one in known:
-            found = one.error(kind, str(code))
+        for whole, one in itertools.product((True, False), known):
+            found = one.error(kind, str(code), whole=whole)
             if found is not None:
                 number = int(found[0]) if isinstance(code, str) and found[0].isdigit() else UNSET
-                return Error(code, *found[1], number)
-        return Error(code, None if isinstance(code, int) else text)
+                return Error(code, *found[1], number), one.id if self.makers[one.id] is not None else ""
+        return Error(code, None if isinstance(code, int) else text), ""
 
 
 def _roles(file: DialectFile) -> list[tuple[str, str]]:

@@ -53,15 +53,17 @@ class Failures:
         if name:
             known, value = _param(found, name), one.params[name]
             meaning = known.values.get(str(value)) if known is not None else None
+            error = ""
             if meaning is None and known is not None and known.error:
-                coded = self._dialects[one.dialect].error("", str(value))
-                meaning = coded[1] if coded is not None else None
+                coded = self._dialects[one.dialect].error("CME ERROR", str(value))
+                if coded is not None:
+                    meaning, error = coded[1], f"{one.dialect} CME ERROR {coded[0]}"
             title = (known.en or name, known.zh or name) if known is not None else (name, name)
             why, why_zh = (
                 f"{title[lang]} {value}" + (f": {meaning[lang]}" if meaning is not None else "") for lang in (0, 1)
             )
             values = {"line": one.text, "why": why, "why_zh": why_zh}
-            self._raise.at(None, RULE, one, values, layer=found.layer if found is not None else "")
+            self._raise.at(None, RULE, one, values, layer=found.layer if found is not None else "", error=error)
 
 
 def failing(fails: Values, succeeds: Values, params: Params) -> str:

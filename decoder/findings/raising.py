@@ -44,14 +44,16 @@ class Raise:
         values: Mapping[str, object],
         *,
         layer: str = "",
+        error: str = "",
         number: int | None = None,
     ) -> None:
         """The same for what stands in ``line`` of a text log, about the message ``number``, and not where it is raised.
 
-        ``layer``: what is broken, if the line says more than the rule.
+        ``layer``: what is broken, if the line says more than the rule. ``error``: the error code that it is about.
         """
         where = line if line is not None else UNSET
-        one = found(rule_id, about.time_ns, about.side, values, line=where, layer=layer or UNSET)
+        said = error or UNSET
+        one = found(rule_id, about.time_ns, about.side, values, line=where, layer=layer or UNSET, error=said)
         self._out.append(one)
         if self.told is not None:
             self.told(one, line, number)

@@ -62,21 +62,31 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Advice(msgspec.Struct, forbid_unknown_fields=True):
-    """What to try when the module answers with an error code, or with no reason in a layer."""
+    """What to try when the module answers with an error code, or with no reason in a layer.
+
+    ``dialect``: whose code it is, if not one of the standard's.
+    """
 
     en: str
     zh: str
     error: str = ""
     code: int = 0
     layer: str = ""
+    dialect: str = ""
 
 
 class Layer(msgspec.Struct, forbid_unknown_fields=True):
-    """Error codes that say which layer is broken."""
+    """Error codes that say which layer is broken. ``dialect``: whose codes they are, if not the standard's."""
 
     error: str
     layer: str
     codes: list[int]
+    dialect: str = ""
+
+
+def _key(dialect: str, error: str, code: int) -> str:
+    """Return how findings name an error code, in their field ``error``."""
+    return f"{dialect} {error} {code}".lstrip()
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -94,10 +104,11 @@ def _load() -> tuple[dict[str, Rule], dict[str, Advice], dict[str, str]]:
     folder = resources.files(__package__)
     texts = [one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".toml")]
     files = [msgspec.convert(tomllib.loads(text), _File) for text in texts]
-    layers = {f"{one.error} {code}": one.layer for file in files for one in file.layer for code in one.codes}
+    coded = [one for file in files for one in file.layer]
+    layers = {_key(one.dialect, one.error, code): one.layer for one in coded for code in one.codes}
     return (
         {rule.id: rule for file in files for rule in file.rule},
-        {one.layer or f"{one.error} {one.code}": one for file in files for one in file.advice},
+        {one.layer or _key(one.dialect, one.error, one.code): one for file in files for one in file.advice},
         layers,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from capture import grammar
 from decoder.catalog import UrcType
 from decoder.effects import Ended, Reported
-from decoder.events import Error, Event, Message, MessageKind, Result, Severity
+from decoder.events import Event, Message, MessageKind, Result, Severity
 from decoder.link.wire import Span
 from decoder.pairing.pending import PendingCommand, PendingLine
 from decoder.session.blocks import RawReader
@@ -35,8 +35,11 @@ class Results:
         self._multiplexed = multiplexed
         self._raw = raw
 
-    def take(self, result: Result, text: str, span: Span, *, refused: bool = False) -> None:
-        """Take a final result, by its text and bytes. ``refused``: it says that the newest command is not done."""
+    def take(self, result: Result, text: str, span: Span, *, refused: bool = False, whose: str = "") -> None:
+        """Take a final result, by its text and bytes.
+
+        ``refused``: it says that the newest command is not done. ``whose``: the dialect of a maker's error code.
+        """
         channel, out = self._channel, self._channel.out
         if channel.mode is not LINES:
             self._mcu.module_speaks()
@@ -80,7 +83,7 @@ class Results:
                 elif waiting.reading.form == "basic":
                     self._told_verbosity(waiting)
         else:
-            self._failed(entry, result, text, span)
+            self._failed(entry, result, text, span, whose)
 
     def _unexpected(self, result: Result, text: str, span: Span) -> None:
         kind: MessageKind = "urc" if result.code in grammar.ENDS_OF_CALLS else "result"
@@ -108,13 +111,13 @@ class Results:
         pending = self._pairing.pending
         dialect = self._pairing.current.commands[-1].issued.dialect if pending else None
         order = self._channel.module.ranking.order(dialect)
-        meaning: Error = self._catalog.error(error[0], error[1], order)
-        self.take(Result(error[0], meaning), text, span)
+        explained, whose = self._catalog.error(error[0], error[1], order)
+        self.take(Result(error[0], explained), text, span, whose=whose)
 
-    def _failed(self, entry: PendingLine, result: Result, text: str, span: Span) -> None:
+    def _failed(self, entry: PendingLine, result: Result, text: str, span: Span, whose: str) -> None:
         waiting = entry.commands[-1]
         command = waiting.reading.command
-        self._channel.out.append(refusal(waiting, result, text, span.last_ns))
+        self._channel.out.append(refusal(waiting, result, text, span.last_ns, whose))
         if command is not None and command.effects:
             self._end(waiting, span.last_ns, good=False, why=text + meaning(result, text))
 

@@ -1,0 +1,114 @@
+"""Error codes and their words: one thing, explained by the table of the right maker, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from decoder import catalog
+from decoder.catalog import Catalog
+from decoder.catalog.spec import CommandSpec, Meaning, UrcSpec
+from decoder.decode import run
+from decoder.events import Error, Finding, Transaction
+from decoder.findings import advice, message
+from tests.helpers import answer, command, talk
+
+KINDS = {"cme": "CME ERROR", "cms": "CMS ERROR", "cis": "CIS ERROR"}
+
+
+@cache
+def whole() -> Catalog:
+    return catalog.load()
+
+
+def tables() -> Iterator[tuple[str, str, dict[str, Meaning]]]:
+    """Each dialect with tables of errors: its name, the kind of error and the codes."""
+    for dialect in whole().dialects:
+        for kind, table in dialect.file.errors.items():
+            yield dialect.id, kind, table
+
+
+def labels(name: str) -> Iterator[tuple[str, Meaning]]:
+    """Every label of a dialect that a reader may see: of errors, of values, of bits."""
+    (dialect,) = [one for one in whole().dialects if one.id == name]
+    file = dialect.file
+    for kind, table in file.errors.items():
+        yield from ((f"{kind} {code}", meaning) for code, meaning in table.items())
+    lines: list[CommandSpec | UrcSpec] = [*file.command, *file.urc]
+    owned = {f"{one.name} {key}": spec for one in lines for key, spec in one.param.items()}
+    for where, spec in {**file.param, **owned}.items():
+        yield from ((f"{where} = {value}", meaning) for value, meaning in [*spec.values.items(), *spec.bits.items()])
+    for basic in file.basic:
+        yield from ((f"{basic.name} = {value}", meaning) for value, meaning in basic.values.items())
+
+
+def refused(line: str, *introduction: str) -> tuple[Error, Finding]:
+    """What is said of a command that every module knows and that this line refused."""
+    lines = [command("AT+CGMM"), answer(*introduction, "OK")] if introduction else []
+    found = run(talk(*lines, command("AT+CFUN=1"), answer(line)), whole())
+    events = list(found)
+    result = [one for one in events if isinstance(one, Transaction)][-1].result
+    assert result is not None
+    assert result.error is not None
+    (finding,) = [one for one in events if isinstance(one, Finding) and one.rule == "command.error"]
+    return result.error, finding
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_no_label_is_empty_in_either_language(name: str) -> None:
+    assert [where for where, (en, zh) in labels(name) if not en.strip() or not zh.strip()] == []
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kind, _ in tables()])
+def test_a_code_and_its_words_are_one_thing(name: str, kind: str) -> None:
+    """They give the same meaning, number and advice, whoever else has a table."""
+    (dialect,) = [one for one in whole().dialects if one.id == name]
+    lineage = whole().lineages[name]
+
+    def order(one: catalog.Dialect) -> int | None:
+        return lineage.index(one.id) if one.id in lineage else None
+
+    for code, (en, zh) in dialect.file.errors[kind].items():
+        by_number, whose = whole().error(KINDS[kind], code, order)
+        by_words = whole().error(KINDS[kind], en, order)
+        assert (by_number.text, by_number.text_zh, whose) == (en, zh, "" if name == "3gpp" else name), code
+        assert by_words == (Error(en, en, zh, int(code)), whose), code
+
+
+@pytest.mark.parametrize(("name", "model"), [
+    (one.id, one.file.dialect.modules[0])
+    for one in whole().dialects
+    if one.file.dialect.modules and one.file.errors and one.id != "3gpp"
+])  # fmt: skip
+def test_words_of_the_standard_keep_their_number_at_every_maker(name: str, model: str) -> None:
+    (standard,) = [one for one in whole().dialects if one.id == "3gpp"]
+    (maker,) = [one for one in whole().dialects if one.id == name]
+    for kind, table in standard.file.errors.items():
+        own = maker.file.errors.get(kind, {})
+        for code, (en, _) in list(table.items())[:: 7 if len(table) > 40 else 1]:
+            if code not in own:
+                assert refused(f"+{KINDS[kind]}: {en}", model)[0].number == int(code), (kind, code)
+
+
+@pytest.mark.parametrize("line", ["+CME ERROR: 10", "+CME ERROR: SIM not inserted", "+CME ERROR: sim NOT inserted"])
+def test_number_and_words_are_advised_alike(line: str) -> None:
+    _, finding = refused(line)
+    assert (finding.error, advice(finding)) == ("CME ERROR 10", advice(refused("+CME ERROR: 10")[1]))
+    assert "SIM" in advice(finding, "zh")
+
+
+def test_a_command_of_one_maker_is_not_explained_by_another() -> None:
+    """The session speaks to modules of two makers: their codes are the same numbers."""
+    lines = [command("AT+QIACT=1"), answer("OK"), command('AT#SD=1,0,80,"a.b"'), answer("+CME ERROR: 556")]
+    lines += [command('AT+QIOPEN=1,0,"TCP","a.b",80'), answer("+CME ERROR: 556")]
+    found = [one for one in run(talk(*lines), whole()) if isinstance(one, Finding) and one.rule == "command.error"]
+    assert [one.error for one in found] == ["telit CME ERROR 556", "quectel CME ERROR 556"]
+    assert message(found[0]) != message(found[1])
+    assert advice(found[0]) != advice(found[1])
+
+
+def test_a_code_of_messages_is_not_explained_as_one_of_equipment() -> None:
+    error, _ = refused("+CMS ERROR: 322", "LE910C1")
+    assert error.text == "memory full"
