@@ -277,13 +277,15 @@ def slice_payload(text: str, syntax: Syntax) -> list[str] | None:
 
     It may hold quotes and commas. It is as long as announced, or twice as long (hex digits). Without an
     announced length it reaches to the last quote that only digits and commas follow; payload that no parameter
-    counts takes the rest of the line. None if nothing fits.
+    counts takes the rest of the line. None if nothing fits, or a word in front is another than the syntax has.
     """
     places = syntax.counted if syntax.counted >= 0 else syntax.payload
     *head, rest = text.split(",", places)
     if len(head) < places:
         return None
     head = [one.strip(BLANK) for one in head]
+    if any(param.words and unquote(one) not in param.words for param, one in zip(syntax.params, head, strict=False)):
+        return None
     position = len(text) - len(rest.lstrip(" "))
     if syntax.counted < 0:
         return [*head, unquote(text[position:].strip(BLANK))]
