@@ -86,6 +86,14 @@ class Connected(msgspec.Struct, frozen=True):
     link: bool
 
 
+class Disconnected(msgspec.Struct, frozen=True):
+    """Transparent mode ended because the connection ``connect_id`` is gone; ``why`` is the line that says so."""
+
+    connect_id: int | str | None
+    time_ns: int | None
+    why: str
+
+
 class Restarted(msgspec.Struct, frozen=True):
     """The module restarted."""
 
@@ -98,6 +106,6 @@ class OnChannel(msgspec.Struct, frozen=True):
     dlci: int | None
 
 
-Effect = OnChannel | Sent | Answered | Reported | Ended | Carried | Connected | Restarted
+Effect = OnChannel | Sent | Answered | Reported | Ended | Carried | Connected | Disconnected | Restarted
 """What the session tells followers; what they make of it are events and records."""
-EFFECTS = (OnChannel, Sent, Answered, Reported, Ended, Carried, Connected, Restarted)
+EFFECTS = (OnChannel, Sent, Answered, Reported, Ended, Carried, Connected, Disconnected, Restarted)

@@ -17,7 +17,7 @@ import pytest
 
 from decoder.decode import NO_STAGES, Decoder
 from decoder.events import Finding, Frame
-from tests.families import FAMILIES
+from tests.families import FAMILIES, ONLINE
 from tests.families.exchange import Exchange
 from tests.families.family import Transport
 from tests.helpers import records, standard, tool
@@ -27,6 +27,7 @@ from wireshark.export import export
 
 pytestmark = pytest.mark.outside
 
+EVERY = {**FAMILIES, **ONLINE}
 Servers = dict[str, tuple[Transport, int]]
 EXPECTED = {"mqtt": 40, "http": 12, "coap": 20}
 """How many messages there are at least."""
@@ -77,7 +78,7 @@ def coap_session(port: int, big: Path) -> None:
 
 def talk(name: str, nasty: bool, address: str, servers: Servers, big: Path) -> Exchange:
     """Let all clients talk over the line of one module; together, if it has as many connections."""
-    family = FAMILIES[name]
+    family = EVERY[name]
     with Exchange(partial(family, nasty=nasty), servers, address) as exchange:
         topic = f"{name} {nasty}".replace(" ", "-")
         talks: dict[str, Callable[[int], None]] = {
@@ -102,12 +103,12 @@ def judge(exchange: Exchange, theirs: list[Dissected], servers: Servers, path: P
     assert {protocol: frames.count(protocol) for protocol in count} == count
 
 
-@pytest.mark.parametrize("maker", sorted({family.__module__.rpartition(".")[2] for family in FAMILIES.values()}))
+@pytest.mark.parametrize("maker", sorted({family.__module__.rpartition(".")[2] for family in EVERY.values()}))
 def test_real_peers(tmp_path: Path, servers: Servers, maker: str) -> None:
     """All ways of a maker at once, calm and nasty; one capture of the network."""
     big = tmp_path / "big"
     big.write_bytes(bytes(range(256)) * 2)
-    names = [name for name, family in FAMILIES.items() if family.__module__.endswith(f".{maker}")]
+    names = [name for name, family in EVERY.items() if family.__module__.endswith(f".{maker}")]
     each = [
         (name, nasty, f"127.0.1.{number + 1}") for number, (name, nasty) in enumerate(product(names, (False, True)))
     ]

@@ -205,7 +205,7 @@ def _of_urc(one: UrcSpec, known: _Known) -> Iterator[Problem]:
         yield from _missing("answered", one.answered.unless, params)
     if one.arrives is not None:
         yield from _arrives(one.arrives, params)
-    yield from _missing("ends_stream", one.ends_stream, params)
+    yield from _missing("ends_stream", one.ends_stream, params | {"*"})
     yield from _missing("encoding", [one.encoding.partition("=")[0]], known.states, "state")
     yield from _missing("cached", one.cached, known.states, "state")
     yield from _missing("carried", one.carried, known.states, "state")

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Literal, NamedTuple
 
-from decoder.catalog.effects import LeadsSpec, OpensSpec
+from decoder.catalog.effects import LeadsSpec, LineSpec, OpensSpec
 from decoder.events import Issued, Params
 
 Transport = Literal["tcp", "udp"]
@@ -65,6 +65,11 @@ def ip(text: str) -> str | None:
         return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
     except ValueError:
         return None
+
+
+def shown(params: Params, answer: LineSpec) -> str:
+    """Return the parameters of a line that tell whether it is the good answer."""
+    return ", ".join(f"{name}={params[name]}" for name in answer.where)
 
 
 def _text(value: object) -> str | None:

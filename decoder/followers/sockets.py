@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from capture.chunk import Side
 from decoder.catalog.conditions import applies, fixed
-from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, LeadsSpec, LineSpec, SendsSpec
+from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, LeadsSpec, SendsSpec
 from decoder.catalog.spec import CommandSpec
-from decoder.effects import Answered, Carried, Connected, Ended, Reported, Restarted
+from decoder.effects import Answered, Carried, Connected, Disconnected, Ended, Reported, Restarted
 from decoder.events import Data, Flow, Issued, Params
 from decoder.followers.carrier import Carrier, Change
-from decoder.followers.destinations import NOWHERE, Asked, Destination, ip, led, opened, port
+from decoder.followers.destinations import NOWHERE, Asked, Destination, ip, led, opened, port, shown
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.rules import found
 
@@ -80,6 +80,7 @@ class Sockets(Follower):
             Reported: self._reported,
             Carried: self._carried,
             Connected: self._connected,
+            Disconnected: self._disconnected,
             Restarted: self._restarted,
         }
 
@@ -125,13 +126,13 @@ class Sockets(Follower):
             if fixed(opens.answer.where, params):
                 self._made(asked, message.time_ns)
             elif all(key in params for key in opens.answer.where):
-                self._not_opened(asked, message.time_ns, f"{name} {_shown(params, opens.answer)}")
+                self._not_opened(asked, message.time_ns, f"{name} {shown(params, opens.answer)}")
         leads = spec.leads
         if leads is not None and leads.answer is not None and name in leads.answer.names:
             if fixed(leads.answer.where, params):
                 self._led(leads, issued.params, message.time_ns)
             elif all(key in params for key in leads.answer.where):
-                self._not_led(leads, issued.params, message.time_ns, f"{name} {_shown(params, leads.answer)}")
+                self._not_led(leads, issued.params, message.time_ns, f"{name} {shown(params, leads.answer)}")
         if spec.sends is not None and spec.sends.sent:
             self._taken(issued.params.get("connect_id"), params.get(spec.sends.sent))
         if spec.closes is not None and event.late:
@@ -165,6 +166,12 @@ class Sockets(Follower):
         spec = _socket(event.issued)
         if spec is not None and spec.opens is not None and event.issued.number != self._newest:
             self._opened(Asked(spec.opens, event.issued, event.issued.params), event.time_ns)
+
+    def _disconnected(self, event: Disconnected) -> None:
+        """Transparent mode ended with its connection."""
+        connection = self._open.pop(event.connect_id, None)
+        if connection is not None:
+            self._end(connection, "closed by peer", event.time_ns, "module", event.why)
 
     # opening
 
@@ -392,7 +399,3 @@ class Sockets(Follower):
 def _socket(issued: Issued) -> CommandSpec | None:
     """Return what a command does to connections, if anything."""
     return issued.command.socket if issued.command is not None else None
-
-
-def _shown(params: Params, answer: LineSpec) -> str:
-    return ", ".join(f"{name}={params[name]}" for name in answer.where)

@@ -144,8 +144,10 @@ class Attribution:
     def _free_text(self, line: ModuleLine) -> Answer:
         urc = line.urc
         if urc is not None:
+            rivals = self._catalog.urc_rivals.get(urc.name, [urc])
+            urc, _ = self._likeliest([(one, _NO_ARGUMENTS) for one in rivals], urc.name)
             late = self._late(urc.name, {})
-            return Answer(urc.name, urc.dialect, _NO_ARGUMENTS, late, urc, late is not None)
+            return Answer(urc.name, urc.dialect, _NO_ARGUMENTS, late, urc, late is not None, len(rivals) > 1)
         late = self._late(line.text.split(" ", maxsplit=1)[0], {})
         if late is not None:
             return Answer(line.text, late.issued.dialect, _NO_ARGUMENTS, late, None, True)
@@ -153,7 +155,7 @@ class Attribution:
         if shapes:
             urc, arguments = self._likeliest(shapes)
             late = self._late(urc.name, arguments.params)
-            return Answer(urc.name, urc.dialect, arguments, late, urc, late is not None)
+            return Answer(urc.name, urc.dialect, arguments, late, urc, late is not None, len(shapes) > 1)
         if line.damaged:
             return Answer(None, None, _NO_ARGUMENTS)
         log = self._module.log

@@ -14,9 +14,9 @@ import re
 
 from capture import grammar
 from capture.chunk import Side
-from decoder.catalog import FITS, best
-from decoder.effects import Connected
-from decoder.events import Data
+from decoder.catalog import FITS, Catalog, best
+from decoder.effects import Connected, Disconnected
+from decoder.events import Data, Issued
 from decoder.link.wire import Span, Wire
 from decoder.pairing.pending import PendingCommand
 from decoder.session.channel import Channel, ConnectId, connection
@@ -30,6 +30,7 @@ GUARD_NS = 200_000_000
 ESCAPE_ANSWER_NS = 5 * SECOND
 MAX_RUN = 4096
 _LOST_AFTER = 2
+_ALWAYS = "*"
 _ESCAPE = re.compile(rb"\+\+\+(?:\r\n?)?\Z")
 _ESCAPE_OK = re.compile(rb"(.*?)((?:\r\n)?OK\r\n)\Z", re.DOTALL)
 _NO_CARRIER = re.compile(grammar.NO_CARRIER + rb"\Z")
@@ -52,6 +53,7 @@ class _Stream:
     __slots__ = (
         "affixed",
         "connect_id",
+        "dialect",
         "escape",
         "escape_answer",
         "escape_ns",
@@ -62,8 +64,10 @@ class _Stream:
         "suspect",
     )
 
-    def __init__(self, name: str, connect_id: ConnectId, *, escape_answer: bool, affixed: bool, link: bool) -> None:
-        self.name = name
+    def __init__(
+        self, issued: Issued, connect_id: ConnectId, *, escape_answer: bool, affixed: bool, link: bool
+    ) -> None:
+        self.name, self.dialect = issued.name, issued.dialect
         self.affixed = affixed
         self.link = link
         self.connect_id = connect_id
@@ -72,6 +76,11 @@ class _Stream:
         self.escape_ns: int | None = None
         self.suspect = self.hung_up = False
         self.exchanges = 0
+
+    def ended_by(self, catalog: Catalog, text: str) -> dict[str, str]:
+        """Return by which parameters a line that is but a word ends the stream, as its dialect says."""
+        urc = catalog.urc_of(text, self.dialect)
+        return urc.spec.ends_stream if urc is not None and urc.dialect == self.dialect else {}
 
 
 class Transparent:
@@ -108,7 +117,7 @@ class Transparent:
         escape_answer = rule is None or rule.escape_answer
         affixed = rule is not None and rule.affixed
         self._stream = _Stream(
-            issued.name, connection(issued.params), escape_answer=escape_answer, affixed=affixed, link=link
+            issued, connection(issued.params), escape_answer=escape_answer, affixed=affixed, link=link
         )
         effects = command.effects if command is not None else ()
         channel.tell(Connected(effects, issued, channel.module_wire.last_ns, link))
@@ -245,6 +254,7 @@ class Transparent:
 
     def _carrier_lost(self, stream: _Stream) -> None:
         """The module says NO CARRIER: that is worth a word if the MCU did not ask for it."""
+        self._channel.tell(Disconnected(stream.connect_id, self._channel.module_wire.last_ns, "NO CARRIER"))
         if stream.connect_id is None and not stream.hung_up:
             self._channel.finding(self._channel.module_wire.last_ns, "module", "carrier.lost", name=stream.name)
 
@@ -264,9 +274,12 @@ class Transparent:
         line = wire.match(grammar.SETTLED_LINE)
         if line is None or (line.end() != len(wire.buffer) and not stream.affixed):
             return False
-        parts = grammar.parse_information(to_text(line[1]))
-        urc = self._channel.catalog.urcs.get(parts[0].lstrip("+")) if parts else None
-        if parts is None or urc is None or not urc.spec.ends_stream:
+        text = to_text(line[1])
+        parts = grammar.parse_information(text)
+        if parts is None:
+            return _ALWAYS in stream.ended_by(self._channel.catalog, text)
+        urc = self._channel.catalog.urcs.get(parts[0].lstrip("+"))
+        if urc is None or not urc.spec.ends_stream:
             return False
         arguments = best(urc.syntaxes, parts[1])
         ends = all(value == "*" or arguments.params.get(name) == value for name, value in urc.spec.ends_stream.items())

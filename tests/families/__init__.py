@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.families import cinterion, espressif, neul, nordic, quectel, sierra, simcom, telit, ublox
+from tests.families import cinterion, espressif, neul, nordic, online, quectel, sierra, simcom, telit, ublox
 from tests.families.family import Family
 
 FAMILIES: dict[str, type[Family]] = {
@@ -36,3 +36,10 @@ FAMILIES: dict[str, type[Family]] = {
     "Cinterion": cinterion.Cinterion,
 }
 """Each way to send and receive, by its name in tests."""
+ONLINE: dict[str, type[Family]] = {
+    "SIMCom CIPMODE=1": online.OnlineSim800,
+    "ESP-AT passthrough": online.OnlineEsp,
+    "Quectel, access mode 2": online.OnlineQuectel,
+    "Telit online": online.OnlineTelit,
+}
+"""Those in transparent mode."""
