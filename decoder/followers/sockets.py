@@ -17,7 +17,7 @@ from decoder.catalog.conditions import applies, fixed
 from decoder.catalog.effects import AddressSpec, ArrivesSpec, ClosesSpec, LineSpec, OpensSpec, SendsSpec
 from decoder.catalog.spec import CommandSpec
 from decoder.effects import Answered, Carried, Connected, Ended, Reported, Restarted
-from decoder.events import Data, Flow, Issued, Params
+from decoder.events import Data, Flow, Issued, Message, Params
 from decoder.followers.carrier import Carrier, Change
 from decoder.followers.follower import Follower, Hear, Seat
 from decoder.rules import found
@@ -118,7 +118,7 @@ class Sockets(Follower):
             if fixed(opens.answer.where, params):
                 self._opened(opens, issued, message.time_ns)
             elif all(key in params for key in opens.answer.where):
-                self._not_opened(opens, issued, message.time_ns, f"{name} {_shown(params, opens.answer)}")
+                self._not_opened(opens, issued, message.time_ns, f"{name} {_shown(message, opens.answer)}")
         if spec.sends is not None and spec.sends.sent:
             self._taken(issued.params.get("connect_id"), params.get(spec.sends.sent))
         if spec.closes is not None and event.late:
@@ -334,8 +334,10 @@ def _socket(issued: Issued) -> CommandSpec | None:
     return issued.command.socket if issued.command is not None else None
 
 
-def _shown(params: Params, answer: LineSpec) -> str:
-    return ", ".join(f"{name}={params[name]}" for name in answer.where)
+def _shown(message: Message, answer: LineSpec) -> str:
+    """Write what a line says of an opening, with its meaning: "err=566 (connection failed)"."""
+    meanings = {name: f" ({label})" for name, label in message.labels.items()}
+    return ", ".join(f"{name}={message.params[name]}{meanings.get(name, '')}" for name in answer.where)
 
 
 def _port(value: object) -> int | None:
