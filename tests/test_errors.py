@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib import resources
 
+import msgspec
 import pytest
 
 from decoder import catalog
@@ -110,3 +114,23 @@ def test_a_command_of_one_maker_is_not_explained_by_another() -> None:
 def test_a_code_of_messages_is_not_explained_as_one_of_equipment() -> None:
     error, _ = refused("+CMS ERROR: 322", "LE910C1")
     assert error.text == "memory full"
+
+
+def test_what_is_said_of_codes_is_said_of_codes_that_exist() -> None:
+    """Advice and layers name dialects and codes; a slip of the pen would be silent."""
+    rules = tomllib.loads((resources.files("decoder.rules") / "errors.toml").read_text("utf-8"))
+    known = {(name, KINDS[kind], int(code)) for name, kind, table in tables() for code in table}
+    said = [(one, one["code"]) for one in rules["advice"] if "error" in one]
+    said += [(one, code) for one in rules["layer"] for code in one["codes"]]
+    named = [(one.get("dialect", "3gpp"), one["error"], code) for one, code in said]
+    assert [one for one in named if one not in known] == []
+
+
+@pytest.mark.parametrize(("name", "code"), [
+    ("telit", 558), ("quectel", 565), ("quectel-m", 3813), ("sim800", 160), ("sierra", 904), ("onemo-tcpip", 580),
+])  # fmt: skip
+def test_a_name_that_was_not_resolved_is_advised_in_the_words_of_its_maker(name: str, code: int) -> None:
+    found = Finding(None, "module", "command.error", "error", "", error=f"{name} CME ERROR {code}")
+    assert re.search(r"resolved", advice(found))
+    assert "域名" in advice(found, "zh")
+    assert len({advice(found), advice(msgspec.structs.replace(found, error="CME ERROR 3"))}) == 2
