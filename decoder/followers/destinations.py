@@ -7,7 +7,7 @@ import re
 from typing import Literal, NamedTuple
 
 from decoder.catalog.effects import LeadsSpec, LineSpec, OpensSpec
-from decoder.events import Issued, Params
+from decoder.events import Issued, Message, Params
 
 Transport = Literal["tcp", "udp"]
 _URL = re.compile(r"(\w+)://(\[[^\]]*\]|[^:/;]*)(?::(\d{1,5}))?")
@@ -67,9 +67,10 @@ def ip(text: str) -> str | None:
         return None
 
 
-def shown(params: Params, answer: LineSpec) -> str:
-    """Return the parameters of a line that tell whether it is the good answer."""
-    return ", ".join(f"{name}={params[name]}" for name in answer.where)
+def shown(message: Message, answer: LineSpec) -> str:
+    """Return what a line says of an opening, with its meaning: "err=566 (connection failed)"."""
+    meanings = {name: f" ({label})" for name, label in message.labels.items()}
+    return ", ".join(f"{name}={message.params[name]}{meanings.get(name, '')}" for name in answer.where)
 
 
 def _text(value: object) -> str | None:

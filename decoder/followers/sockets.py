@@ -126,13 +126,13 @@ class Sockets(Follower):
             if fixed(opens.answer.where, params):
                 self._made(asked, message.time_ns)
             elif all(key in params for key in opens.answer.where):
-                self._not_opened(asked, message.time_ns, f"{name} {shown(params, opens.answer)}")
+                self._not_opened(asked, message.time_ns, f"{name} {shown(message, opens.answer)}")
         leads = spec.leads
         if leads is not None and leads.answer is not None and name in leads.answer.names:
             if fixed(leads.answer.where, params):
                 self._led(leads, issued.params, message.time_ns)
             elif all(key in params for key in leads.answer.where):
-                self._not_led(leads, issued.params, message.time_ns, f"{name} {shown(params, leads.answer)}")
+                self._not_led(leads, issued.params, message.time_ns, f"{name} {shown(message, leads.answer)}")
         if spec.sends is not None and spec.sends.sent:
             self._taken(issued.params.get("connect_id"), params.get(spec.sends.sent))
         if spec.closes is not None and event.late:
