@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -49,6 +50,24 @@ def all_read(line: VirtualLine, side: Side, quiet_s: float = 0.3) -> None:
         return unread == 0 and (waits or time.monotonic() - began > quiet_s)
 
     wait_until(read, f"somebody reads what the {side} says")
+
+
+def _nothing_waits(line: VirtualLine, side: Side) -> bool:
+    return line.unread(side) == 0
+
+
+def play_in_turn(line: VirtualLine, chunks: Iterable[Chunk]) -> None:
+    """Play chunks with at least the gaps that they have; a wire speaks only when the other one has been read.
+
+    A machine that stalls makes it later, and never brings two chunks so near that nobody can tell which came first.
+    """
+    before: Chunk | None = None
+    for chunk in chunks:
+        if before is not None:
+            time.sleep(max(0, (chunk.time_ns or 0) - (before.time_ns or 0)) / 1e9)
+            wait_until(partial(_nothing_waits, line, before.side), f"somebody reads what the {before.side} says")
+        line.write(chunk.side, chunk.data)
+        before = chunk
 
 
 class Capture:

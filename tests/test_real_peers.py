@@ -28,7 +28,7 @@ from tests.helpers import records, run, standard, tool
 from tests.modem import Bridge, Line, Lsip, Mip, Mode, Nasty
 from tests.network import assert_same, broker, capture, dissect, free_port, program
 from tests.peers import coap_client, mqtt_session, web_server
-from tests.tapping import Capture, all_read
+from tests.tapping import Capture, all_read, play_in_turn
 from tests.test_export_ip import stream
 from wireshark.export import export
 
@@ -175,7 +175,7 @@ def tapped(chunks: Iterable[Chunk], out: Path) -> None:
     """Play chunks in real time into the ports that `atshark capture` listens on."""
     with VirtualLine() as line, Capture(line, out, "--quiet") as tap:
         tap.ready()
-        line.play(chunks)
+        play_in_turn(line, chunks)
         all_read(line, "mcu")
         all_read(line, "module")
         tap.end(signal.SIGTERM, statuses=(0, 1))  # 0xFF looks like a line error to a terminal
