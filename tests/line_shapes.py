@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import BinaryIO, cast
 
 from atshark.sources import open_stream
 from capture.chunk import Chunk, Side
 from capture.errors import AtsharkError
 from decoder.decode import Decoder
-from tests.helpers import START, standard
+from tests.helpers import START, cpu_seconds, standard
 
 RATIO = 40
 """A byte of any shape may cost so many times what a byte of ordinary traffic costs."""
@@ -133,9 +132,7 @@ def ordinary_cost() -> float:
     way(b"")
     costs = []
     for _ in range(3):
-        began = time.process_time()
-        way(b"")
-        costs.append(time.process_time() - began)
+        costs.append(cpu_seconds(partial(way, b"")))
     return min(costs) / len(log)
 
 
@@ -147,6 +144,4 @@ def allowed(size: int) -> float:
 def cost(way: Way, line: bytes) -> float:
     """Measure the seconds of CPU that a line costs, with everything loaded that ordinary traffic loads."""
     ordinary_cost()
-    began = time.process_time()
-    way(line)
-    return time.process_time() - began
+    return cpu_seconds(partial(way, line))
