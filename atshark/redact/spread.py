@@ -18,12 +18,14 @@ from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import quote
 
+from atshark.redact.messages import Rewritten, near, rewrite
 from capture import grammar
 
 _CLASSES = (string.digits, "abcdef", "ABCDEF", string.ascii_lowercase, string.ascii_uppercase)
 _HEX_TEXT = re.compile(r"[0-9A-Fa-f]+")
 _HEX_RUN = re.compile(rb"[0-9A-Fa-f]{8,}")
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
+_INTERNATIONAL = re.compile(r"\+\d+", re.ASCII)
 _FIXED = re.compile(grammar.FIXED)
 _MAX_DEPTH = 3
 _SHORT = 4
@@ -39,7 +41,7 @@ class Placed(NamedTuple):
     value: str
 
 
-Key = str | Placed
+Key = str | Placed | Rewritten
 
 
 class Substitutes:
@@ -51,8 +53,11 @@ class Substitutes:
         plain = (one for one in keys if isinstance(one, str))
         self.pairs = {secret: self._substitute(secret) for secret in sorted(plain, key=lambda one: (-len(one), one))}
         self.placed = [one for one in keys if isinstance(one, Placed)]
+        self._messages = [one for one in keys if isinstance(one, Rewritten)]
 
     def _substitute(self, secret: str) -> str:
+        if _INTERNATIONAL.fullmatch(secret):
+            return "+" + self._substitute(secret[1:])
         for attempt in range(64):
             key = f"{attempt}:{secret}".encode("utf-8", "surrogateescape")
             stream = hashlib.shake_256(self._salt + key).digest(2 * len(secret))
@@ -66,7 +71,7 @@ class Substitutes:
     @cached_property
     def forms(self) -> dict[bytes, bytes]:
         """Each form in which a secret may stand, with what takes its place."""
-        out: dict[bytes, bytes] = {}
+        out = dict(self._of_messages())
         for secret, made in self.pairs.items():
             if len(secret) < _SHORT:
                 out.setdefault(f'"{secret}"'.encode(), f'"{made}"'.encode())
@@ -75,6 +80,15 @@ class Substitutes:
                 if a != b:
                     out.setdefault(a, b)
         return out
+
+    def _of_messages(self) -> Iterable[tuple[bytes, bytes]]:
+        """Yield the PDUs of messages, in hex and as bytes, with what takes their place."""
+        for one in self._messages:
+            raw, made = bytes.fromhex(one.value), rewrite(one, self._substitute, self._salt)
+            if made != raw:
+                yield raw, made
+                yield raw.hex().encode(), made.hex().encode()
+                yield raw.hex().upper().encode(), made.hex().upper().encode()
 
     @cached_property
     def _heads(self) -> dict[bytes, bytes]:
@@ -208,7 +222,8 @@ def _other(character: str, number: int, hexadecimal: bool) -> str:
             return rest[number % len(rest)]
     if "\u4e00" <= character <= "\u9fff":
         return chr(0x4E00 + number % 0x5000)
-    return character
+    letters = [] if character.isascii() else near(character)
+    return letters[number % len(letters)] if letters else character
 
 
 def _forms(secret: str, made: str) -> Iterable[tuple[bytes, bytes]]:

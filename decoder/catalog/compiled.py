@@ -42,6 +42,7 @@ _COMMAND_EFFECTS = (
     "block",
     "stream",
     "call",
+    "messages",
 )
 _URC_EFFECTS = ("frame", "closes", "arrives", "tells", "infer", "image", "call")
 """What a line may do beyond itself: keys of the dialect file that followers read."""
@@ -99,6 +100,7 @@ class Command:
         self.raw_after_ok = spec.raw_after_ok
         self.stream: StreamSpec | None = spec.stream
         self.call = spec.call
+        self.messages = spec.messages
         self.sets: list[SetsSpec] = spec.sets
         self.encoding = spec.encoding
         self.answer_encoding = spec.answer_encoding

@@ -208,7 +208,9 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     ``ends``: URCs that stand for its final result, and whether each says that it was done; ``alone``: its information
     response is all that comes, no final result. ``means``: what its answer says of the module. ``fails``: values of its
     answer that say that it failed; ``succeeds``: values, of which any other says so.
-    ``call``: what it does to voice calls. ``explains``: its answer says why what was done before it failed.
+    ``call``: what it does to voice calls. ``messages``: what it sets for short messages: the character set of texts,
+    the format (PDU or text mode), or how those are coded that are sent in text mode. ``explains``: its answer says why
+    what was done before it failed.
     ``checked``: it was compared with a document or a driver, and not only written from knowledge; a text names which
     (none given: as the dialect says).
     """
@@ -233,6 +235,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     opens: OpensSpec | None = None
     closes: ClosesSpec | None = None
     call: Literal["", "dials", "answers", "hangs up", "list"] = ""
+    messages: Literal["", "charset", "format", "coding"] = ""
     sends: SendsSpec | None = None
     tells: AddressSpec | None = None
     infer: list[InferSpec] = []

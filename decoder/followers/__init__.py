@@ -14,8 +14,9 @@ from decoder.followers.inferred import Inferred
 from decoder.followers.ppp import Ppp
 from decoder.followers.sms import Sms
 from decoder.followers.sockets import Sockets
+from decoder.followers.ussd import Ussd
 
-STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware, Sms, Calls)
+STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware, Sms, Ussd, Calls)
 """The followers of every session, in the order in which they hear."""
 
 __all__ = ["STANDARD", "Follower", "Followers", "Makes", "Seat"]

@@ -48,7 +48,7 @@ class ModuleReader:
         self.inline = InlineReader(channel, self._answer)
         self.raw = RawReader(channel)
         self._follows: UrcType | None = None
-        """The URC that the next line belongs to, if it is text."""
+        """The URC that the next lines belong to, if they are text."""
 
     # lines
 
@@ -263,9 +263,10 @@ class ModuleReader:
             effects = urc.effects if urc is not None else ()
             channel.tell(Reported((*effects, "group") if grouped else effects, message, urc, message.owner))
         follows, self._follows = self._follows, None
-        if urc is not None and urc.spec.frame is not None and urc.spec.frame.within == "next":
+        if urc is not None and _goes_on(urc, text):
             self._follows = urc
         elif follows is not None and answer.name is None and owner is None:
+            self._follows = follows
             channel.tell(Reported(follows.effects, message, follows, None))
         if urc is not None:
             if urc.ok != "never":
@@ -439,3 +440,11 @@ class ModuleReader:
         if owner.goes_transparent():
             self._transparent.enter(owner)
         return True
+
+
+def _goes_on(urc: UrcType, text: str) -> bool:
+    """Tell whether the frame of a URC stands on the next lines: always, or because its quote is still open."""
+    frame = urc.spec.frame
+    if frame is None or frame.within in ("payload", "line"):
+        return False
+    return frame.within == "next" or text.count('"') % 2 == 1
