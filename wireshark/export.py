@@ -6,9 +6,9 @@ for lines, ``atshark_data`` for payload. Each carries its decode as a tag of its
 and in a few words as its comment, for people without it. What becomes known when its packet is written already (a
 command that nobody answered) is a packet of its own, ``atshark_note``, which holds no bytes of the line. What
 connections carried is on the interface ``ip`` (link type 101), PPP frames on ``ppp`` (link type 204), frames of the
-multiplexer on ``mux`` (link type 236) and what its channels said on ``uart.N`` (link type 252), inferred frames
-on ``inferred`` (link type 252, naming the protocol's own dissector); they are made from the messages, so a reader of
-the export passes over them.
+multiplexer on ``mux`` (link type 236) and what its channels said on ``uart.N`` (link type 252), short messages on
+``sms`` and inferred frames on ``inferred`` (link type 252, naming the protocol's own dissector); they are made from the
+messages, so a reader of the export passes over them.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from decoder.events import (
 )
 from decoder.findings import Lang
 from decoder.findings.cause import EXPLAINS, SURE
+from decoder.protocols.frames import sms
 from decoder.values import printable, to_text
 from wireshark.decode_tag import TagWriter
 from wireshark.synthetic_ip import IpPacket, SyntheticIp
@@ -65,6 +66,10 @@ _INTERFACES = {
     "mux": (
         pcapng.LINKTYPE_MUX27010,
         "frames of the multiplexer (TS 27.010); their checksums were right",
+    ),
+    "sms": (
+        pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
+        "short messages (TS 23.040), as their PDUs say, without the service centre",
     ),
     "inferred": (
         pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
@@ -104,7 +109,7 @@ class Exporter:
         self._tags = TagWriter()
         self._last_ns = 0
         self._others: dict[type, Callable[[Any], None]] = {
-            LinkFrame: self._link, Frame: self._inferred, Socket: self._socket, Segment: self._segment,
+            LinkFrame: self._link, Frame: self._frame, Socket: self._socket, Segment: self._segment,
         }  # fmt: skip
         self.packets = 0
 
@@ -201,9 +206,30 @@ class Exporter:
             self._interfaces[name] = self._writer.add_interface(name, description, link_type=link_type)
         return self._interfaces[name]
 
+    def _frame(self, frame: Frame) -> None:
+        if frame.protocol == "sms":
+            self._short_message(frame)
+        elif frame.origin == "inferred":
+            self._inferred(frame)
+
+    def _short_message(self, frame: Frame) -> None:
+        """Write the PDU of a message for Wireshark's dissector, which takes the side of the network."""
+        if not isinstance(frame.data, str) or "mode" in frame.fields:
+            return
+        raw = bytes.fromhex(frame.data)
+        found = sms.decode_again(raw, frame.side, frame.fields)
+        if found is None:
+            return
+        from_network: Side = "module" if frame.fields["type"] in sms.OF_MOBILE else "mcu"
+        packet = upper_pdu.header("gsm_sms", from_network) + raw[found.start :]
+        comment = printable(frame.text)[:_MAX_COMMENT]
+        direction = _DIRECTION[frame.side]
+        self._writer.packet(self._interface("sms"), frame.time_ns or 0, packet, direction=direction, comment=comment)
+        self.packets += 1
+
     def _inferred(self, frame: Frame) -> None:
         ends = _INFERRED_ENDS.get(frame.protocol)
-        if frame.origin != "inferred" or ends is None or isinstance(frame.data, msgspec.UnsetType):
+        if ends is None or isinstance(frame.data, msgspec.UnsetType):
             return
         unknown = ", ".join([*frame.fields.get("unknown", ()), "addresses"])
         comment = f"inferred from {frame.announced_by}; not known: {unknown}; {frame.text}"

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from decoder.events import Frame
 from decoder.protocols.frames import gsm7, sms
-from decoder.protocols.frames.errors import NotThisFormatError
 from decoder.protocols.frames.sms import Place
 from decoder.protocols.frames.sms_values import DIGITS
 
@@ -43,16 +42,10 @@ def secret_of(frame: Frame) -> Rewritten | None:
     """Return the PDU of a message and what in it is secret; None if the record has none that can be read."""
     if not isinstance(frame.data, str):
         return None
-    raw = bytes.fromhex(frame.data)
-    acknowledges = str(frame.fields.get("type")).endswith(("deliver-report", "submit-report"))
-    for length in (frame.fields.get("announced"), len(raw)):
-        try:
-            found = sms.decode(raw, frame.side, length, acknowledges=acknowledges)
-        except NotThisFormatError:
-            continue
-        if found.fields.get("number") == frame.fields.get("number"):
-            return Rewritten(frame.data, found.places, found.user.tables if found.user is not None else (0, 0))
-    return None
+    found = sms.decode_again(bytes.fromhex(frame.data), frame.side, frame.fields)
+    if found is None:
+        return None
+    return Rewritten(frame.data, found.places, found.user.tables if found.user is not None else (0, 0))
 
 
 def rewrite(pdu: Rewritten, number: Replace, salt: bytes) -> bytes:

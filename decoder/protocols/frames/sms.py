@@ -6,6 +6,7 @@ Source: 3GPP TS 23.040 9.2.2 (DELIVER, SUBMIT, STATUS-REPORT, COMMAND and the re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from construct import Bytes, ConstructError, GreedyBytes, If, Int8ub, Struct, Switch, Tell, this
@@ -48,6 +49,8 @@ COMMAND = Struct(
 ACKNOWLEDGEMENT = Struct("first" / Int8ub, "cause" / If(this._.failed, Int8ub), "at" / Tell, "rest" / GreedyBytes)
 _SUBMIT_FIRST_CAUSE = 0x80
 """Causes of failure begin here; an indicator without an extension is less."""
+OF_MOBILE = ("submit", "command", "deliver-report")
+"""Types of PDU that a module sends to the network."""
 _MAX_DIGITS = 20
 _MAX_SERVICE_CENTRE = 12
 _LONGEST = 300
@@ -70,12 +73,16 @@ class Place(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A PDU, taken apart: in one line, in fields; its user data, and what in it is secret."""
+    """A PDU, taken apart: in one line, in fields; its user data, and what in it is secret.
+
+    ``start``: its first byte behind the address of the service centre.
+    """
 
     told: str
     fields: dict[str, Any]
     user: UserData | None
     places: tuple[Place, ...]
+    start: int
 
 
 def decode(raw: bytes, side: Side = "module", tpdu_length: int | None = None, *, acknowledges: bool = False) -> Decoded:
@@ -96,6 +103,19 @@ def decode(raw: bytes, side: Side = "module", tpdu_length: int | None = None, *,
             if not found.fields.keys() & {"missing", "extra"}:
                 return found
     return _with_service_centre(raw, side, tpdu_length, acknowledges)
+
+
+def decode_again(raw: bytes, side: Side, fields: Mapping[str, Any]) -> Decoded | None:
+    """Take a PDU apart of which ``fields`` were read before; None if it was none."""
+    acknowledges = str(fields.get("type")).endswith(("deliver-report", "submit-report"))
+    for length in (fields.get("announced"), len(raw)):
+        try:
+            found = decode(raw, side, length, acknowledges=acknowledges)
+        except NotThisFormatError:
+            continue
+        if found.fields.get("type") == fields.get("type") and found.fields.get("number") == fields.get("number"):
+            return found
+    return None
 
 
 def _with_service_centre(raw: bytes, side: Side, tpdu_length: int | None, acknowledges: bool) -> Decoded:
@@ -141,7 +161,7 @@ class _Reader:
         except ConstructError as error:
             raise NotThisFormatError(str(error)) from error
         whole = {"type": found.pop("type"), **fields, **found}
-        return Decoded(told(whole), whole, self._user, tuple(self._places))
+        return Decoded(told(whole), whole, self._user, tuple(self._places), self._start)
 
     def _deliver(self) -> dict[str, Any]:
         raw = DELIVER.parse(self._tpdu)
