@@ -286,6 +286,8 @@ ACKNOWLEDGEMENTS: list[tuple[str, sms.Side, int | None, dict[str, Any]]] = [
         "0000D30604027879", "mcu", None,
         {"type": "deliver-report", "failure_cause": 0xD3, "coding": "8bit", "data": "7879"},
     ),
+    ("00001207AB0402786F", "mcu", None, {
+        "type": "deliver-report", "failure_cause": 0x12, "pid": 0xAB, "coding": "8bit", "data": "786f"}),
     ("01004250108000000A", "module", 9, {"type": "submit-report", "time_iso": "2024-05-01T08:00:00-05:00"}),
 ]  # fmt: skip
 

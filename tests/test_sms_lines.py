@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from atshark.sources import open_source
+from decoder import decode
 from decoder.events import Finding, Frame
 from tests import sms_pdus
-from tests.helpers import answer, command, events, talk
+from tests.helpers import answer, command, events, standard, talk
 
 MOMENT = datetime(2024, 5, 1, 10, 0, 0, tzinfo=timezone(timedelta(hours=2)))
 Line = Any
@@ -106,6 +109,19 @@ def test_a_message_that_is_sent_and_a_wrong_length() -> None:
         (frame,) = [one for one in found if isinstance(one, Frame)]
         assert (frame.side, frame.fields["text"], frame.announced_by) == ("mcu", "你好 😀", "CMGS")
         assert [one.rule for one in found if isinstance(one, Finding)] == rules
+
+
+@pytest.mark.parametrize("centre", ["", "+491710760000"])
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_a_log_without_marks(tmp_path: Path, centre: str, wrong: int) -> None:
+    """Nothing but the length tells who said the PDU."""
+    raw = sms_pdus.submit("+4915112345678", 0, sms_pdus.gsm7_body("hello from a log"))
+    whole = (sms_pdus.service_centre(centre) + raw).hex().upper()
+    log = tmp_path / "pasted.txt"
+    log.write_text(f"AT+CMGF=0\nOK\nAT+CMGS={len(raw) + wrong}\n> \n{whole}\n+CMGS: 5\n\nOK\nAT\nOK\n")
+    with open_source(str(log)) as source:
+        found = [one for one in decode.run(source, standard()) if isinstance(one, Frame)]
+    assert [(one.side, one.fields["text"]) for one in found] == [("mcu", "hello from a log")]
 
 
 def test_what_is_no_pdu_is_told() -> None:

@@ -47,8 +47,8 @@ COMMAND = Struct(
     "user" / _USER_DATA,
 )  # fmt: skip
 ACKNOWLEDGEMENT = Struct("first" / Int8ub, "cause" / If(this._.failed, Int8ub), "at" / Tell, "rest" / GreedyBytes)
-_SUBMIT_FIRST_CAUSE = 0x80
-"""Causes of failure begin here; an indicator without an extension is less."""
+_NO_INDICATOR = 0xF8
+"""Bits that an indicator does not have: an octet with one of them is a cause of failure, which is 0x80 or more."""
 OF_MOBILE = ("submit", "command", "deliver-report")
 """Types of PDU that a module sends to the network."""
 _MAX_DIGITS = 20
@@ -206,7 +206,7 @@ class _Reader:
         """Read the report of a DELIVER or SUBMIT: it has a cause if it says that it failed (9.2.2.1a, 9.2.2.2a)."""
         if kind > 1:
             raise NotThisFormatError("no report")
-        failed = len(self._tpdu) > 1 and self._tpdu[1] >= _SUBMIT_FIRST_CAUSE
+        failed = len(self._tpdu) > 1 and bool(self._tpdu[1] & _NO_INDICATOR)
         raw = ACKNOWLEDGEMENT.parse(self._tpdu, failed=failed)
         fields: dict[str, Any] = {"type": "submit-report" if kind else "deliver-report"}
         if failed:
