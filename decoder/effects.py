@@ -63,6 +63,7 @@ class Carried(msgspec.Struct, frozen=True):
 
     ``params`` are those of its line; ``kind``: "stream" in transparent mode, "link" if that is PPP, "block": announced,
     and sent after an OK; ``frame``: the protocol that the dialect says it is; ``command``, ``urc``: what announced it.
+    ``given_up``: the MCU ended it with an escape, so that it is not sent.
     """
 
     effects: Effects
@@ -73,6 +74,7 @@ class Carried(msgspec.Struct, frozen=True):
     frame: FrameSpec | None = None
     command: Command | None = None
     urc: UrcType | None = None
+    given_up: bool = False
 
 
 class Connected(msgspec.Struct, frozen=True):

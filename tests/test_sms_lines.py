@@ -6,13 +6,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from atshark.sources import open_source
 from decoder import decode
 from decoder.events import Finding, Frame
 from tests import sms_pdus
-from tests.helpers import answer, command, events, standard, talk
+from tests.helpers import answer, command, events, examples, standard, talk, transactions
 
 MOMENT = datetime(2024, 5, 1, 10, 0, 0, tzinfo=timezone(timedelta(hours=2)))
 Line = Any
@@ -130,6 +133,61 @@ def test_what_is_no_pdu_is_told() -> None:
         [command("AT+CMGF=0"), answer("OK"), *sent("AT+CMGS=20", "00110", "+CMGS: 1")],
     ):
         assert [one.rule for one in events(talk(*lines)) if isinstance(one, Finding)] == ["frame.malformed"]
+
+
+@pytest.mark.parametrize("head", ["+CMT: ,%d", "+CMT: %d", '+CMT: "",%d', '+CMT: "Bob",%d'])
+@pytest.mark.parametrize("waits", ["", "AT+CSQ", "AT+CGMR"])
+def test_a_message_comes_while_a_command_waits(head: str, waits: str) -> None:
+    raw = sms_pdus.deliver("+49151", MOMENT, sms_pdus.gsm7_body("x"))
+    before = [command(waits)] if waits else []
+    after = [answer("+CSQ: 20,99" if waits == "AT+CSQ" else "REV 1", "OK")] if waits else []
+    found = events(talk(*before, module(f"\r\n{head % len(raw)}\r\n00{raw.hex()}\r\n"), *after))
+    assert [one.fields["text"] for one in found if isinstance(one, Frame)] == ["x"]
+    assert [len(one.information) for one in transactions(found)] == [1] * len(before)
+
+
+@pytest.mark.parametrize("text", ["OK", "ERROR", "0", "RING"])
+def test_a_text_that_looks_like_a_result(text: str) -> None:
+    found = events(talk(module(f'\r\n+CMT: "+49151",,"24/05/01,10:00:00+08"\r\n{text}\r\n')))
+    assert [one.fields["text"] for one in found if isinstance(one, Frame)] == [text]
+    assert [one.rule for one in found if isinstance(one, Finding)] == []
+
+
+@pytest.mark.parametrize("line", ['AT+CMGS="+4915"', "AT+CMGS=19"])
+def test_an_escape_gives_up(line: str) -> None:
+    text = "never sent" if '"' in line else "00" + sms_pdus.submit("+49151", 0, sms_pdus.gsm7_body("never sent")).hex()
+    read = fields(command(line), module("\r\n> "), ("mcu", text.encode() + b"\x1b"), answer("OK"))
+    assert (read["text"], read["given_up"]) == ("never sent", True)
+
+
+def test_half_a_byte_is_missing() -> None:
+    raw = sms_pdus.deliver("+49151", MOMENT, sms_pdus.octets_body(b"abc"))
+    read = fields(module(f"\r\n+CMT: ,{len(raw)}\r\n00{raw.hex()[:-1]}\r\n"))
+    assert (read["data"], read["missing"]) == ("6162", 1)
+
+
+HEADS = (
+    "+CMT: ,%d", '+CMT: "+49151",,"24/05/01,10:00:00+08",145,%d,0,8,"+4917",145,9', "+CBM: %d", "+CBM: %d,1,17,1,2",
+    "+CDS: %d", '+CDS: 6,%d,"+49",145,"24/05/01,10:00:00+08","",300', '+CUSD: 1,"%d', "+CUSD: %d", '+CMGS: %d,"00FF"',
+)  # fmt: skip
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(HEADS),
+            st.integers(0, 300),
+            st.binary(max_size=120).map(bytes.hex) | st.text(st.characters(codec="latin-1"), max_size=40),
+        ),
+        max_size=6,
+    )
+)
+def test_whatever_stands_there_is_told(lines: list[tuple[str, int, str]]) -> None:
+    said = [("module", b"\r\n%b\r\n%b\r\n" % ((head % n).encode(), text.encode("latin-1"))) for head, n, text in lines]
+    for one in frames(*said):
+        assert one.text
+        msgspec.json.encode(one)
 
 
 def test_commands_and_reports_of_the_transport() -> None:

@@ -27,7 +27,7 @@ from decoder.rules import found
 
 PROTOCOL = "sms"
 _BROADCAST = "cbs"
-_ACKNOWLEDGES = "CNMA"
+_ACKNOWLEDGES, _COMMAND = "CNMA", "CMGC"
 _LONGEST_LENGTH = 3
 """Digits of the length of a PDU (TS 27.005 4.3); short codes of services have more, or stand in text mode."""
 _MAX_TEXT = 10_000
@@ -169,35 +169,49 @@ class Sms(Follower):
         acknowledges = data.announced_by == _ACKNOWLEDGES
         if length is not None and self._format != 1:
             about = data.announced_by
-            if self._pdu(text.strip(), data.side, length, data.time_ns, about, acknowledges=acknowledges):
+            if self._pdu(
+                text.strip(), data.side, length, data.time_ns, about, acknowledges=acknowledges, given_up=event.given_up
+            ):
                 return
             if self._format == 0 or "pdu_length" in event.params:
                 self._malformed(text.strip(), about, data.side, data.time_ns)
                 return
-        if "number" in event.params:
-            self._text(event.params, text, data.side, data.time_ns, data.announced_by)
+        if "number" in event.params and data.announced_by != _COMMAND:
+            about = data.announced_by
+            self._text(event.params, text, data.side, data.time_ns, about, given_up=event.given_up)
 
     # messages
 
     def _pdu(
-        self, text: str, side: Side, length: int | None, time_ns: int | None, about: str, *, acknowledges: bool = False
+        self,
+        text: str,
+        side: Side,
+        length: int | None,
+        time_ns: int | None,
+        about: str,
+        *,
+        acknowledges: bool = False,
+        given_up: bool = False,
     ) -> bool:
-        """Read a PDU; tell whether it is one."""
-        try:
-            decoded = sms.decode(bytes.fromhex(text), side, length, acknowledges=acknowledges)
-        except (ValueError, NotThisFormatError):
+        """Read a PDU; tell whether it is one. Half a byte at its end is none."""
+        raw = written.octets_of(text[: len(text) & ~1])
+        if raw is None:
             return False
-        fields = decoded.fields
+        try:
+            decoded = sms.decode(raw, side, length, acknowledges=acknowledges)
+        except NotThisFormatError:
+            return False
+        fields = decoded.fields | ({"given_up": True} if given_up else {})
         if "announced" in fields and side == "mcu":
             values = {"line": about, "announced": length, "sent": fields["length"]}
             self._out.append(found("sms.length", time_ns, side, values))
-        frame = Frame(time_ns, side, PROTOCOL, None, about, decoded.told, fields, data=text.lower())
-        self._emit(_Content(frame, decoded.user), text.lower())
+        frame = Frame(time_ns, side, PROTOCOL, None, about, decoded.told, fields, data=raw.hex())
+        self._emit(_Content(frame, decoded.user), raw.hex())
         return True
 
     def _malformed(self, text: str, about: str, side: Side, time_ns: int | None) -> None:
         """Tell of hex, or whatever it is, that is no PDU."""
-        raw = written.octets_of(text)
+        raw = written.octets_of(text[: len(text) & ~1])
         if raw is not None:
             told = f"SMS unreadable {len(raw)} bytes"
             self._out.append(Frame(time_ns, side, PROTOCOL, None, about, told, {"type": "unreadable"}, data=raw.hex()))
@@ -205,7 +219,16 @@ class Sms(Follower):
             found("frame.malformed", time_ns, side, {"what": f"{about}, sms", "side": side, "why": "other"})
         )
 
-    def _text(self, said: Params, text: str, side: Side, time_ns: int | None, about: str) -> None:
+    def _text(
+        self,
+        said: Params,
+        text: str,
+        side: Side,
+        time_ns: int | None,
+        about: str,
+        *,
+        given_up: bool = False,
+    ) -> None:
         """Read a message of text mode."""
         given = str(said.get("number", ""))
         number = written.number_of(given, self._charset)
@@ -228,7 +251,7 @@ class Sms(Follower):
             fields["validity_s"] = relative(min(int(validity), 255))
         header = written.Header(*(_octet(how.get(name)) for name in ("first_octet", "coding", "length")))
         read, user = written.message(text[:_MAX_TEXT], self._charset, header, sure=number != given)
-        fields |= read
+        fields |= read | ({"given_up": True} if given_up else {})
         data = text.lower() if user is not None else msgspec.UNSET
         frame = Frame(time_ns, side, PROTOCOL, None, about, sms.told(fields), fields, data=data)
         self._emit(_Content(frame, user), f"{said.get('service_time', '')} {text}")
@@ -270,7 +293,7 @@ class Sms(Follower):
         frame, fields = content.frame, content.frame.fields
         self._out.append(frame)
         part = fields.get("part") or fields.get("page")
-        if not isinstance(part, dict) or (frame.protocol == _BROADCAST and part["of"] < 2):
+        if "given_up" in fields or not isinstance(part, dict) or (frame.protocol == _BROADCAST and part["of"] < 2):
             return
         about = fields.get("serial", fields.get("number"))
         key = (frame.protocol, frame.side, fields["type"], about, fields.get("message_id"), part.get("ref"), part["of"])

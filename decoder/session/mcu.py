@@ -33,6 +33,10 @@ def _is_nearer_as_hex(size: int, announced: int) -> bool:
     return size % 2 == 0 and abs(size // 2 - announced) < abs(size - announced)
 
 
+_ESCAPE = b"\x1b"
+"""What the MCU sends instead of the end to give up on payload (TS 27.005 3.3.5)."""
+
+
 def _announces(command: Command, form: Form) -> bool:
     """Tell whether payload follows this form of a command."""
     stream = command.stream
@@ -381,8 +385,8 @@ class McuReader:
                 self.pump()
             elif payload.end_early and self._wire.waiting().endswith(payload.end):
                 self._complete(payload, size, size - len(payload.end))
-        elif self._wire.waiting().endswith((payload.end, b"\x1b")):
-            self._complete(payload, size, size - (len(payload.end) if self._wire.waiting()[-1:] != b"\x1b" else 1))
+        elif self._wire.waiting().endswith((payload.end, _ESCAPE)):
+            self._complete(payload, size, size - (len(payload.end) if self._wire.waiting()[-1:] != _ESCAPE else 1))
 
     def _complete(self, payload: _Payload, size: int, meant: int) -> None:
         """Take the last ``size`` bytes of a payload, of which the first ``meant`` count (no Ctrl-Z or +++)."""
@@ -400,7 +404,8 @@ class McuReader:
         data = Data(span.last_ns, "mcu", connection(owner.params), owner.name, "prompt", "raw", meant, body.hex())
         self._channel.message("data", "mcu", span, owner=owner, owner_number=owner.number, data=data)
         frame = command.frame if command is not None else None
-        self._channel.carried(data, body, owner.params, frame=frame, command=command)
+        given_up = not payload.length and span.raw[meant:] == _ESCAPE
+        self._channel.carried(data, body, owner.params, frame=frame, command=command, given_up=given_up)
         payload.taken += size
         payload.last_ns = span.last_ns
         return span.raw

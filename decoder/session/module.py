@@ -16,7 +16,7 @@ from decoder.catalog.readings import ModuleLine
 from decoder.effects import Answered, Ended, Reported, Restarted
 from decoder.events import Data, Error, Event, Message, MessageKind, Result, Severity, Urc
 from decoder.link.wire import MAX_LINE, Span
-from decoder.pairing.attribution import Answer
+from decoder.pairing.attribution import Answer, nobodys
 from decoder.pairing.pending import PendingCommand, PendingLine
 from decoder.session.blocks import RawReader
 from decoder.session.channel import Channel, short
@@ -48,7 +48,9 @@ class ModuleReader:
         self.inline = InlineReader(channel, self._answer)
         self.raw = RawReader(channel)
         self._follows: UrcType | None = None
-        """The URC that the next lines belong to, if they are text."""
+        """The URC that the next lines belong to, as long as they are text."""
+        self._body = False
+        """Whether the next line surely does, whatever command waits."""
 
     # lines
 
@@ -163,7 +165,9 @@ class ModuleReader:
 
     def _line(self, line: ModuleLine, span: Span, bare_cr: bool) -> None:
         kind = line.kind
-        if kind == "answer" and not self._refuses(line.text):
+        if self._body and kind != "answer" and not self._pairing.pending:
+            self._answer(nobodys(), line.text, span)
+        elif kind == "answer" and not self._refuses(line.text):
             self._answer(self._pairing.answer(line), line.text, span)
         elif line.result is not None:
             if line.result.code == "OK" and self._mcu.awaits_ok:
@@ -197,7 +201,8 @@ class ModuleReader:
                 known = self._catalog.results.get(shaped.name)
                 self._result(known if known is not None else Result(shaped.name, done=done), line.text, span)
                 return
-        self._answer(self._pairing.answer(line), line.text, span)
+        body = self._body and shaped is None
+        self._answer(nobodys() if body else self._pairing.answer(line), line.text, span)
 
     def _refuses(self, text: str) -> bool:
         """Tell whether a line says that the newest command is not done, in words that are no result elsewhere."""
@@ -263,8 +268,10 @@ class ModuleReader:
             effects = urc.effects if urc is not None else ()
             channel.tell(Reported((*effects, "group") if grouped else effects, message, urc, message.owner))
         follows, self._follows = self._follows, None
+        self._body = False
         if urc is not None and _goes_on(urc, text):
             self._follows = urc
+            self._body = urc.spec.frame is not None and urc.spec.frame.within == "next"
         elif follows is not None and answer.name is None and owner is None:
             self._follows = follows
             channel.tell(Reported(follows.effects, message, follows, None))

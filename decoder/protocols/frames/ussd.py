@@ -31,8 +31,8 @@ def read(text: str, dcs: int | None, charset: str) -> dict[str, Any]:
 
 
 def _text(text: str, raw: bytes | None, scheme: Coding, charset: str) -> tuple[str, Way]:
-    meant, way = written.text_of(text, charset, scheme)
-    if way != "plain" or raw is None or scheme.name != "gsm7" or not _PACKED.fullmatch(text):
-        return meant, way
-    unpacked = written.septets_of(raw)
-    return (unpacked, "septets") if _WORDS.fullmatch(unpacked) else (meant, way)
+    if raw is not None and not charset and scheme.name == "gsm7" and _PACKED.fullmatch(text):
+        unpacked = written.septets_of(raw)
+        if _WORDS.fullmatch(unpacked) and not written.is_ascii_in_ucs2(text):
+            return unpacked, "septets"
+    return written.text_of(text, charset, scheme)

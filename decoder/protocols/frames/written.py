@@ -19,6 +19,9 @@ _SCRIPTS = ((0x20, 0x7E), (0xA0, 0x24F), (0x370, 0x5FF), (0x600, 0x6FF), (0x900,
             (0x2010, 0x20BF), (0x3000, 0x30FF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0xFF00, 0xFFEF),
             (0x1F300, 0x1FAFF))  # fmt: skip
 """Code points of what people write, from and to."""
+_BLANKS = "\r\n\t"
+_MOST_SCRIPTS = 4
+"""Latin, one more, its punctuation and its wide forms."""
 _SURE = 3
 """Characters beyond ASCII that are no chance any more."""
 _HEADER = 0x40
@@ -58,9 +61,17 @@ def text_of(text: str, charset: str, coding: Coding | None, *, sure: bool = Fals
     return (meant, "ucs2") if told or (not charset and looks_meant(text, meant)) else (text, "plain")
 
 
+def is_ascii_in_ucs2(text: str) -> bool:
+    """Tell whether hex digits are those of ASCII characters in UCS2."""
+    return _ASCII_IN_UCS2.fullmatch(text) is not None
+
+
 def looks_meant(text: str, meant: str) -> bool:
     """Tell whether hex digits were written for what they say in UCS2: it is text, and no chance makes it so."""
-    if not all(one in "\r\n\t" or any(low <= ord(one) <= high for low, high in _SCRIPTS) for one in meant):
+    scripts = {
+        next((low for low, high in _SCRIPTS if low <= ord(one) <= high), None) for one in meant if one not in _BLANKS
+    }
+    if None in scripts or len(scripts) > _MOST_SCRIPTS:
         return False
     return bool(_ASCII_IN_UCS2.fullmatch(text) and len(text) >= 12) or sum(not one.isascii() for one in meant) >= _SURE
 
