@@ -91,6 +91,27 @@ def test_text_mode_and_ussd(tmp_path: Path) -> None:
     assert after[-2].fields["part"] == before[-2].fields["part"]
 
 
+def test_what_is_written_as_hex_stays_readable(tmp_path: Path) -> None:
+    number = NUMBER.encode("utf-16-be").hex().upper()
+    log = (
+        f'TX: AT+CSCS="UCS2"\nRX: OK\nTX: AT+CUSD=1,"{"*100*12345#".encode("utf-16-be").hex().upper()}",15\nRX: OK\n'
+        f'RX: +CUSD: 0,"{"余额是很多钱".encode("utf-16-be").hex().upper()}",72\nTX: AT+CSCS="GSM"\nRX: OK\n'
+        f'RX: +CMT: "{number}",,"24/05/01,10:00:00+08"\nRX: plain words\nRX: +CMT: "{NUMBER}",,"24/05/01,10:00:00+08"\n'
+        "RX: other words\n"
+    )
+    made, before, after = redacted(tmp_path, log)
+    assert number not in made
+    assert [one.fields["written"] for one in after[:2]] == ["ucs2", "ucs2"]
+    assert re.fullmatch(r"\*\d{3}\*\d{5}#", after[0].fields["text"])
+    assert all(old.fields["text"] != new.fields["text"] for old, new in zip(before, after, strict=True))
+    assert after[2].fields["number"] == after[3].fields["number"] != NUMBER
+    _, before, after = redacted(
+        tmp_path, 'TX: AT+CUSD=1,"AA180C3602",15\nRX: OK\nRX: +CUSD: 0,"C8329BFD0699E5EF36",15\n'
+    )
+    assert [one.fields["written"] for one in after] == ["septets", "septets"]
+    assert re.fullmatch(r"[A-Z][a-z]{4} [a-z]{4}", after[1].fields["text"])
+
+
 def test_an_answer_of_several_lines_in_a_recording(tmp_path: Path) -> None:
     before, after = tmp_path / "before.pcapng", tmp_path / "after.pcapng"
     recording.record(talk(("module", b'\r\n+CUSD: 1,"first row\r\nsecond row",15\r\n')), before)

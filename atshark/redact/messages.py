@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from decoder.events import Frame
 from decoder.protocols.frames import gsm7, sms
-from decoder.protocols.frames.sms import Place
+from decoder.protocols.frames.sms import Place, PlaceKind
 from decoder.protocols.frames.sms_values import DIGITS
 
+_USSD = "ussd"
 _FEWEST = 4
 """Digits of a number that may be somebody's."""
 _BLOCK = 64
@@ -42,10 +43,21 @@ def secret_of(frame: Frame) -> Rewritten | None:
     """Return the PDU of a message and what in it is secret; None if the record has none that can be read."""
     if not isinstance(frame.data, str):
         return None
+    if frame.protocol == _USSD:
+        return _of_ussd(frame, frame.data)
     found = sms.decode_again(bytes.fromhex(frame.data), frame.side, frame.fields)
     if found is None:
         return None
     return Rewritten(frame.data, found.places, found.user.tables if found.user is not None else (0, 0))
+
+
+def _of_ussd(frame: Frame, text: str) -> Rewritten | None:
+    """Return the text of USSD that was written as hex."""
+    octets = len(text) // 2
+    if frame.fields.get("written") == "septets":
+        return Rewritten(text, (Place("septets", 0, octets * 8 // 7),), (0, 0))
+    kind: PlaceKind = "ucs2" if frame.fields.get("written") == "ucs2" else "octets"
+    return Rewritten(text, (Place(kind, 0, octets),), (0, 0))
 
 
 def rewrite(pdu: Rewritten, number: Replace, salt: bytes) -> bytes:

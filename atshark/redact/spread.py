@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from atshark.redact.messages import Rewritten, near, rewrite
 from capture import grammar
+from decoder.protocols.frames import written
 
 _CLASSES = (string.digits, "abcdef", "ABCDEF", string.ascii_lowercase, string.ascii_uppercase)
 _HEX_TEXT = re.compile(r"[0-9A-Fa-f]+")
@@ -28,6 +29,8 @@ _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
 _INTERNATIONAL = re.compile(r"\+\d+", re.ASCII)
 _FIXED = re.compile(grammar.FIXED)
 _MAX_DEPTH = 3
+_NUMBER_IN_UCS2 = 12
+"""Hex digits of the shortest number that text mode writes in UCS2 and that is replaced as one."""
 _SHORT = 4
 """A secret that is shorter is replaced only where it stands alone in quotes."""
 _PREFIX = 4
@@ -58,6 +61,9 @@ class Substitutes:
     def _substitute(self, secret: str) -> str:
         if _INTERNATIONAL.fullmatch(secret):
             return "+" + self._substitute(secret[1:])
+        if len(secret) >= _NUMBER_IN_UCS2 and written.is_ascii_in_ucs2(secret):
+            made = self._substitute(written.ucs2_of(secret) or "").encode("utf-16-be").hex()
+            return made.upper() if secret.upper() == secret else made
         for attempt in range(64):
             key = f"{attempt}:{secret}".encode("utf-8", "surrogateescape")
             stream = hashlib.shake_256(self._salt + key).digest(2 * len(secret))

@@ -122,7 +122,6 @@ class Ussd(Follower):
             fields["state"] = state
         in_range = coding if coding is not None and 0 <= coding < 256 else None
         fields |= ussd.read(text[:_MAX_TEXT], in_range, self._charset)
-        told = (
-            f"USSD {kind} {fields['text']!r}" if "text" in fields else f"USSD {kind} {len(fields['data']) // 2} bytes"
-        )
-        self._out.append(Frame(time_ns, side, PROTOCOL, None, about, told, fields))
+        said = repr(fields["text"]) if "text" in fields else f"{len(fields['data']) // 2} bytes"
+        data = msgspec.UNSET if fields["written"] == "plain" else text[:_MAX_TEXT].lower()
+        self._out.append(Frame(time_ns, side, PROTOCOL, None, about, f"USSD {kind} {said}", fields, data=data))
