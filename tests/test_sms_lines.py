@@ -313,7 +313,8 @@ def test_broadcasts() -> None:
     [
         ("", '+CUSD: 0,"Your balance is 12.34 EUR",15', ("Your balance is 12.34 EUR", "plain")),
         ("", '+CUSD: 0,"C8329BFD0699E5EF36",15', ("Hello from", "septets")),
-        ("", '+CUSD: 0,"00480069",72', ("Hi", "ucs2")), ("UCS2", '+CUSD: 0,"00480069",15', ("Hi", "ucs2")),
+        ("GSM", '+CUSD: 0,"C8329BFD0699E5EF36",15', ("Hello from", "septets")),
+        ("", '+CUSD: 1,"D4E2940A0A32", 0', ("TEST A", "septets")), ("", '+CUSD: 0,"00480069",72', ("Hi", "ucs2")), ("UCS2", '+CUSD: 0,"00480069",15', ("Hi", "ucs2")),
         ("", '+CUSD: 0,"12345678",15', ("12345678", "plain")), ("", '+CUSD: 2', None), ("", '+CUSD: 0,"Hi"', ("Hi", "plain")),
         ("", '+CUSD: 1,"Menu:\r\n1. Balance\r\n2. Exit",15', ("Menu:\n1. Balance\n2. Exit", "plain")),
         ("", '+CUSD: 0,"0102",68', ("0102", "octets")), ("", '+CUSD: 1,"Menu:\r\n1. Balance', ("Menu:\n1. Balance", "plain")),

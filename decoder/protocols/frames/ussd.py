@@ -31,7 +31,7 @@ def read(text: str, dcs: int | None, charset: str) -> dict[str, Any]:
 
 
 def _text(text: str, raw: bytes | None, scheme: Coding, charset: str) -> tuple[str, Way]:
-    if raw is not None and not charset and scheme.name == "gsm7" and _PACKED.fullmatch(text):
+    if raw is not None and charset != "UCS2" and scheme.name == "gsm7" and _PACKED.fullmatch(text):
         unpacked = written.septets_of(raw)
         if _WORDS.fullmatch(unpacked) and not written.is_ascii_in_ucs2(text):
             return unpacked, "septets"
