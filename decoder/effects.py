@@ -63,7 +63,8 @@ class Carried(msgspec.Struct, frozen=True):
 
     ``params`` are those of its line; ``kind``: "stream" in transparent mode, "link" if that is PPP, "block": announced,
     and sent after an OK; ``frame``: the protocol that the dialect says it is; ``command``, ``urc``: what announced it;
-    ``exact``: its bytes are known, and not only how a log shows them as text.
+    ``exact``: its bytes are known, and not only how a log shows them as text; ``given_up``: the MCU ended it with an
+    escape, so that it is not sent.
     """
 
     effects: Effects
@@ -75,6 +76,7 @@ class Carried(msgspec.Struct, frozen=True):
     command: Command | None = None
     urc: UrcType | None = None
     exact: bool = True
+    given_up: bool = False
 
 
 class Connected(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from capture import chunkfile, recording
 from capture.chunk import Chunk
 from decoder.protocols.frames import coap, mqtt
 from decoder.protocols.frames.coap import Message, Option
-from tests import dialogue, mux_session, ppp_session
+from tests import dialogue, mux_session, ppp_session, sms_session
 from tests.helpers import SAMPLES, START, answer, command, records, talk
 
 GOLDEN = SAMPLES / "golden"
@@ -269,6 +269,7 @@ RECORDINGS = {
     "protocols": protocols,
     "ppp": ppp_session.session,
     "cmux": mux_session.session,
+    "messages": sms_session.session,
 }
 CHUNK_FILES = {
     "no-answer": no_answer,

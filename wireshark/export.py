@@ -6,8 +6,8 @@ for lines, ``atshark_data`` for payload. Each carries its decode as a tag of its
 and in a few words as its comment, for people without it. What becomes known when its packet is written already (a
 command that nobody answered) is a packet of its own, ``atshark_note``, which holds no bytes of the line. What
 connections carried is on the interface ``ip`` (link type 101), PPP frames on ``ppp`` (link type 204), frames of the
-multiplexer on ``mux`` (link type 236) and what its channels said on ``uart.N`` (link type 252), inferred frames
-on ``inferred``, short messages on ``sms`` (link type 252, naming the protocol's own dissector); they are made from the
+multiplexer on ``mux`` (link type 236) and what its channels said on ``uart.N`` (link type 252), short messages on
+``sms`` and inferred frames on ``inferred`` (link type 252, naming the protocol's own dissector); they are made from the
 messages, so a reader of the export passes over them.
 """
 
@@ -44,6 +44,7 @@ from decoder.events import (
 )
 from decoder.findings import Lang
 from decoder.findings.cause import EXPLAINS, SURE
+from decoder.protocols.frames import sms
 from decoder.values import printable, to_text
 from wireshark.decode_tag import TagWriter
 from wireshark.synthetic_ip import IpPacket, SyntheticIp
@@ -68,7 +69,7 @@ _INTERFACES = {
     ),
     "sms": (
         pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
-        "short messages (TS 23.040), without the address of the service centre in front",
+        "short messages (TS 23.040), as their PDUs say, without the service centre",
     ),
     "inferred": (
         pcapng.LINKTYPE_WIRESHARK_UPPER_PDU,
@@ -207,28 +208,28 @@ class Exporter:
 
     def _frame(self, frame: Frame) -> None:
         if frame.protocol == "sms":
-            self._sms(frame)
+            self._short_message(frame)
         else:
             self._inferred(frame)
 
-    def _sms(self, frame: Frame) -> None:
-        """Write a PDU for Wireshark's own dissector, to whom the network is "sent" and the mobile "received"."""
-        if isinstance(frame.data, msgspec.UnsetType):
+    def _short_message(self, frame: Frame) -> None:
+        """Write the PDU of a message for Wireshark's dissector, which takes the side of the network."""
+        if not isinstance(frame.data, str) or "mode" in frame.fields:
             return
         raw = bytes.fromhex(frame.data)
-        other: Side = "module" if frame.side == "mcu" else "mcu"
-        self._writer.packet(
-            self._interface("sms"),
-            frame.time_ns or 0,
-            upper_pdu.header("gsm_sms", other) + raw[1 + raw[0] :],
-            direction=_DIRECTION[frame.side],
-            comment=printable(frame.text)[:_MAX_COMMENT],
-        )
+        found = sms.decode_again(raw, frame.side, frame.fields)
+        if found is None:
+            return
+        from_network: Side = "module" if frame.fields["type"] in sms.OF_MOBILE else "mcu"
+        packet = upper_pdu.header("gsm_sms", from_network) + raw[found.start :]
+        comment = printable(frame.text)[:_MAX_COMMENT]
+        direction = _DIRECTION[frame.side]
+        self._writer.packet(self._interface("sms"), frame.time_ns or 0, packet, direction=direction, comment=comment)
         self.packets += 1
 
     def _inferred(self, frame: Frame) -> None:
         ends = _INFERRED_ENDS.get(frame.protocol)
-        if frame.origin != "inferred" or ends is None or isinstance(frame.data, msgspec.UnsetType):
+        if ends is None or isinstance(frame.data, msgspec.UnsetType):
             return
         unknown = ", ".join([*frame.fields.get("unknown", ()), "addresses"])
         comment = f"inferred from {frame.announced_by}; not known: {unknown}; {frame.text}"

@@ -9,11 +9,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from atshark.redact.deny import at_place, denied, is_common
+from atshark.redact.messages import Rewritten, secret_of
 from atshark.redact.spread import Key, Placed
 from capture import grammar
 from decoder.catalog import Catalog
 from decoder.events import Event, Frame, Information, Message, Params, Socket, Transaction, Urc
-from decoder.protocols.frames import sms
+from decoder.protocols.frames import written
 
 _NAMES = re.compile(
     r"pass(?:w|$|code)|pwd|psk|secret|token|api[_-]?key|auth_?(?:code|key|value)|private|credential|^key$|access_?key|device_?secret"
@@ -84,7 +85,7 @@ def secrets(events: Iterable[Event], known: Catalog, options: Options) -> dict[K
     found: dict[Key, str] = {}
     for event in events:
         for kind, value in _of(event, known, options):
-            if isinstance(value, Placed):
+            if isinstance(value, Placed | Rewritten):
                 found.setdefault(value, kind)
                 continue
             text = value.strip()
@@ -165,8 +166,8 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"\+?\d{6,15}", text) is not None
 
 
-def _message(frame: Frame) -> Iterator[tuple[str, str]]:
-    """The numbers of a short message, and what it says: as text, and where that stands in its PDU."""
+def _message(frame: Frame) -> Iterator[tuple[str, Key]]:
+    """The numbers of a message or of USSD, and what it says: as text, and where that stands in its PDU."""
     for name in ("number", "smsc"):
         digits = str(frame.fields.get(name, "")).removeprefix("+")
         if len(digits) >= 4:
@@ -174,12 +175,14 @@ def _message(frame: Frame) -> Iterator[tuple[str, str]]:
     text = frame.fields.get("text")
     if isinstance(text, str):
         yield from (("message", line.strip()) for line in text.splitlines() if len(line.strip()) >= 4)
-    if isinstance(frame.data, str) and len(said := sms.said_in(bytes.fromhex(frame.data))) >= 2:
-        yield "message", frame.data[-2 * len(said) :]
+    if (pdu := secret_of(frame)) is not None:
+        yield "message", pdu
+    elif isinstance(frame.data, str):
+        yield "message", frame.data[2 * written.header_size(frame.data) :]
 
 
-def _frame(frame: Frame, options: Options) -> Iterator[tuple[str, str]]:
-    if frame.protocol == "sms":
+def _frame(frame: Frame, options: Options) -> Iterator[tuple[str, Key]]:
+    if frame.protocol in ("sms", "ussd"):
         yield from _message(frame)
         return
     for path, value in _leaves(frame.fields):

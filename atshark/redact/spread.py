@@ -18,17 +18,22 @@ from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import quote
 
+from atshark.redact.messages import Rewritten, near, rewrite
 from capture import grammar
+from decoder.protocols.frames import written
 
 _CLASSES = (string.digits, "abcdef", "ABCDEF", string.ascii_lowercase, string.ascii_uppercase)
 _HEX_TEXT = re.compile(r"[0-9A-Fa-f]+")
 _HEX_RUN = re.compile(rb"[0-9A-Fa-f]{8,}")
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
+_INTERNATIONAL = re.compile(r"\+\d+", re.ASCII)
 _FIXED = re.compile(grammar.FIXED)
 _MAX_DEPTH = 3
 _DECIMAL = re.compile(r"([+-]?)(\d{1,5})(\.\d{2,})")
 _MOST: dict[int, tuple[int, ...]] = {1: (10,), 2: (6, 10), 3: (1, 10, 10), 4: (6, 10, 6, 10), 5: (1, 10, 10, 6, 10)}
 """How large the digits of a coordinate may be, by how many stand before the point: degrees, or degrees and minutes."""
+_NUMBER_IN_UCS2 = 12
+"""Hex digits of the shortest number that text mode writes in UCS2 and that is replaced as one."""
 _SHORT = 4
 """A secret that is shorter is replaced only where it stands alone in quotes."""
 _PREFIX = 4
@@ -42,7 +47,7 @@ class Placed(NamedTuple):
     value: str
 
 
-Key = str | Placed
+Key = str | Placed | Rewritten
 
 
 def _as_place(text: str) -> str:
@@ -64,8 +69,14 @@ class Substitutes:
         plain = (one for one in keys if isinstance(one, str))
         self.pairs = {secret: self._substitute(secret) for secret in sorted(plain, key=lambda one: (-len(one), one))}
         self.placed = [one for one in keys if isinstance(one, Placed)]
+        self._messages = [one for one in keys if isinstance(one, Rewritten)]
 
     def _substitute(self, secret: str) -> str:
+        if _INTERNATIONAL.fullmatch(secret):
+            return "+" + self._substitute(secret[1:])
+        if len(secret) >= _NUMBER_IN_UCS2 and written.is_ascii_in_ucs2(secret):
+            made = self._substitute(written.ucs2_of(secret) or "").encode("utf-16-be").hex()
+            return made.upper() if secret.upper() == secret else made
         for attempt in range(64):
             key = f"{attempt}:{secret}".encode("utf-8", "surrogateescape")
             stream = hashlib.shake_256(self._salt + key).digest(2 * len(secret))
@@ -79,7 +90,7 @@ class Substitutes:
     @cached_property
     def forms(self) -> dict[bytes, bytes]:
         """Each form in which a secret may stand, with what takes its place."""
-        out: dict[bytes, bytes] = {}
+        out = dict(self._of_messages())
         for secret, made in self.pairs.items():
             if len(secret) < _SHORT:
                 out.setdefault(f'"{secret}"'.encode(), f'"{made}"'.encode())
@@ -88,6 +99,15 @@ class Substitutes:
                 if a != b:
                     out.setdefault(a, b)
         return out
+
+    def _of_messages(self) -> Iterable[tuple[bytes, bytes]]:
+        """Yield the PDUs of messages, in hex and as bytes, with what takes their place."""
+        for one in self._messages:
+            raw, made = bytes.fromhex(one.value), rewrite(one, self._substitute, self._salt)
+            if made != raw:
+                yield raw, made
+                yield raw.hex().encode(), made.hex().encode()
+                yield raw.hex().upper().encode(), made.hex().upper().encode()
 
     @cached_property
     def _heads(self) -> dict[bytes, bytes]:
@@ -221,7 +241,8 @@ def _other(character: str, number: int, hexadecimal: bool) -> str:
             return rest[number % len(rest)]
     if "\u4e00" <= character <= "\u9fff":
         return chr(0x4E00 + number % 0x5000)
-    return character
+    letters = [] if character.isascii() else near(character)
+    return letters[number % len(letters)] if letters else character
 
 
 def _forms(secret: str, made: str) -> Iterable[tuple[bytes, bytes]]:

@@ -47,6 +47,7 @@ _COMMAND_EFFECTS = (
     "call",
     "position",
     "file",
+    "messages",
 )
 _URC_EFFECTS = ("frame", "closes", "arrives", "tells", "infer", "image", "call", "position")
 """What a line may do beyond itself: keys of the dialect file that followers read."""
@@ -108,6 +109,7 @@ class Command:
         self.position = spec.position
         self.file, self.brings = spec.file, spec.brings
         self.spans_lines = spec.spans_lines
+        self.messages = spec.messages
         self.sets: list[SetsSpec] = spec.sets
         self.encoding = spec.encoding
         self.answer_encoding = spec.answer_encoding

@@ -237,6 +237,8 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     ``means``: what its answer says of the module. ``fails``: values of its answer that say that it failed;
     ``succeeds``: values, of which any other says so. ``file``: its payload is a file. ``brings``: raw bytes come
     behind its CONNECT. ``spans_lines``: a string of it may hold line ends. ``call``: what it does to voice calls.
+    ``messages``: what it sets for short messages: the character set of texts, the format (PDU or text mode), or how
+    those are coded that are sent in text mode; or what it sends: a report that one came, an SMS-COMMAND.
     ``position``: its answer says where the module is. ``explains``: its answer says why what was done before it
     failed. ``checked``: it was compared with a document or a driver, and not only written from knowledge; a text
     names which (none given: as the dialect says).
@@ -270,6 +272,7 @@ class CommandSpec(msgspec.Struct, forbid_unknown_fields=True):
     file: FileSpec | None = None
     brings: BringsSpec | None = None
     spans_lines: bool = False
+    messages: Literal["", "charset", "format", "coding", "acknowledges", "commands"] = ""
     sends: SendsSpec | None = None
     tells: AddressSpec | None = None
     infer: list[InferSpec] = []

@@ -16,8 +16,9 @@ from decoder.followers.positions import Positions
 from decoder.followers.ppp import Ppp
 from decoder.followers.sms import Sms
 from decoder.followers.sockets import Sockets
+from decoder.followers.ussd import Ussd
 
-STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware, Sms, Calls, Positions, Files)
+STANDARD: Makes = (Groups, Sockets, Ppp, NamedFrames, Inferred, Firmware, Sms, Ussd, Calls, Positions, Files)
 """The followers of every session, in the order in which they hear."""
 
 __all__ = ["STANDARD", "Follower", "Followers", "Makes", "Seat"]

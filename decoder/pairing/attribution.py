@@ -38,6 +38,11 @@ class Answer(msgspec.Struct):
     line: PendingLine | None = None
 
 
+def nobodys() -> Answer:
+    """Return what a line is that belongs to no command, and to no URC by its name."""
+    return Answer(None, None, _NO_ARGUMENTS)
+
+
 class Attribution:
     """Finds the owners of lines among what is ``pending`` on a channel and late in its module."""
 

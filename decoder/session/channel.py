@@ -119,13 +119,14 @@ class Channel:
         frame: FrameSpec | None = None,
         command: Command | None = None,
         urc: UrcType | None = None,
+        given_up: bool = False,
     ) -> None:
         """Emit payload. ``frame``: the protocol that the dialect says it is, if ``params`` are as it says."""
         if frame is not None and not applies(frame.when, params):
             frame = None
         effects = command.effects if command is not None else urc.effects if urc is not None else ()
         self.out.append(data)
-        self.tell(Carried(effects, data, raw, params, kind, frame, command, urc, self.exact))
+        self.tell(Carried(effects, data, raw, params, kind, frame, command, urc, self.exact, given_up))
 
     def noise(self, side: Side, span: Span, why: str) -> None:
         """Emit bytes that cannot be decoded, as a message and as a finding that shows them."""

@@ -30,6 +30,10 @@ _SHORT = 1024
 """Of so few bytes it is quickly told whether they are one line that only lacks the LF that may follow its CR."""
 
 
+_ESCAPE = b"\x1b"
+"""What the MCU sends instead of the end to give up on payload (TS 27.005 3.3.5)."""
+
+
 class McuReader:
     """Takes spans from the MCU's wire. ``echo`` is payload whose echo may come back on the module's wire."""
 
@@ -369,8 +373,8 @@ class McuReader:
                 self.pump()
             elif payload.end_early and self._wire.waiting().endswith(payload.end):
                 self._complete(payload, size, size - len(payload.end))
-        elif self._wire.waiting().endswith((payload.end, b"\x1b")):
-            self._complete(payload, size, size - (len(payload.end) if self._wire.waiting()[-1:] != b"\x1b" else 1))
+        elif self._wire.waiting().endswith((payload.end, _ESCAPE)):
+            self._complete(payload, size, size - (len(payload.end) if self._wire.waiting()[-1:] != _ESCAPE else 1))
 
     def _complete(self, payload: Announced, size: int, meant: int) -> None:
         """Take the last ``size`` bytes of a payload, of which the first ``meant`` count (no Ctrl-Z or +++)."""
@@ -388,7 +392,8 @@ class McuReader:
         data = Data(span.last_ns, "mcu", connection(owner.params), owner.name, "prompt", "raw", meant, body.hex())
         self._channel.message("data", "mcu", span, owner=owner, owner_number=owner.number, data=data)
         frame = command.frame if command is not None else None
-        self._channel.carried(data, body, owner.params, frame=frame, command=command)
+        given_up = not payload.length and span.raw[meant:] == _ESCAPE
+        self._channel.carried(data, body, owner.params, frame=frame, command=command, given_up=given_up)
         payload.taken += size
         payload.last_ns = span.last_ns
         return span.raw

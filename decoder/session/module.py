@@ -16,7 +16,7 @@ from decoder.catalog.readings import ModuleLine
 from decoder.effects import Answered, Reported, Restarted
 from decoder.events import Data, Message, MessageKind, Result, Urc
 from decoder.link.wire import MAX_LINE, Span
-from decoder.pairing.attribution import Answer
+from decoder.pairing.attribution import Answer, nobodys
 from decoder.pairing.pending import PendingCommand
 from decoder.session.blocks import RawReader
 from decoder.session.channel import Channel, short
@@ -49,7 +49,9 @@ class ModuleReader:
         self._results = Results(channel, mcu, transparent, multiplexed, self.raw)
         self.download = Download(channel)
         self._follows: UrcType | None = None
-        """The URC that the next line belongs to, if it is text."""
+        """The URC that the next lines belong to, as long as they are text."""
+        self._body = False
+        """Whether the next line surely does, whatever command waits."""
 
     # lines
 
@@ -166,7 +168,9 @@ class ModuleReader:
 
     def _line(self, line: ModuleLine, span: Span, bare_cr: bool) -> None:
         kind = line.kind
-        if kind == "answer" and not self._refuses(line.text):
+        if self._body and kind != "answer" and not self._pairing.pending:
+            self._answer(nobodys(), line.text, span)
+        elif kind == "answer" and not self._refuses(line.text):
             self._answer(self._pairing.answer(line), line.text, span)
         elif line.result is not None:
             if line.result.code == "OK" and self._mcu.awaits_ok:
@@ -193,14 +197,15 @@ class ModuleReader:
 
     def _free(self, line: ModuleLine, span: Span) -> None:
         """Take a line that only its whole shape tells: a maker's result, an answer, a URC, or text."""
-        if self._pairing.pending:
-            for name in [line.urc.name] if line.urc is not None else [urc.name for urc, _ in line.shapes()]:
-                done = self._pairing.ends(name)
-                if done is not None:
-                    known = self._catalog.results.get(name)
-                    self._results.take(known if known is not None else Result(name, done=done), line.text, span)
-                    return
-        self._answer(self._pairing.answer(line), line.text, span)
+        shapes = [line.urc.name] if line.urc is not None else [urc.name for urc, _ in line.shapes()]
+        for name in shapes if self._pairing.pending else ():
+            done = self._pairing.ends(name)
+            if done is not None:
+                known = self._catalog.results.get(name)
+                self._results.take(known if known is not None else Result(name, done=done), line.text, span)
+                return
+        body = self._body and not shapes
+        self._answer(nobodys() if body else self._pairing.answer(line), line.text, span)
 
     def _refuses(self, text: str) -> bool:
         """Tell whether a line says that the newest command is not done, in words that are no result elsewhere."""
@@ -266,9 +271,12 @@ class ModuleReader:
             effects = urc.effects if urc is not None else ()
             channel.tell(Reported((*effects, "group") if grouped else effects, message, urc, message.owner))
         follows, self._follows = self._follows, None
-        if urc is not None and urc.spec.frame is not None and urc.spec.frame.within == "next":
+        self._body = False
+        if urc is not None and _goes_on(urc, text):
             self._follows = urc
+            self._body = urc.spec.frame is not None and urc.spec.frame.within == "next"
         elif follows is not None and answer.name is None and owner is None:
+            self._follows = follows
             channel.tell(Reported(follows.effects, message, follows, None))
         if urc is not None:
             if urc.ok != "never":
@@ -339,3 +347,11 @@ class ModuleReader:
         if owner.goes_transparent():
             self._transparent.enter(owner)
         return True
+
+
+def _goes_on(urc: UrcType, text: str) -> bool:
+    """Tell whether the frame of a URC stands on the next lines: always, or because its quote is still open."""
+    frame = urc.spec.frame
+    if frame is None or frame.within in ("payload", "line"):
+        return False
+    return frame.within == "next" or text.count('"') % 2 == 1

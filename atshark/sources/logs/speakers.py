@@ -17,6 +17,9 @@ from capture.chunk import Side
 _NUMBER = re.compile(r"(?<=[=,])\s*\"?(\d{1,5})\"?\s*(?=,|$)")
 _COUNTED = re.compile(r"AT\+\w+=(?:\d{1,3},)?\d{1,5}\s*$")
 """A command whose last argument is the length of the payload that it asks for."""
+_PDU = re.compile(r"(?:[0-9A-F]{2}){8,}(?=\W*$|<)", re.IGNORECASE)
+_SERVICE_CENTRE = 13
+"""Octets that the address of a service centre has at most, its length included."""
 _MAX_PAYLOAD_LINES = 200
 _LISTS = re.compile(r"AT(?:[+#^]CLAC|\+CMD\?|\+HELP|\^HELP|\+LIST|&V)", re.IGNORECASE)
 _MOST_ALIKE = 8
@@ -96,13 +99,20 @@ class Speakers:
 
     def _ends_payload(self, text: str, *, known: bool) -> bool:
         size, lines = self._taken + _length(text), self._lines + 1
-        if self._is_whole(size, lines):
+        if self._is_whole(size, lines) or (not self._lines and self._is_pdu(text)):
             return False
         if not known and self._sizes and size + 2 * self._lines > max(self._sizes) and self._counted:
             return True
         if grammar.is_command(text) and text.strip() != "+++":
             return True
         return not known and (shape.is_answer(text.strip()) or not text.strip())
+
+    def _is_pdu(self, text: str) -> bool:
+        """Tell whether a line is a short message in hex: its length counts no service centre (TS 27.005 4.3)."""
+        found = _PDU.match(text)
+        if found is None or not self._counted or not self._sizes:
+            return False
+        return 0 <= len(found[0]) // 2 - max(self._sizes) <= _SERVICE_CENTRE
 
     def _take(self, text: str) -> None:
         self._lines += 1

@@ -1,89 +1,73 @@
-"""The 7-bit alphabets of short messages: the default one, its extension, and those of national languages.
+"""The 7 bit alphabets of messages: the default one, its extension, and those of national languages.
 
-Source: 3GPP TS 23.038 6.1.2 (packing), 6.2.1 (default alphabet and extension), annex A (national languages, gsm7.toml).
+Sources: 3GPP TS 23.038 6.1.2.1 (packing), 6.2.1 (alphabet and extension), annex A (national languages: locking shift
+tables stand for the alphabet, single shift tables for its extension). The tables stand in gsm7.toml.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
-from functools import cache
 from importlib import resources
+from typing import Any, NamedTuple
 
-BASIC = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-"""TS 23.038 6.2.1: the default alphabet."""
-EXTENSION = {
-    0x0A: "\f",
-    0x14: "^",
-    0x28: "{",
-    0x29: "}",
-    0x2F: "\\",
-    0x3C: "[",
-    0x3D: "~",
-    0x3E: "]",
-    0x40: "|",
-    0x65: "€",
-}
-"""TS 23.038 6.2.1.1, behind an escape (0x1B)."""
-_ESCAPE = 0x1B
+ESCAPE = 0x1B
+"""The septet behind which a character of the extension stands."""
+NO_CHARACTER = "\ufffd"
+"""What a code shows that has no character in its table."""
 
 
-@cache
-def _tables() -> tuple[dict[int, str], dict[int, dict[int, str]]]:
-    """Load the tables of national languages: those that lock, and those for a single shift, by their number."""
-    text = (resources.files("decoder.protocols.frames") / "gsm7.toml").read_text("utf-8")
-    languages = tomllib.loads(text)["language"]
-    return (
-        {one["number"]: one["locking"] for one in languages if "locking" in one},
-        {
-            one["number"]: {at: sign for at, sign in enumerate(one["single"]) if sign != " "}
-            for one in languages
-        },
-    )  # fmt: skip
+class Language(NamedTuple):
+    """The tables of a language: ``locking`` has 128 characters (empty: none of its own), ``single`` some by code."""
+
+    name: str
+    locking: str
+    single: dict[int, str]
+
+
+def _runs(table: dict[str, str]) -> dict[int, str]:
+    return {int(code, 16) + index: one for code, run in table.items() for index, one in enumerate(run)}
+
+
+def _language(table: dict[str, Any], shared: dict[int, str]) -> Language:
+    common = shared if table.get("shared") else {}
+    return Language(table.get("name", ""), "".join(table.get("locking", ())), common | _runs(table["single"]))
+
+
+_TABLES = tomllib.loads((resources.files("decoder.protocols.frames") / "gsm7.toml").read_text("utf-8"))
+_SHARED = _runs(_TABLES["shared"]["single"])
+DEFAULT = _language(_TABLES["default"], _SHARED)
+"""The default alphabet and its extension."""
+LANGUAGES = {int(number): _language(table, _SHARED) for number, table in _TABLES["national"].items()}
+"""Languages by the number that messages give them (TS 23.038 6.2.1.2.4)."""
 
 
 def septets(data: bytes, count: int, skip_bits: int = 0) -> list[int]:
-    """Unpack ``count`` septets, the first behind ``skip_bits`` (TS 23.038 6.1.2.1)."""
+    """Unpack ``count`` septets, the first behind ``skip_bits``; fewer if ``data`` has fewer."""
     number = int.from_bytes(data, "little") >> skip_bits
     return [number >> 7 * index & 0x7F for index in range(min(count, (len(data) * 8 - skip_bits) // 7))]
 
 
-def packed(values: Sequence[int], skip_bits: int = 0) -> bytes:
+def packed(values: list[int], skip_bits: int = 0) -> bytes:
     """Pack septets behind ``skip_bits`` bits of zero: the inverse of :func:`septets`."""
     number = sum(value << 7 * index for index, value in enumerate(values)) << skip_bits
     return number.to_bytes((len(values) * 7 + skip_bits + 7) // 8, "little")
 
 
-def text_of(values: Sequence[int], locking: int = 0, single: int = 0) -> str:
-    """Return what septets say. ``locking``, ``single``: numbers of the languages whose tables hold (0: the default).
+def text_of(values: list[int], locking: int = 0, single: int = 0) -> str:
+    """Return what septets say by the tables of two languages (0: the default; one that is not known: the default too).
 
-    Of a language that has no table the default one holds; behind an escape, a value without a character is that of the
-    main table (TS 23.038 6.2.1.1).
+    What an extension does not have is shown by the main table. An escape behind an escape is a blank, one at the end
+    nothing.
     """
-    lockings, singles = _tables()
-    main, shifted = lockings.get(locking, BASIC), singles.get(single, EXTENSION)
+    main = LANGUAGES.get(locking, DEFAULT).locking or DEFAULT.locking
+    extension = LANGUAGES.get(single, DEFAULT).single
     out, escaped = [], False
     for value in values:
         if escaped:
-            out.append(shifted.get(value, main[value]))
+            out.append(" " if value == ESCAPE else extension.get(value, main[value]))
             escaped = False
-        elif value == _ESCAPE:
+        elif value == ESCAPE:
             escaped = True
         else:
             out.append(main[value])
     return "".join(out)
-
-
-def septets_of(text: str, locking: int = 0, single: int = 0) -> list[int]:
-    """Write a text as septets. Raises ValueError for a character that the tables do not have."""
-    lockings, singles = _tables()
-    main, shifted = lockings.get(locking, BASIC), singles.get(single, EXTENSION)
-    reverse = {character: value for value, character in shifted.items()}
-    out: list[int] = []
-    for character in text:
-        at = main.find(character)
-        out += [_ESCAPE, reverse[character]] if at < 0 and character in reverse else [main.index(character)]
-    return out
