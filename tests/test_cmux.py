@@ -371,7 +371,7 @@ VALUES = {
 
 
 def judged(option: cmux.Option, choose: random.Random) -> list[Chunk]:
-    """A session with every kind of frame and message, on 1 to 61 channels, some frames of which are damaged."""
+    """A session with every kind of frame and message, on 1 to 63 channels, some frames of which are damaged."""
     line = Line(option, cmux.MAX_INFO)
     line.begin()
     open_ones = choose.sample(range(1, cmux.MAX_DLCI + 1), choose.choice([1, 5, cmux.MAX_DLCI]))

@@ -10,6 +10,7 @@ Source: 3GPP TS 27.010: 5.2 (basic option), 5.4.6 (messages of the control chann
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from construct import (
@@ -32,8 +33,8 @@ Option = Literal["basic", "advanced"]
 Kind = Literal["SABM", "UA", "DM", "DISC", "UIH", "UI"]
 MAX_INFO = 32767
 """Bytes that a length field can tell (5.2.1.5)."""
-MAX_DLCI = 61
-"""62 and 63 are reserved (5.6): with that, no PPP frame, whose address is FF, is taken for one of the multiplexer."""
+MAX_DLCI = 63
+"""62 and 63 are reserved (5.6), and yet used."""
 DEFAULT_N1: dict[Option, int] = {"basic": 31, "advanced": 64}
 """Longest information field if nothing was agreed on (5.7.2)."""
 _FLAG: dict[Option, int] = {"basic": 0xF9, "advanced": 0x7E}
@@ -43,14 +44,24 @@ _KINDS: dict[int, Kind] = {0x2F: "SABM", 0x63: "UA", 0x0F: "DM", 0x43: "DISC", 0
 _CONTROLS = {kind: value for value, kind in _KINDS.items()}
 _FINAL, _EA, _ESCAPE = 0x10, 0x01, 0x7D
 _SHORT = 127
+_UI = 0x03
+
+
+def _one_of(values: Iterable[int]) -> bytes:
+    return b"[%b]" % b"".join(re.escape(bytes([value])) for value in values)
+
+
+_CONTROL_OCTETS = [value | bit for value in _KINDS for bit in (0, _FINAL)]
 _PLAUSIBLE = re.compile(
-    rb"[\xf9~](?:\Z|}|[%b](?:\Z|[}%b]))"
+    rb"[\xf9~]\Z|(?:\xf9%b|~%b)(?:\Z|%b)|~(?:}|\xff(?:\Z|%b))"
     % (
-        b"".join(re.escape(bytes([value])) for value in range(1, (MAX_DLCI + 1) << 2, 2)),
-        b"".join(re.escape(bytes([value | bit])) for value in _KINDS for bit in (0, _FINAL)),
+        _one_of(range(1, 256, 2)),
+        _one_of(range(1, 255, 2)),
+        _one_of([*_CONTROL_OCTETS, _ESCAPE]),
+        _one_of(octet for octet in _CONTROL_OCTETS if octet & ~_FINAL != _UI),
     )
 )
-"""A flag and what can be an address and a control field, or the end of the bytes."""
+"""A flag and what can be an address and a control field, or the end of the bytes; not the FF 03 of PPP frames."""
 _ESCAPED = re.compile(rb"\x7d(.)", re.DOTALL)
 _SPECIAL = re.compile(rb"[\x11\x13\x7d\x7e\x91\x93]")
 
@@ -161,7 +172,12 @@ def cut(buffer: bytes, at: int, option: Option, *, follows: bool) -> Cut | None:
         return _damage(buffer, at, flag)
     if start >= len(buffer):
         return None
-    return _basic(buffer, start) if option == "basic" else _advanced(buffer, start)
+    if option == "advanced":
+        return _advanced(buffer, start)
+    found = _basic(buffer, start)
+    if (found is None or found.frame is None) and start - 1 >= at + (not follows):
+        return _behind_flag(buffer, start - 1, found)
+    return found
 
 
 def find(buffer: bytes, at: int = 0) -> tuple[int, Option | None]:
@@ -175,7 +191,7 @@ def find(buffer: bytes, at: int = 0) -> tuple[int, Option | None]:
         found = cut(buffer, start, option, follows=False)
         if found is None and waits >= 0:
             continue
-        if found is None or (found.frame is not None and found.frame.dlci <= MAX_DLCI):
+        if found is None or found.frame is not None:
             while start > at and buffer[start - 1] == buffer[start]:
                 start -= 1
             if found is not None:
@@ -208,6 +224,14 @@ def _basic(buffer: bytes, start: int) -> Cut | None:
     if fcs(buffer[start:checked]) != buffer[end - 1]:
         return _damage(buffer, start, flag)
     return Cut(end + 1, parse(buffer[start:end], "basic"))
+
+
+def _behind_flag(buffer: bytes, start: int, found: Cut | None) -> Cut | None:
+    """Cut a frame whose address looks like one more flag, as of a response on DLCI 62; ``found``: without that."""
+    if start + 1 >= len(buffer) or buffer[start + 1] & ~_FINAL not in _KINDS:
+        return found
+    other = _basic(buffer, start)
+    return other if other is None or other.frame is not None else found
 
 
 def _advanced(buffer: bytes, start: int) -> Cut | None:
