@@ -33,6 +33,7 @@ _UNSAFE = re.compile(
 _NAMED = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_PDU_LENGTH = re.compile(r"[0-9]{1,3}\Z")
 _HEX_NUMBER = re.compile(r"0[xX][0-9A-Fa-f]{1,16}\Z")
 _MAX_DIGITS = 20
 _INTEGER = re.compile(r"[+-]?\d{1,20}\Z", re.ASCII)
@@ -61,6 +62,14 @@ def to_bool(text: str) -> bool:
     if text not in ("0", "1"):
         raise ValueError(text)
     return text == "1"
+
+
+def to_pdu_length(text: str) -> int:
+    """Read the length of a PDU: up to three digits without quotes. What is longer is a telephone number."""
+    digits = text.strip(BLANK)
+    if not _PDU_LENGTH.match(digits):
+        raise ValueError(text)
+    return int(digits)
 
 
 def to_flags(text: str) -> int:
@@ -97,6 +106,7 @@ CONVERTERS: dict[str, Callable[[str], object]] = {
     "gprs-timer-3": unquote,
     "edrx-cycle": unquote,
     "paging-window": unquote,
+    "pdu-length": to_pdu_length,
     "ranges": unquote,
 }
 

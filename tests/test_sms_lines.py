@@ -334,3 +334,18 @@ def test_a_conversation_in_ussd() -> None:
     assert [(one.side, one.fields["type"], one.fields["text"]) for one in found] == [
         ("mcu", "request", "*100#"), ("module", "answer", "Pick one"), ("mcu", "request", "1")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "params"),
+    [
+        ("30", {"pdu_length": 30}),
+        ('"100"', {"number": "100"}),
+        ('"+4915112345678",145', {"number": "+4915112345678", "number_type": 145}),
+        ("+4915112345678", {"number": "+4915112345678"}),
+        ("12345", {"number": "12345"}),
+    ],
+)
+def test_the_length_of_a_pdu_is_no_telephone_number(line: str, params: dict[str, object]) -> None:
+    found = transactions(events(talk(command(f"AT+CMGS={line}"), answer("ERROR"))))
+    assert [one.params for one in found] == [params]

@@ -23,7 +23,15 @@ PARTS = (
 MAX_FIELDS = 20_000
 """So many fields of single commands at most; Wireshark registers 10,000 in 0.03 s, and more make no filter easier."""
 _MAX_NAME = 60
-_KINDS = {"int": "int", "flags": "int", "rssi": "int", "float": "float", "bool": "bool", "hex": "bytes"}
+_KINDS = {
+    "int": "int",
+    "flags": "int",
+    "rssi": "int",
+    "pdu-length": "int",
+    "float": "float",
+    "bool": "bool",
+    "hex": "bytes",
+}
 _MEASURED = {"rssi": "int", "time": "clock"}
 
 _HEAD = """\

@@ -36,7 +36,7 @@ from decoder.catalog.effects import (
 
 ParamType = Literal[
     "int", "string", "payload", "ip", "hex", "bool", "float", "flags", "ranges",
-    "time", "rssi", "gprs-timer", "gprs-timer-3", "edrx-cycle", "paging-window",
+    "time", "rssi", "gprs-timer", "gprs-timer-3", "edrx-cycle", "paging-window", "pdu-length",
 ]  # fmt: skip
 Meaning = tuple[str, str]
 """English and Chinese."""

@@ -170,10 +170,10 @@ class Sms(Follower):
             acks, given_up = kind == "acknowledges", event.given_up
             if self._pdu(text.strip(), data.side, length, data.time_ns, about, acknowledges=acks, given_up=given_up):
                 return
-            if self._format == 0 or "pdu_length" in event.params:
+            if self._format == 0 or written.octets_of(text.strip()) is not None:
                 self._malformed(text.strip(), about, data.side, data.time_ns)
                 return
-        if "number" in event.params and kind != "commands":
+        if kind != "commands" and ("number" in event.params or length is not None):
             about = data.announced_by
             self._text(event.params, text, data.side, data.time_ns, about, given_up=event.given_up)
 
@@ -227,7 +227,7 @@ class Sms(Follower):
         given_up: bool = False,
     ) -> None:
         """Read a message of text mode."""
-        given = str(said.get("number", ""))
+        given = str(said.get("number", said.get("pdu_length", "")))
         number = written.number_of(given, self._charset)
         ours = side == "mcu" or str(said.get("message_state", "")).startswith(_STORED_TO_SEND)
         fields: dict[str, Any] = {"type": "submit" if ours else "deliver", "mode": "text"}
