@@ -122,6 +122,21 @@ def test_search_and_filters(tmp_path: Path) -> None:
 
 
 @pytest.mark.outside
+@pytest.mark.parametrize(("sample", "kind"), [("calls", "call"), ("gnss", "position")])
+def test_what_is_rare_has_a_lane_behind_the_four(tmp_path: Path, sample: str, kind: str) -> None:
+    shown = browse(
+        page(SAMPLES / f"{sample}.jsonl", tmp_path),
+        """const canvas = $("canvas"), box = canvas.getBoundingClientRect(), at = { clientX: box.left + 400, clientY: box.top + 20 + 4 * 18 + 6, pointerId: 1, bubbles: true };
+        canvas.setPointerCapture = () => {};
+        canvas.dispatchEvent(new PointerEvent("pointerdown", at)); canvas.dispatchEvent(new PointerEvent("pointerup", at));
+        return { kinds: all("#kind option").map((e) => e.value), chosen: $(".row.chosen").className };""",
+        tmp_path,
+    )
+    assert kind in shown["kinds"]
+    assert kind in shown["chosen"].split()
+
+
+@pytest.mark.outside
 def test_chinese(tmp_path: Path) -> None:
     shown = browse(
         page(SAMPLES / "lwm2m.jsonl", tmp_path, "--lang", "zh"),

@@ -9,14 +9,14 @@ const WORDS = {
         slow: "slower than ", of: " of ", close: "close", bytes: "bytes", hint: "Wheel or two fingers: zoom. Drag: move. Click: show the record.",
         missing: " more records are not in this page", command: "command", count: "count", errors: "errors", min: "min ms", median: "median ms",
         p95: "95 % ms", max: "max ms", spread: "distribution (log ms)", printed: "The first records of the selection", try: "try: ", see: "see: ", error: "error", warning: "warning", note: "note",
-        mcu: "MCU", module: "module", steps: "order (no times)", kinds: { command: "commands", urc: "URCs", data: "payload", connection: "connections", frame: "frames", group: "groups", call: "calls" } },
+        mcu: "MCU", module: "module", steps: "order (no times)", kinds: { command: "commands", urc: "URCs", data: "payload", connection: "connections", frame: "frames", group: "groups", call: "calls", position: "positions" } },
   zh: { cause: "原因", another: "另一原因", sure: { certain: "确定", likely: "很可能", possible: "可能" }, explains: "另有{n}项可能由此引起",
         over: "之后恢复正常", healthy: "未发现失败。", line: "行 ", layers: { line: "串口线路", module: "模组", sim: "SIM卡", radio: "射频", registration: "网络注册",
         context: "PDP上下文", clock: "时钟", name: "域名解析", connection: "连接", protocol: "协议" }, story: "经过", findings: "问题", none: "未发现问题。", time: "时间线", latency: "各命令时延", records: "记录", search: "搜索:命令、参数值、文本",
         all: "全部类型", commands: "全部命令", failed: "仅失败", slow: "慢于 ", of: " / ", close: "关闭", bytes: "字节", hint: "滚轮或双指缩放,拖动平移,点击查看记录。",
         missing: " 条记录未包含在本页", command: "命令", count: "次数", errors: "错误", min: "最小 ms", median: "中位 ms", p95: "95 % ms", max: "最大 ms",
         spread: "分布(对数 ms)", printed: "所选记录的前若干条", try: "建议:", see: "参见:", error: "错误", warning: "警告", note: "提示", mcu: "单片机", module: "模组", steps: "顺序(无时间)",
-        kinds: { command: "命令", urc: "主动上报", data: "数据", connection: "连接", frame: "报文", group: "组合", call: "通话" } },
+        kinds: { command: "命令", urc: "主动上报", data: "数据", connection: "连接", frame: "报文", group: "组合", call: "通话", position: "位置" } },
 };
 const [KIND, TIME, SIDE, NAME, TEXT, RESULT, LATENCY, BYTES, FAILED] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 const ROW = 26;
@@ -177,10 +177,11 @@ function page(data) {
   const lanes = ["registered", "lwm2m", "mqtt", "psm"].filter((lane) => data.states.some((span) => span[0] === lane));
   const connections = [...data.states.filter((span) => span[0] === "channel"), ...data.states.filter((span) => span[0] === "connection")].slice(0, 12);
   let from = -last * 0.01, to = last * 1.01;
-  const canvas = $("canvas"), COLOURS = { command: "#1f5fbf", urc: "#7a3fa0", data: "#1b7a3d", frame: "#607080", connection: "#555", group: "#607080", call: "#555" };
-  const KIND_LANES = { command: 0, urc: 1, data: 2, connection: 2, frame: 3, group: 3, call: 2 };
+  const canvas = $("canvas"), COLOURS = { command: "#1f5fbf", urc: "#7a3fa0", data: "#1b7a3d", frame: "#607080", connection: "#555", group: "#607080", call: "#a04a00", position: "#00796b" };
+  const rare = ["call", "position"].filter((kind) => data.rows.some((row) => row[KIND] === kind)), named = ["command", "urc", "data", "frame", ...rare];
+  const KIND_LANES = { ...Object.fromEntries(named.map((kind, i) => [kind, i])), connection: 2, group: 3 };
   function line_of_time() {
-    const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, bars = lanes.length + connections.length, height = 20 + 4 * 18 + bars * 18 + 14;
+    const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, bars = lanes.length + connections.length, height = 20 + named.length * 18 + bars * 18 + 14;
     canvas.style.height = `${height}px`; canvas.width = width * ratio; canvas.height = height * ratio;
     const pen = canvas.getContext("2d"), x = (t) => 90 + (t - from) / (to - from) * (width - 100);
     pen.scale(ratio, ratio); pen.font = "11px system-ui, sans-serif"; pen.fillStyle = "#66707c";
@@ -190,7 +191,7 @@ function page(data) {
       pen.fillText(timed ? `${Number(t.toFixed(6))} s` : String(Math.round(t)), x(t) + 2, 11);
     }
     pen.fillStyle = "#fff"; pen.fillRect(0, 14, 88, height);
-    ["command", "urc", "data", "frame"].forEach((kind, i) => { pen.fillStyle = COLOURS[kind]; pen.fillText(words.kinds[kind], 2, 30 + i * 18); });
+    named.forEach((kind, i) => { pen.fillStyle = COLOURS[kind]; pen.fillText(words.kinds[kind], 2, 30 + i * 18); });
     const seen = new Set();
     data.rows.forEach((row, i) => {
       const at = x(marks[i]);
@@ -203,7 +204,7 @@ function page(data) {
       pen.fillRect(at, y, wide, 12);
     });
     [...lanes.map((lane) => data.states.filter((span) => span[0] === lane)), ...connections.map((span) => [span])].forEach((spans, i) => {
-      const y = 20 + (4 + i) * 18;
+      const y = 20 + (named.length + i) * 18;
       pen.fillStyle = "#1c2126"; pen.fillText(spans[0][1].slice(0, 14), 2, y + 10);
       for (const [, , first, first_ns, end, end_ns] of spans) {
         const a = Math.max(88, x(place(first_ns, first))), b = end === null ? width : x(place(end_ns, end));
@@ -246,7 +247,7 @@ function page(data) {
     if (moved > 3) return;
     const t = when(event), lane = Math.floor((event.offsetY - 20) / 18);
     let best = -1;
-    marks.forEach((at, i) => { if ((lane > 3 || KIND_LANES[data.rows[i][KIND]] === lane) && (best < 0 || Math.abs(at - t) < Math.abs(marks[best] - t))) best = i; });
+    marks.forEach((at, i) => { if ((lane >= named.length || KIND_LANES[data.rows[i][KIND]] === lane) && (best < 0 || Math.abs(at - t) < Math.abs(marks[best] - t))) best = i; });
     choose(best, true);
   };
   line_of_time();
