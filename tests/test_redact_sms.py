@@ -145,3 +145,19 @@ def test_what_is_rewritten_says_the_rest_as_before(
     }
     for name in changed & fields.keys():
         assert len(str(made.fields[name])) == len(str(fields[name]))
+
+
+@pytest.mark.outside
+@pytest.mark.parametrize("front", ["", "< ", "10:00:03 < "])
+def test_an_answer_that_a_log_shows_on_several_lines(tmp_path: Path, front: str) -> None:
+    """Which of them the module wrote in one, and a logger cut, nobody can tell: all are replaced."""
+    sent = front.replace("<", ">")
+    lines = [f'{front}+CUSD: 0,"Ihr Guthaben:', f"{front}12,30 EUR", f'{front}Danke sehr",15']
+    path, out = tmp_path / "log.txt", tmp_path / "out.txt"
+    path.write_text("\n".join([f'{sent}AT+CUSD=1,"*100#",15', f"{front}OK", *lines]) + "\n")
+    done = run("redact", path, "-o", out)
+    assert done.returncode == 0, done.stderr
+    text = out.read_text()
+    assert [len(line) for line in text.splitlines()] == [len(line) for line in path.read_text().splitlines()]
+    for said in ("Ihr Guthaben", "12,30", "Danke", "*100#"):
+        assert said not in text

@@ -17,12 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from atshark.redact.across import pieces
 from atshark.redact.logs import redact_text, summed
 from atshark.redact.mux import Streams
 from atshark.redact.ppp import repaired
 from atshark.redact.secrets import Options, secrets, summary
 from atshark.redact.spread import Key, Substitutes
 from atshark.sources import buffered, open_source, split_port, unpacked
+from atshark.sources.logs.text import encoding_of
 from capture import chunkfile, recording
 from capture.chunk import Chunk, Side, WholeChunk, with_data
 from capture.errors import AtsharkError
@@ -87,8 +89,18 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
         raise AtsharkError(f"{path}: too large to redact: {MAX_SIZE >> 20} MiB are the limit; cut it into parts")
     if not whole.startswith(head):
         notes.append("the result is not compressed")
-    data = _tried(lambda: _text(path, whole, events, found, known))
+    try:
+        data = _tried(lambda: _text(path, whole, events, found, known))
+    except UntrustedError:
+        parts = {**_on_several_lines(whole, found), **found}
+        data = _tried(lambda: _text(path, whole, events, parts, known))
     return Redacted(data, summary(found), notes, warnings)
+
+
+def _on_several_lines(whole: bytes, found: dict[Key, str]) -> dict[Key, str]:
+    """Return what of the secrets stands on lines of its own, where a logger cut one."""
+    text = whole.decode(encoding_of(whole[: 1 << 18]), "replace")
+    return {piece: kind for key, kind in found.items() if isinstance(key, str) for piece in pieces(text, key)}
 
 
 def _text(path: str, whole: bytes, events: list[Event], found: dict[Key, str], known: Catalog) -> bytes:

@@ -26,6 +26,8 @@ _INFO = re.compile(rb"[+#%^][A-Za-z]\w+ ?:")
 _COUNTS = re.compile(rb"(?<=[:, ])\d{1,5}(?=,|\s*$)")
 _LINES = re.compile(r"[^\r\n]*(?:\r*\n|\r+)|[^\r\n]+")
 _PROSE = re.compile(r"[\u3400-\u9fff]{4,}|[.!?;,](?:\s|$)|^\s*(?:#|\*|-|>\s\w)|(?<![A-Za-z])(?:[A-Za-z]{2,}\s+){4,}")
+_NARROWEST = 40
+"""Columns of the narrowest terminal that wraps: where nothing marks a read, the module ended a shorter line itself."""
 
 
 class _Item(NamedTuple):
@@ -247,7 +249,7 @@ def _cut(entry: Entry) -> bool:
     if not bare or grammar.is_command(bare):
         return False
     if bare[0] in "+^" and bare.count('"') % 2 == 1:
-        return True
+        return entry.mark is not None or entry.time_ns is not None or len(last) >= _NARROWEST
     return bare in ("O", "E", "ER", "ERR", "ERRO", "+") or re.fullmatch(r"\+[A-Z]{2,4}", bare) is not None
 
 
