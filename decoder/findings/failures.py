@@ -45,7 +45,8 @@ class Failures:
         key = (one.dialect, one.name)
         if one.owner is not None and (one.owner.form not in ("set", "exec") or key in self._opening):
             return
-        found: Command | UrcType | None = self._urcs.get(key) if one.kind == "urc" else self._answers.get(key)
+        found: Command | UrcType | None = self._urcs.get(key) if one.kind == "urc" else None
+        found = found or self._answers.get(key)
         spec = found.spec if found is not None else None
         if not isinstance(spec, CommandSpec | UrcSpec):
             return
