@@ -349,3 +349,18 @@ def test_a_conversation_in_ussd() -> None:
 def test_the_length_of_a_pdu_is_no_telephone_number(line: str, params: dict[str, object]) -> None:
     found = transactions(events(talk(command(f"AT+CMGS={line}"), answer("ERROR"))))
     assert [one.params for one in found] == [params]
+
+
+@pytest.mark.parametrize("text", ["OK", "ERROR", "NO CARRIER", "Hello"])
+def test_the_text_of_an_answer_that_looks_like_a_result(text: str) -> None:
+    """A result has a line end in front; the text of a message stands right behind its line (V.250 5.7.1)."""
+    head = '\r\n+CMGR: "REC READ","+4915112345678",,"26/11/27,10:00:00+04"\r\n'
+    found = events(talk(command("AT+CMGR=1"), module(f"{head}{text}\r\n\r\nOK\r\n"), command("AT"), answer("OK")))
+    assert [one.fields["text"] for one in found if isinstance(one, Frame)] == [text]
+    assert [one.result.code for one in transactions(found) if one.result is not None] == ["OK", "OK"]
+
+
+def test_a_message_without_text_ends_with_its_result() -> None:
+    head = '\r\n+CMGR: "REC READ","+4915112345678",,"26/11/27,10:00:00+04"\r\n'
+    found = events(talk(command("AT+CMGR=1"), module(f"{head}\r\n\r\nOK\r\n"), command("AT"), answer("OK")))
+    assert [one.result.code for one in transactions(found) if one.result is not None] == ["OK", "OK"]

@@ -28,6 +28,7 @@ from decoder.session.multiplexed import Multiplexed
 from decoder.session.results import Results
 from decoder.session.transparent import Transparent
 
+_LINE_ENDS = (b"\r", b"\n")
 _BUSY = ("busy p...", "busy s...")
 """ESP-AT refuses a command while it processes one or sends (ESP-AT user guide, AT messages)."""
 
@@ -175,6 +176,8 @@ class ModuleReader:
         elif line.result is not None:
             if line.result.code == "OK" and self._mcu.awaits_ok:
                 self._mcu.prompt(span, None, "OK")
+            elif self._is_text(span):
+                self._answer(self._pairing.answer(line), line.text, span)
             else:
                 self._results.take(line.result, line.text, span)
         elif line.error is not None:
@@ -206,6 +209,18 @@ class ModuleReader:
                 return
         body = self._body and not shapes
         self._answer(nobodys() if body else self._pairing.answer(line), line.text, span)
+
+    def _is_text(self, span: Span) -> bool:
+        """Tell whether what looks like a result is the text that belongs below the line before it.
+
+        A result has a line end in front (V.250 5.7.1); a text has that of its line, which is taken already.
+        """
+        if span.raw[:1] in _LINE_ENDS or not self._pairing.pending:
+            return False
+        owner = self._pairing.current.commands[-1]
+        command, told = owner.issued.command, owner.information
+        frame = command.frame if command is not None else None
+        return frame is not None and frame.within == "next" and len(told) > 0 and told[-1].name is not None
 
     def _refuses(self, text: str) -> bool:
         """Tell whether a line says that the newest command is not done, in words that are no result elsewhere."""
