@@ -1,0 +1,84 @@
+"""States that lines of a dialect tell: a bad one that stays is the cause, in the layer of its fact; a good one is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from decoder.catalog import Command, Dialect, Syntax, UrcType
+from decoder.catalog.conditions import among
+from decoder.catalog.spec import BasicSpec, MeansSpec
+from decoder.findings.states import FACTS
+from tests.from_catalog import prefix
+from tests.test_cause_failures import asked, decoded, plain
+from tests.test_cause_layers import GOOD, Said, introduced, whole
+
+BELOW = {
+    "sim": (),
+    "signal": ("sim",),
+    "registration": ("sim", "radio"),
+    "attach": ("sim", "radio"),
+    "context": ("sim", "radio", "registration"),
+}
+"""What is seen to work before each fact. Not here: power and sleep, which explain only what fails after them; the clock."""
+
+
+def told(own: Dialect) -> Iterator[tuple[UrcType | Command, Syntax, MeansSpec]]:
+    """The lines of a dialect that tell a state, in each shape that has it."""
+    lines: list[UrcType | Command] = [*own.urcs.values(), *own.commands.values()]
+    for one in lines:
+        if isinstance(one.spec, BasicSpec):
+            continue
+        for means in one.spec.means:
+            for syntax in one.syntaxes if isinstance(one, UrcType) else one.answer:
+                if means.fact in BELOW and means.value in syntax.names and syntax.payload < 0 and not means.when:
+                    yield one, syntax, means
+
+
+def sessions(own: Dialect) -> Iterator[tuple[str, Said, str, bool]]:
+    """Sessions that end with each state that a line tells: the line, the session, the fact, whether it is good."""
+    for one, syntax, means in told(own):
+        begun: Said = introduced(own.id)
+        for name in BELOW[means.fact]:
+            begun += GOOD[name]
+        at = syntax.names.index(means.value)
+        param = syntax.params[at]
+        base = [plain(each) for each in syntax.params[: max(at + 1, syntax.minimum)]]
+        for value in (*means.good, *means.bad):
+            if str(value).endswith("*") or (param.words and str(value) not in param.words):
+                continue
+            shown = (
+                f'"{value}"'
+                if param.type == "string" and isinstance(value, str) and "CPIN" not in one.name
+                else str(value)
+            )
+            text = f"{prefix(one.name)}: {','.join([*base[:at], shown, *base[at + 1 :]])}"
+            good = among(value, means.good)
+            if isinstance(one, UrcType):
+                yield text, [*begun, ("module", text)], means.fact, good
+            elif "read" in one.forms:
+                yield (
+                    text,
+                    [*begun, ("mcu", f"AT{prefix(one.name)}?"), ("module", text), ("module", "OK")],
+                    means.fact,
+                    good,
+                )
+            elif (line := asked(one)) is not None:
+                yield text, [*begun, ("mcu", line), ("module", text), ("module", "OK")], means.fact, good
+
+
+@pytest.mark.parametrize("own", [one for one in whole().dialects if any(told(one))], ids=lambda one: one.id)
+def test_a_bad_state_that_stays_is_the_cause(own: Dialect) -> None:
+    seen = 0
+    for text, said, fact, good in sessions(own):
+        line, found, summary = decoded(said)
+        if line.dialect != own.id or line.text != text:
+            continue  # another maker's line of the same name
+        seen += 1
+        causes = [(one.layer, one.message) for one in summary.causes]
+        if good:
+            assert causes == [], text
+        else:
+            assert [layer for layer, _ in causes] == [FACTS[fact]], (text, causes, found)
+    assert seen
