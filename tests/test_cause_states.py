@@ -21,7 +21,7 @@ BELOW = {
     "attach": ("sim", "radio"),
     "context": ("sim", "radio", "registration"),
 }
-"""What is seen to work before each fact. Not here: power and sleep, which explain only what fails after them; the clock."""
+"""What is seen to work before each fact. Not here: power, sleep and the card, which explain only what fails after them; the clock."""
 
 
 def told(own: Dialect) -> Iterator[tuple[UrcType | Command, Syntax, MeansSpec]]:
@@ -82,3 +82,38 @@ def test_a_bad_state_that_stays_is_the_cause(own: Dialect) -> None:
         else:
             assert [layer for layer, _ in causes] == [FACTS[fact]], (text, causes, found)
     assert seen
+
+
+CARDS = [
+    (dialect.id, name)
+    for dialect in whole().dialects
+    for name, means in [
+        *((one.name, one.means) for one in dialect.file.urc), *((one.name, one.means) for one in dialect.file.command)
+    ]
+    if any(one.fact == "card" for one in means)
+]  # fmt: skip
+
+
+def test_cards_are_told_by_more_than_one_maker() -> None:
+    assert len({dialect for dialect, _ in CARDS}) > 3
+
+
+@pytest.mark.parametrize(("dialect", "name"), CARDS)
+@pytest.mark.parametrize("present", [False, True])
+def test_a_card_that_is_missing_explains_what_fails_above(dialect: str, name: str, present: bool) -> None:
+    (own,) = [one for one in whole().dialects if one.id == dialect]
+    line = own.urcs.get(name) or own.commands[name]
+    (means,) = [one for one in line.spec.means if one.fact == "card"]  # type: ignore[union-attr]
+    syntax = (line.syntaxes if isinstance(line, UrcType) else line.answer)[0]
+    value = (means.good if present else means.bad)[-1]
+    shown = ",".join(
+        str(value) if param.name == means.value else plain(param) for param in syntax.params[: syntax.minimum]
+    )
+    text = f"{prefix(name)}: {shown}"
+    said: Said = introduced(dialect)
+    asks: Said = [] if isinstance(line, UrcType) else [("mcu", f"AT{prefix(name)}?")]
+    said += [*asks, ("module", text)]
+    said += [("module", "OK")] if asks else []
+    said += [("mcu", "AT+CEREG?"), ("module", "+CEREG: 0,2"), ("module", "OK")]
+    _, found, summary = decoded(said)
+    assert [one.rule for one in summary.causes] == ["state.registration" if present else "state.card"], (text, found)

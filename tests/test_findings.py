@@ -58,6 +58,7 @@ CASES: dict[str, tuple[str, str]] = {
     "command.error": ("0 > AT+CPIN?\n0.1 < +CME ERROR: 10", "0 > AT+CPIN?\n0.1 < +CPIN: READY\n0.1 < OK"),
     "state.sim": ('0 > AT+CPIN?\n0.1 < +CPIN: SIM PIN\n0.2 < OK\n1 > AT+CREG?\n1.1 < +CREG: 0,0\n1.2 < OK', '0 > AT+CPIN?\n0.1 < +CPIN: SIM PIN\n0.2 < OK\n1 > AT+CPIN="1234"\n1.1 < OK'),
     "state.signal": ("0 > AT+CSQ\n0.1 < +CSQ: 99,99\n0.2 < OK\n1 > AT+CREG?\n1.1 < +CREG: 0,2\n1.2 < OK", "0 > AT+CSQ\n0.1 < +CSQ: 99,99\n0.2 < OK\n1 > AT+CREG?\n1.1 < +CREG: 0,1\n1.2 < OK"),
+    "state.card": ("0 > AT+QSIMSTAT?\n0.1 < +QSIMSTAT: 1,0\n0.2 < OK\n1 > AT+CREG?\n1.1 < +CREG: 0,0\n1.2 < OK", "0 > AT+QSIMSTAT?\n0.1 < +QSIMSTAT: 1,0\n0.2 < OK\n1 < +QSIMSTAT: 1,1\n2 > AT+CREG?\n2.1 < +CREG: 0,1\n2.2 < OK\n9 > AT+CFUN=0\n9.1 < +QSIMSTAT: 1,0\n9.2 < OK"),
     "state.registration": ("0 > AT+CSQ\n0.1 < +CSQ: 20,99\n0.2 < OK\n1 > AT+CEREG?\n1.1 < +CEREG: 0,2\n1.2 < OK", "1 > AT+CEREG?\n1.1 < +CEREG: 0,2\n1.2 < OK\n9 < +CEREG: 1"),
     "state.attach": ("0 > AT+CGATT?\n0.1 < +CGATT: 0\n0.2 < OK", "0 > AT+CGATT?\n0.1 < +CGATT: 0\n0.2 < OK\n1 > AT+CGATT=1\n2 < OK"),
     "state.clock": ('0 > AT+CCLK?\n0.1 < +CCLK: "80/01/06,00:00:10+00"\n0.2 < OK', '0 > AT+CCLK?\n0.1 < +CCLK: "80/01/06,00:00:10+00"\n0.2 < OK\n9 > AT+CCLK?\n9.1 < +CCLK: "24/01/06,00:00:10+00"\n9.2 < OK'),

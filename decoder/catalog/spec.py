@@ -123,7 +123,7 @@ class MeansSpec(msgspec.Struct, forbid_unknown_fields=True):
     that the fact is as ``says``; ``when``: with these values of its parameters.
     """
 
-    fact: Literal["power", "sleep", "sim", "signal", "registration", "attach", "context", "clock"]
+    fact: Literal["power", "sleep", "card", "sim", "signal", "registration", "attach", "context", "clock"]
     value: str = ""
     says: Literal["good", "bad"] = "good"
     good: list[int | str] = []

@@ -114,6 +114,10 @@ class Ladder:
         """Tell whether something in one of these layers failed behind a message."""
         return any(self._failed.get(_ORDER[name], _NEVER) > at for name in layers)
 
+    def worked_since(self, at: int, name: str) -> bool:
+        """Tell whether a layer, or one that stands on it, was seen to work behind a message."""
+        return any(when > at for order, when in self._works.items() if order >= _ORDER[name])
+
     def unanswered_since(self, at: int) -> bool:
         """Tell whether a command behind a message got no answer."""
         return self._unanswered > at

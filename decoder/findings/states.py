@@ -18,13 +18,18 @@ from decoder.findings.cause import Ladder
 from decoder.findings.raising import Raise
 
 FACTS = {
-    "power": "radio", "sleep": "module", "sim": "sim", "signal": "radio", "registration": "registration",
+    "power": "radio", "sleep": "module", "card": "sim", "sim": "sim", "signal": "radio", "registration": "registration",
     "attach": "registration", "context": "context", "clock": "clock",
 }  # fmt: skip
 """In which layer each fact lies."""
+ABOVE_SIM = ("radio", "registration", "context", "name", "connection", "protocol")
 ABOVE_RADIO = ("registration", "context", "name", "connection", "protocol")
 _ONE_FOR_ALL = ("power", "sleep")
 """Facts of which the last line that speaks of them holds, whichever it is."""
+_NEEDED = ("card", "sim", "signal", "registration", "attach", "context")
+"""Facts without which no connection works."""
+_NO_PROOF = (*_ONE_FOR_ALL, "card")
+"""Facts that are good and yet do not show that their layer works: a card that is there may be locked."""
 _NEW = object()
 _MAX_VERDICTS = 4096
 
@@ -91,7 +96,7 @@ class States:
     def _note(self, fact: str, seen: _Seen, name: str = "") -> None:
         """Keep what was said of a fact; ``name``: of the line, where several lines speak of the same fact."""
         self._seen.setdefault(fact, {})[name if fact not in _ONE_FOR_ALL else ""] = seen
-        if seen.good and fact not in _ONE_FOR_ALL:
+        if seen.good and fact not in _NO_PROOF:
             self._ladder.works(FACTS[fact], seen.number)
 
     def done(self, one: Message, owner: Issued, line: int | None, number: int) -> None:
@@ -126,6 +131,9 @@ class States:
         attach = self._bad("attach")
         if attach is not None and missing is None and locked is None:
             self._tell("attach", attach)
+        card = self._bad("card")
+        if card is not None and not registered and (missing or self._ladder.failed_since(card.number, ABOVE_SIM)):
+            self._tell("card", card)
         power = self._bad("power")
         if power is not None and self._ladder.failed_since(power.number, ABOVE_RADIO):
             self._tell("power", power)
@@ -137,9 +145,15 @@ class States:
             self._tell("clock", clock)
 
     def _bad(self, fact: str) -> _Seen | None:
-        """Return the last line that says that a fact is bad; None if one says that it is good, or none does."""
+        """Return the last line that says that a fact is bad.
+
+        None if one says that it is good, or none does, or a connection was seen to work after that.
+        """
         seen = list(self._seen.get(fact, {}).values())
-        return seen[-1] if seen and not any(one.good for one in seen) else None
+        if not seen or any(one.good for one in seen):
+            return None
+        works = fact in _NEEDED and self._ladder.worked_since(seen[-1].number, "connection")
+        return None if works else seen[-1]
 
     def _tell(self, fact: str, seen: _Seen) -> None:
         values = {"line": seen.text, "value": seen.value, "label": seen.label}
