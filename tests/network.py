@@ -154,7 +154,10 @@ def assert_same(ours: list[Dissected], theirs: list[Dissected]) -> int:
         real = [one.fields for one in theirs if one.from_server == from_server]
         for number, (left, right) in enumerate(zip(mine, real, strict=False)):
             assert left == right, f"message {number} {'from' if from_server else 'to'} the server differs"
-        assert len(mine) == len(real)
+        rest = (mine if len(mine) > len(real) else real)[min(len(mine), len(real)) :]
+        assert not rest, (
+            f"{'ours' if len(mine) > len(real) else 'the network'} has more, from_server={from_server}: {rest}"
+        )
     return len(ours)
 
 
