@@ -33,6 +33,11 @@ def _septet(value: int) -> str:
     return f"{value:07b}"[::-1]
 
 
+def packed(values: list[int], skip: int = 0) -> bytes:
+    """Septets, packed behind ``skip`` bits of zero."""
+    return _bits("0" * skip + "".join(map(_septet, values)))
+
+
 def codes(text: str, locking: int = 0, single: int = 0) -> list[int]:
     """The septets of a text. Raises ValueError for a character that the tables do not have."""
     main = gsm7.LANGUAGES[locking].locking if locking else gsm7.DEFAULT.locking

@@ -163,7 +163,7 @@ def test_any_bytes_are_read_or_refused(raw: bytes, side: sms.Side, acknowledges:
 
 @given(st.lists(st.integers(0, 127), max_size=200), st.integers(0, 6))
 def test_septets_are_packed_and_unpacked(values: list[int], skip: int) -> None:
-    assert gsm7.septets(gsm7.packed(values, skip), len(values), skip) == values
+    assert gsm7.septets(sms_pdus.packed(values, skip), len(values), skip) == values
 
 
 KNOWN: list[tuple[str, sms.Side, dict[str, Any]]] = [

@@ -209,7 +209,7 @@ class Exporter:
     def _frame(self, frame: Frame) -> None:
         if frame.protocol == "sms":
             self._short_message(frame)
-        else:
+        elif frame.origin == "inferred":
             self._inferred(frame)
 
     def _short_message(self, frame: Frame) -> None:

@@ -24,6 +24,7 @@ from atshark.redact.ppp import repaired
 from atshark.redact.secrets import Options, secrets, summary
 from atshark.redact.spread import Key, Substitutes
 from atshark.sources import buffered, open_source, split_port, unpacked
+from atshark.sources.logs import HEAD
 from atshark.sources.logs.text import encoding_of
 from capture import chunkfile, recording
 from capture.chunk import Chunk, Side, WholeChunk, with_data
@@ -99,7 +100,7 @@ def redact(path: str, known: Catalog, options: Options = Options()) -> Redacted:
 
 def _on_several_lines(whole: bytes, found: dict[Key, str]) -> dict[Key, str]:
     """Return what of the secrets stands on lines of its own, where a logger cut one."""
-    text = whole.decode(encoding_of(whole[: 1 << 18]), "replace")
+    text = whole.decode(encoding_of(whole[:HEAD]), "replace")
     return {piece: kind for key, kind in found.items() if isinstance(key, str) for piece in pieces(text, key)}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from atshark.redact.spread import Substitutes
+from atshark.sources.logs import HEAD
 from atshark.sources.logs.text import encoding_of
 from decoder.protocols.frames import nmea
 
@@ -21,7 +22,7 @@ _SENTENCE = re.compile(rb"\$(G[PNLAB][A-Z]{3},[^$*\r\n]{5,120})\*[0-9A-Fa-f]{2}"
 
 def redact_text(data: bytes, substitutes: Substitutes) -> bytes:
     """Replace the secrets in a text log, in whatever encoding it is."""
-    encoding = encoding_of(data[: 1 << 18])
+    encoding = encoding_of(data[:HEAD])
     errors = "replace" if encoding.startswith("utf-16") else "surrogateescape"
     text = data.decode(encoding, errors)
     before = text.encode("utf-8", "surrogateescape")

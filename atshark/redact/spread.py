@@ -32,8 +32,6 @@ _MAX_DEPTH = 3
 _DECIMAL = re.compile(r"([+-]?)(\d{1,5})(\.\d{2,})")
 _MOST: dict[int, tuple[int, ...]] = {1: (10,), 2: (6, 10), 3: (1, 10, 10), 4: (6, 10, 6, 10), 5: (1, 10, 10, 6, 10)}
 """How large the digits of a coordinate may be, by how many stand before the point: degrees, or degrees and minutes."""
-_NUMBER_IN_UCS2 = 12
-"""Hex digits of the shortest number that text mode writes in UCS2 and that is replaced as one."""
 _SHORT = 4
 """A secret that is shorter is replaced only where it stands alone in quotes."""
 _PREFIX = 4
@@ -74,7 +72,7 @@ class Substitutes:
     def _substitute(self, secret: str) -> str:
         if _INTERNATIONAL.fullmatch(secret):
             return "+" + self._substitute(secret[1:])
-        if len(secret) >= _NUMBER_IN_UCS2 and written.is_ascii_in_ucs2(secret):
+        if written.is_surely_ucs2(secret):
             made = self._substitute(written.ucs2_of(secret) or "").encode("utf-16-be").hex()
             return made.upper() if secret.upper() == secret else made
         for attempt in range(64):

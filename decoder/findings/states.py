@@ -22,8 +22,8 @@ FACTS = {
     "attach": "registration", "context": "context", "clock": "clock",
 }  # fmt: skip
 """In which layer each fact lies."""
-ABOVE_SIM = ("radio", "registration", "context", "name", "connection", "protocol")
 ABOVE_RADIO = ("registration", "context", "name", "connection", "protocol")
+ABOVE_SIM = ("radio", *ABOVE_RADIO)
 _ONE_FOR_ALL = ("power", "sleep")
 """Facts of which the last line that speaks of them holds, whichever it is."""
 _NEEDED = ("card", "sim", "signal", "registration", "attach", "context")

@@ -24,11 +24,6 @@ class Parts(Generic[Content]):
         self._open: dict[Hashable, dict[int, Part[Content]]] = {}
         self._whole: dict[Hashable, frozenset[str]] = {}
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._open.clear()
-        self._whole.clear()
-
     def add(self, key: Hashable, number: int, of: int, part: Part[Content]) -> list[Content] | None:
         """Take part ``number`` of the message ``key``; return all ``of`` them in order if it was the last.
 

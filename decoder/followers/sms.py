@@ -17,11 +17,12 @@ from capture.chunk import Side
 from decoder.catalog.spec import FrameSpec
 from decoder.effects import Answered, Carried, Ended, Reported, Restarted
 from decoder.events import Frame, Message, Params
-from decoder.followers.follower import Follower, Hear, Seat
+from decoder.followers.follower import Hear, Seat
 from decoder.followers.parts import Part, Parts
+from decoder.followers.texts import Texts
 from decoder.protocols.frames import cbs, sms, user_data, written
 from decoder.protocols.frames.errors import NotThisFormatError
-from decoder.protocols.frames.sms_values import clock_of, relative, status_text, type_of
+from decoder.protocols.frames.sms_values import clock_of, number_type, relative, status_text
 from decoder.protocols.frames.user_data import UserData
 from decoder.rules import found
 
@@ -54,58 +55,51 @@ class _Content(NamedTuple):
     user: UserData | None
 
 
-class Sms(Follower):
-    """Reads short messages and broadcasts."""
+class _Where(NamedTuple):
+    """Where a message stood: which line announced it (``about``); ``given_up``: the MCU did not send it."""
 
-    effects = frozenset(["frame", "messages"])
+    side: Side
+    time_ns: int | None
+    about: str
+    given_up: bool = False
+
+    def record(self, protocol: str, told: str, fields: dict[str, Any], data: str | msgspec.UnsetType) -> Frame:
+        """Make the record of it; ``data``: its bytes in hex, if they are known."""
+        if self.given_up:
+            fields = fields | {"given_up": True}
+        return Frame(self.time_ns, self.side, protocol, None, self.about, told, fields, data=data)
+
+
+class Sms(Texts):
+    """Reads short messages and broadcasts."""
 
     def __init__(self, seat: Seat) -> None:
         super().__init__(seat)
         self._said: _Said | None = None
         self._parts: Parts[_Content] = Parts()
-        self._charset = ""
-        self._format: object = None
-        self._coding: Params = {}
 
     def hears(self) -> Mapping[type, Hear]:
         """Answers, URCs, payload, and what was set."""
-        return {
-            Answered: self._answered, Reported: self._reported, Carried: self._carried, Ended: self._ended,
-            Restarted: self._restarted,
-        }  # fmt: skip
+        return {**super().hears(), Reported: self._reported, Carried: self._carried}
 
     def finish(self, last_ns: int | None) -> None:
         """The session is over: what came of a text is all of it."""
         self._close()
 
-    def _restarted(self, _event: Restarted) -> None:
+    def _restarted(self, event: Restarted) -> None:
         self._close()
-        self._charset, self._format, self._coding = "", None, {}
-
-    # what is set
+        super()._restarted(event)
 
     def _ended(self, event: Ended) -> None:
         self._close()
-        command = event.issued.command
-        if command is not None and event.good and event.issued.form == "set":
-            self._set(command.messages, event.issued.params)
-
-    def _set(self, what: str, params: Params) -> None:
-        if what == "charset":
-            self._charset = str(params.get("charset", "")).upper()
-        elif what == "format":
-            self._format = params.get("sms_format")
-        elif what == "coding":
-            self._coding = params
+        super()._ended(event)
 
     # what the module says
 
     def _answered(self, event: Answered) -> None:
+        super()._answered(event)
         command = event.issued.command
-        if command is None:
-            return
-        self._set(command.messages, event.message.params)
-        if _is_ours(command.frame):
+        if command is not None and _is_ours(command.frame):
             self._line(PROTOCOL, event.message, waits=True)
 
     def _reported(self, event: Reported) -> None:
@@ -129,7 +123,7 @@ class Sms(Follower):
             self._said = said
         elif written.octets_of(given := str(params.get("service_time", ""))) is not None:
             length = len(given) // 2
-            self._pdu(given, "module", length, message.time_ns, message.name or "", acknowledges=True)
+            self._pdu(given, length, _of_module(message, message.time_ns), acknowledges=True)
 
     def _more(self, said: _Said, message: Message) -> None:
         """Take a line below: a PDU, or a line of a text."""
@@ -139,10 +133,11 @@ class Sms(Follower):
         said.time_ns = message.time_ns
         if isinstance(length, int):
             self._said = None
+            where = _of_module(said.message, message.time_ns)
             if said.protocol == _BROADCAST:
-                self._broadcast(message.text, message.time_ns, said.message.name or "")
-            elif not self._pdu(message.text, "module", length, message.time_ns, said.message.name or ""):
-                self._malformed(message.text, said.message.name or "", "module", message.time_ns)
+                self._broadcast(message.text, where)
+            elif not self._pdu(message.text, length, where):
+                self._malformed(message.text, where)
         elif len(said.lines) >= _MAX_LINES or not (said.waits or _goes_on(said)):
             self._close()
 
@@ -151,11 +146,11 @@ class Sms(Follower):
         said, self._said = self._said, None
         if said is None or not said.lines:
             return
-        text, params = "\n".join(said.lines), said.message.params
+        text, params, where = "\n".join(said.lines), said.message.params, _of_module(said.message, said.time_ns)
         if said.protocol == _BROADCAST:
-            self._broadcast_text(params, text, said.time_ns, said.message.name or "")
+            self._broadcast_text(params, text, where)
         elif "number" in params or "service_time" in params:
-            self._text(params, text, "module", said.time_ns, said.message.name or "")
+            self._text(params, text, where)
 
     # what the MCU sends
 
@@ -165,92 +160,64 @@ class Sms(Follower):
         data, length = event.data, _length(event.params)
         text = event.raw.decode("utf-8", "replace")
         kind = event.command.messages if event.command is not None else ""
+        where = _Where(data.side, data.time_ns, data.announced_by, event.given_up)
         if length is not None and self._format != 1:
-            about = data.announced_by
-            acks, given_up = kind == "acknowledges", event.given_up
-            if self._pdu(text.strip(), data.side, length, data.time_ns, about, acknowledges=acks, given_up=given_up):
+            if self._pdu(text.strip(), length, where, acknowledges=kind == "acknowledges"):
                 return
             if self._format == 0 or written.octets_of(text.strip()) is not None:
-                self._malformed(text.strip(), about, data.side, data.time_ns)
+                self._malformed(text.strip(), where)
                 return
         if kind != "commands" and ("number" in event.params or length is not None):
-            about = data.announced_by
-            self._text(event.params, text, data.side, data.time_ns, about, given_up=event.given_up)
+            self._text(event.params, text, where)
 
     # messages
 
-    def _pdu(
-        self,
-        text: str,
-        side: Side,
-        length: int | None,
-        time_ns: int | None,
-        about: str,
-        *,
-        acknowledges: bool = False,
-        given_up: bool = False,
-    ) -> bool:
+    def _pdu(self, text: str, length: int, where: _Where, *, acknowledges: bool = False) -> bool:
         """Read a PDU; tell whether it is one. Half a byte at its end is none."""
         raw = written.octets_of(text[: len(text) & ~1])
         if raw is None:
             return False
         try:
-            decoded = sms.decode(raw, side, length, acknowledges=acknowledges)
+            decoded = sms.decode(raw, where.side, length, acknowledges=acknowledges)
         except NotThisFormatError:
             return False
-        fields = decoded.fields | ({"given_up": True} if given_up else {})
-        if "announced" in fields and side == "mcu":
-            values = {"line": about, "announced": length, "sent": fields["length"]}
-            self._out.append(found("sms.length", time_ns, side, values))
-        frame = Frame(time_ns, side, PROTOCOL, None, about, decoded.told, fields, data=raw.hex())
+        if "announced" in decoded.fields and where.side == "mcu":
+            values = {"line": where.about, "announced": length, "sent": decoded.fields["length"]}
+            self._out.append(found("sms.length", where.time_ns, where.side, values))
+        frame = where.record(PROTOCOL, decoded.told, decoded.fields, raw.hex())
         self._emit(_Content(frame, decoded.user), raw.hex())
         return True
 
-    def _malformed(self, text: str, about: str, side: Side, time_ns: int | None) -> None:
+    def _malformed(self, text: str, where: _Where) -> None:
         """Tell of hex, or whatever it is, that is no PDU."""
         raw = written.octets_of(text[: len(text) & ~1])
         if raw is not None:
             told = f"SMS unreadable {len(raw)} bytes"
-            self._out.append(Frame(time_ns, side, PROTOCOL, None, about, told, {"type": "unreadable"}, data=raw.hex()))
-        self._out.append(
-            found("frame.malformed", time_ns, side, {"what": f"{about}, sms", "side": side, "why": "other"})
-        )
+            self._out.append(where._replace(given_up=False).record(PROTOCOL, told, {"type": "unreadable"}, raw.hex()))
+        values = {"what": f"{where.about}, sms", "side": where.side, "why": "other"}
+        self._out.append(found("frame.malformed", where.time_ns, where.side, values))
 
-    def _text(
-        self,
-        said: Params,
-        text: str,
-        side: Side,
-        time_ns: int | None,
-        about: str,
-        *,
-        given_up: bool = False,
-    ) -> None:
+    def _text(self, said: Params, text: str, where: _Where) -> None:
         """Read a message of text mode."""
         given = str(said.get("number", said.get("pdu_length", "")))
         number = written.number_of(given, self._charset)
-        ours = side == "mcu" or str(said.get("message_state", "")).startswith(_STORED_TO_SEND)
+        ours = where.side == "mcu" or str(said.get("message_state", "")).startswith(_STORED_TO_SEND)
         fields: dict[str, Any] = {"type": "submit" if ours else "deliver", "mode": "text"}
         if smsc := written.number_of(str(said.get("sca", "")), self._charset):
             fields["smsc"] = smsc
         fields["number"] = number
         if (moment := clock_of(str(said.get("service_time", "")))) is not None:
             fields["time_iso"] = moment
-        how = self._coding if side == "mcu" else said
-        if (
-            (kind := said.get("number_type"))
-            and isinstance(kind, int)
-            and type_of(kind) not in ("unknown", "international")
-        ):
-            fields["number_type"] = type_of(kind)
+        how = self._coding if where.side == "mcu" else said
+        if isinstance(kind := said.get("number_type"), int):
+            fields |= number_type(kind)
         first, validity = how.get("first_octet"), str(how.get("validity", ""))
         if isinstance(first, int) and first >> 3 & 3 == _RELATIVE and re.fullmatch(r"\d{1,3}", validity, re.ASCII):
             fields["validity_s"] = relative(min(int(validity), 255))
         header = written.Header(*(_octet(how.get(name)) for name in ("first_octet", "coding", "length")))
         read, user = written.message(text[:_MAX_TEXT], self._charset, header, sure=number != given)
-        fields |= read | ({"given_up": True} if given_up else {})
-        data = text.lower() if user is not None else msgspec.UNSET
-        frame = Frame(time_ns, side, PROTOCOL, None, about, sms.told(fields), fields, data=data)
+        fields |= read
+        frame = where.record(PROTOCOL, sms.told(fields), fields, text.lower() if user is not None else msgspec.UNSET)
         self._emit(_Content(frame, user), f"{said.get('service_time', '')} {text}")
 
     def _status_report(self, message: Message) -> None:
@@ -267,23 +234,21 @@ class Sms(Follower):
             fields |= {"status": status, "status_text": status_text(status)}
         self._out.append(Frame(message.time_ns, "module", PROTOCOL, None, message.name or "", sms.told(fields), fields))
 
-    def _broadcast(self, text: str, time_ns: int | None, about: str) -> None:
+    def _broadcast(self, text: str, where: _Where) -> None:
         try:
             page = cbs.decode(bytes.fromhex(text))
         except (ValueError, NotThisFormatError):
-            self._malformed(text, about, "module", time_ns)
+            self._malformed(text, where)
             return
-        frame = Frame(time_ns, "module", _BROADCAST, None, about, page.told, page.fields, data=text.lower())
-        self._emit(_Content(frame, None), text.lower())
+        self._emit(_Content(where.record(_BROADCAST, page.told, page.fields, text.lower()), None), text.lower())
 
-    def _broadcast_text(self, said: Params, text: str, time_ns: int | None, about: str) -> None:
+    def _broadcast_text(self, said: Params, text: str, where: _Where) -> None:
         """Read a broadcast of text mode (TS 27.005 3.1: serial number, message identifier, coding, page, pages)."""
         fields = cbs.of_text(
             [_octet(said.get(name), 0xFFFF) for name in ("index", "msg_ref", "coding", "page", "pages")]
         )
         fields["text"] = written.text_of(text[:_MAX_TEXT], self._charset, None)[0]
-        frame = Frame(time_ns, "module", _BROADCAST, None, about, cbs.told(fields), fields)
-        self._emit(_Content(frame, None), text)
+        self._emit(_Content(where.record(_BROADCAST, cbs.told(fields), fields, msgspec.UNSET), None), text)
 
     def _emit(self, content: _Content, raw: str) -> None:
         """Emit a message, and the whole one if it was the last part of it."""
@@ -310,6 +275,11 @@ class Sms(Follower):
         told = cbs.told(fields) if last.protocol == _BROADCAST else sms.told(fields)
         told = f"{told} ({len(parts)} parts)"
         self._out.append(Frame(last.time_ns, last.side, last.protocol, None, last.announced_by, told, fields))
+
+
+def _of_module(head: Message, time_ns: int | None) -> _Where:
+    """Return where a message stood that the module told: ``head`` is the line that announced it."""
+    return _Where("module", time_ns, head.name or "")
 
 
 def _goes_on(said: _Said) -> bool:

@@ -14,9 +14,10 @@ import msgspec
 
 from capture.chunk import Side
 from decoder.catalog.spec import FrameSpec
-from decoder.effects import Answered, Ended, Reported, Restarted, Sent
+from decoder.effects import Reported, Restarted, Sent
 from decoder.events import Frame, Params
-from decoder.followers.follower import Follower, Hear, Seat
+from decoder.followers.follower import Hear, Seat
+from decoder.followers.texts import Texts
 from decoder.protocols.frames import ussd
 
 PROTOCOL = "ussd"
@@ -34,40 +35,24 @@ class _Open(msgspec.Struct):
     time_ns: int | None
 
 
-class Ussd(Follower):
+class Ussd(Texts):
     """Reads USSD."""
-
-    effects = frozenset(["frame", "messages"])
 
     def __init__(self, seat: Seat) -> None:
         super().__init__(seat)
-        self._charset = ""
         self._open: _Open | None = None
 
     def hears(self) -> Mapping[type, Hear]:
         """Commands, URCs, the character set."""
-        return {
-            Sent: self._sent, Reported: self._reported, Ended: self._ended, Answered: self._answered,
-            Restarted: self._restarted,
-        }  # fmt: skip
+        return {**super().hears(), Sent: self._sent, Reported: self._reported}
 
     def finish(self, last_ns: int | None) -> None:
         """The session is over: what came of an answer is all of it."""
         self._close(None)
 
-    def _restarted(self, _event: Restarted) -> None:
+    def _restarted(self, event: Restarted) -> None:
         self._close(None)
-        self._charset = ""
-
-    def _ended(self, event: Ended) -> None:
-        command = event.issued.command
-        if command is not None and command.messages == "charset" and event.good and event.issued.form == "set":
-            self._charset = str(event.issued.params.get("charset", "")).upper()
-
-    def _answered(self, event: Answered) -> None:
-        command = event.issued.command
-        if command is not None and command.messages == "charset":
-            self._charset = str(event.message.params.get("charset", "")).upper()
+        super()._restarted(event)
 
     def _sent(self, event: Sent) -> None:
         command = event.issued.command

@@ -44,21 +44,21 @@ _KINDS: dict[int, Kind] = {0x2F: "SABM", 0x63: "UA", 0x0F: "DM", 0x43: "DISC", 0
 _CONTROLS = {kind: value for value, kind in _KINDS.items()}
 _FINAL, _EA, _ESCAPE = 0x10, 0x01, 0x7D
 _SHORT = 127
-_UI = 0x03
 
 
 def _one_of(values: Iterable[int]) -> bytes:
     return b"[%b]" % b"".join(re.escape(bytes([value])) for value in values)
 
 
+_ADDRESS_OCTETS = range(_EA, (MAX_DLCI + 1) << 2, 2)
 _CONTROL_OCTETS = [value | bit for value in _KINDS for bit in (0, _FINAL)]
 _PLAUSIBLE = re.compile(
     rb"[\xf9~]\Z|(?:\xf9%b|~%b)(?:\Z|%b)|~(?:}|\xff(?:\Z|%b))"
     % (
-        _one_of(range(1, 256, 2)),
-        _one_of(range(1, 255, 2)),
+        _one_of(_ADDRESS_OCTETS),
+        _one_of(_ADDRESS_OCTETS[:-1]),
         _one_of([*_CONTROL_OCTETS, _ESCAPE]),
-        _one_of(octet for octet in _CONTROL_OCTETS if octet & ~_FINAL != _UI),
+        _one_of(octet for octet in _CONTROL_OCTETS if octet & ~_FINAL != _CONTROLS["UI"]),
     )
 )
 """A flag and what can be an address and a control field, or the end of the bytes; not the FF 03 of PPP frames."""
@@ -175,7 +175,8 @@ def cut(buffer: bytes, at: int, option: Option, *, follows: bool) -> Cut | None:
     if option == "advanced":
         return _advanced(buffer, start)
     found = _basic(buffer, start)
-    if (found is None or found.frame is None) and start - 1 >= at + (not follows):
+    spare = start - at > (0 if follows else 1)
+    if spare and (found is None or found.frame is None):
         return _behind_flag(buffer, start - 1, found)
     return found
 

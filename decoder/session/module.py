@@ -200,15 +200,18 @@ class ModuleReader:
 
     def _free(self, line: ModuleLine, span: Span) -> None:
         """Take a line that only its whole shape tells: a maker's result, an answer, a URC, or text."""
-        shapes = [line.urc.name] if line.urc is not None else [urc.name for urc, _ in line.shapes()]
-        for name in shapes if self._pairing.pending else ():
-            done = self._pairing.ends(name)
-            if done is not None:
-                known = self._catalog.results.get(name)
-                self._results.take(known if known is not None else Result(name, done=done), line.text, span)
+        if self._pairing.pending:
+            names = [line.urc.name] if line.urc is not None else [urc.name for urc, _ in line.shapes()]
+            for name in names:
+                done = self._pairing.ends(name)
+                if done is not None:
+                    known = self._catalog.results.get(name)
+                    self._results.take(known if known is not None else Result(name, done=done), line.text, span)
+                    return
+            if self._body and not names:
+                self._answer(nobodys(), line.text, span)
                 return
-        body = self._body and not shapes
-        self._answer(nobodys() if body else self._pairing.answer(line), line.text, span)
+        self._answer(self._pairing.answer(line), line.text, span)
 
     def _is_text(self, span: Span) -> bool:
         """Tell whether what looks like a result is the text that belongs below the line before it.

@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 
 ESCAPE = 0x1B
 """The septet behind which a character of the extension stands."""
-NO_CHARACTER = "\ufffd"
-"""What a code shows that has no character in its table."""
 
 
 class Language(NamedTuple):
@@ -45,12 +43,6 @@ def septets(data: bytes, count: int, skip_bits: int = 0) -> list[int]:
     """Unpack ``count`` septets, the first behind ``skip_bits``; fewer if ``data`` has fewer."""
     number = int.from_bytes(data, "little") >> skip_bits
     return [number >> 7 * index & 0x7F for index in range(min(count, (len(data) * 8 - skip_bits) // 7))]
-
-
-def packed(values: list[int], skip_bits: int = 0) -> bytes:
-    """Pack septets behind ``skip_bits`` bits of zero: the inverse of :func:`septets`."""
-    number = sum(value << 7 * index for index, value in enumerate(values)) << skip_bits
-    return number.to_bytes((len(values) * 7 + skip_bits + 7) // 8, "little")
 
 
 def text_of(values: list[int], locking: int = 0, single: int = 0) -> str:

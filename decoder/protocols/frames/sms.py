@@ -13,7 +13,7 @@ from construct import Bytes, ConstructError, GreedyBytes, If, Int8ub, Struct, Sw
 
 from decoder.protocols.frames import dcs, user_data
 from decoder.protocols.frames.errors import NotThisFormatError
-from decoder.protocols.frames.sms_values import address_of, status_text, time_of, type_of, validity_of
+from decoder.protocols.frames.sms_values import address_of, number_type, status_text, time_of, type_of, validity_of
 from decoder.protocols.frames.user_data import UserData
 
 ADDRESS = Struct("size" / Int8ub, "kind" / Int8ub, "at" / Tell, "value" / Bytes((this.size + 1) // 2))
@@ -218,10 +218,7 @@ class _Reader:
         if raw.size > _MAX_DIGITS:
             raise NotThisFormatError("an address that is too long")
         self._place_address(raw.kind, self._start + raw.at, raw.size)
-        fields: dict[str, Any] = {"number": address_of(raw.kind, raw.size, bytes(raw.value))}
-        if type_of(raw.kind) not in ("unknown", "international"):
-            fields["number_type"] = type_of(raw.kind)
-        return fields
+        return {"number": address_of(raw.kind, raw.size, bytes(raw.value)), **number_type(raw.kind)}
 
     def _place_address(self, kind: int, start: int, count: int) -> None:
         letters = type_of(kind) == "alphanumeric"

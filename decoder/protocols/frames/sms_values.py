@@ -16,6 +16,8 @@ DIGITS = "0123456789*#abc"
 ALPHANUMERIC = 5
 _INTERNATIONAL = 1
 _TYPES = ("unknown", "international", "national", "network", "subscriber", "alphanumeric", "abbreviated", "reserved")
+_SHOWN = ("unknown", "international")
+"""Types that the number itself shows."""
 _LAST_CENTURY = 70
 """Years from here on are those of the last century: nobody sent messages before, and none come from so far ahead."""
 _STATUSES = {
@@ -35,6 +37,12 @@ _STATES = ("completed", "still trying", "failed", "failed, not tried again")
 def type_of(kind: int) -> str:
     """Return the type of an address."""
     return _TYPES[kind >> 4 & 7]
+
+
+def number_type(kind: int) -> dict[str, str]:
+    """Return what records say of the type of an address: nothing where the number itself shows it."""
+    name = type_of(kind)
+    return {} if name in _SHOWN else {"number_type": name}
 
 
 def address_of(kind: int, size: int, value: bytes) -> str:

@@ -24,6 +24,8 @@ _MOST_SCRIPTS = 4
 """Latin, one more, its punctuation and its wide forms."""
 _SURE = 3
 """Characters beyond ASCII that are no chance any more."""
+_SURELY = 12
+"""Hex digits of so few ASCII characters in UCS2 that they are no chance any more."""
 _HEADER = 0x40
 _UCS2 = 8
 _PART_HEADERS = (5, 6)
@@ -44,7 +46,7 @@ def ucs2_of(text: str) -> str | None:
 
 def number_of(text: str, charset: str) -> str:
     """Return a number, or the letters that stand for one: as they are, or as hex of UCS2 gives them."""
-    if charset == "UCS2" or (len(text) >= 12 and _ASCII_IN_UCS2.fullmatch(text)):
+    if charset == "UCS2" or is_surely_ucs2(text):
         return ucs2_of(text) or text
     return text
 
@@ -66,6 +68,11 @@ def is_ascii_in_ucs2(text: str) -> bool:
     return _ASCII_IN_UCS2.fullmatch(text) is not None
 
 
+def is_surely_ucs2(text: str) -> bool:
+    """Tell whether hex digits are those of so many ASCII characters in UCS2 that no chance makes them."""
+    return len(text) >= _SURELY and is_ascii_in_ucs2(text)
+
+
 def looks_meant(text: str, meant: str) -> bool:
     """Tell whether hex digits were written for what they say in UCS2: it is text, and no chance makes it so."""
     scripts = {
@@ -73,7 +80,7 @@ def looks_meant(text: str, meant: str) -> bool:
     }
     if None in scripts or len(scripts) > _MOST_SCRIPTS:
         return False
-    return bool(_ASCII_IN_UCS2.fullmatch(text) and len(text) >= 12) or sum(not one.isascii() for one in meant) >= _SURE
+    return is_surely_ucs2(text) or sum(not one.isascii() for one in meant) >= _SURE
 
 
 class Header(NamedTuple):
