@@ -364,3 +364,18 @@ def test_a_message_without_text_ends_with_its_result() -> None:
     head = '\r\n+CMGR: "REC READ","+4915112345678",,"26/11/27,10:00:00+04"\r\n'
     found = events(talk(command("AT+CMGR=1"), module(f"{head}\r\n\r\nOK\r\n"), command("AT"), answer("OK")))
     assert [one.result.code for one in transactions(found) if one.result is not None] == ["OK", "OK"]
+
+
+def test_a_broadcast_of_text_mode_says_which_it_is() -> None:
+    said = fields(module("\r\n+CBM: 16576,4370,0,1,2\r\nAlert text\r\n"))
+    assert {name: said[name] for name in ("serial", "message_id", "warning", "page", "text")} == {
+        "serial": 16576, "message_id": 4370, "warning": "public warning", "page": {"number": 1, "of": 2},
+        "text": "Alert text",
+    }  # fmt: skip
+
+
+def test_pages_of_broadcasts_that_differ_are_not_put_together() -> None:
+    found = frames(module("\r\n+CBM: 16,50,1,1,2\r\none\r\n"), module("\r\n+CBM: 32,51,1,2,2\r\ntwo\r\n"))
+    assert [one.fields["text"] for one in found] == ["one", "two"]
+    found = frames(module("\r\n+CBM: 16,50,1,1,2\r\none,\r\n"), module("\r\n+CBM: 16,50,1,2,2\r\ntwo\r\n"))
+    assert [one.fields["text"] for one in found][-1:] == ["one,two"]

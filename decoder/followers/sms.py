@@ -245,7 +245,7 @@ class Sms(Texts):
     def _broadcast_text(self, said: Params, text: str, where: _Where) -> None:
         """Read a broadcast of text mode (TS 27.005 3.1: serial number, message identifier, coding, page, pages)."""
         fields = cbs.of_text(
-            [_octet(said.get(name), 0xFFFF) for name in ("index", "msg_ref", "coding", "page", "pages")]
+            [_octet(said.get(name), 0xFFFF) for name in ("serial", "message_id", "coding", "page", "pages")]
         )
         fields["text"] = written.text_of(text[:_MAX_TEXT], self._charset, None)[0]
         self._emit(_Content(where.record(_BROADCAST, cbs.told(fields), fields, msgspec.UNSET), None), text)
