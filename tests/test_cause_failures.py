@@ -6,17 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from capture.chunk import Chunk
 from decoder.catalog import Command, Dialect, Param, Syntax, UrcType
 from decoder.catalog.conditions import among
 from decoder.catalog.spec import BasicSpec
-from decoder.decode import run
 from decoder.events import Finding, Message, Summary
 from decoder.findings.failures import RULE
 from decoder.rules import layer
 from tests.from_catalog import prefix
-from tests.helpers import START
-from tests.test_cause_layers import GOOD, MS, Said, introduced, whole
+from tests.test_cause_layers import GOOD, Said, decoded, introduced, whole
 
 _PLAIN = {
     "int": "1", "flags": "1", "rssi": "20", "bool": "1", "float": "1.0", "hex": '"AB"', "ip": '"192.0.2.1"',
@@ -70,13 +67,16 @@ def asked(one: Command) -> str | None:
     return f"AT{prefix(one.name)}" if "exec" in one.forms else None
 
 
-def decoded(said: Said) -> tuple[Message, list[Finding], Summary]:
+def with_line(line: UrcType | Command, text: str, asks: str | None) -> Said:
+    """The lines of a session that bring a line of the module: a URC alone, an answer between its command and OK."""
+    return (
+        [("module", text)] if isinstance(line, UrcType) else [("mcu", asks or ""), ("module", text), ("module", "OK")]
+    )
+
+
+def told_by(said: Said) -> tuple[Message, list[Finding], Summary]:
     """The last line of a session, what was found, and the summary."""
-    chunks = [
-        Chunk(START + number * 100 * MS, side, (line + "\r" if side == "mcu" else f"\r\n{line}\r\n").encode())
-        for number, (side, line) in enumerate(said)
-    ]
-    events = list(run(chunks, whole()))
+    events = decoded(said)
     (summary,) = [one for one in events if isinstance(one, Summary)]
     lines = [one for one in events if isinstance(one, Message) and one.side == "module" and one.name is not None]
     return lines[-1], [one for one in events if isinstance(one, Finding) and one.severity != "note"], summary
@@ -92,20 +92,18 @@ def sessions(own: Dialect) -> Iterator[tuple[str, Said, bool]]:
         base = [plain(param) for param in syntax.params[: max(at + 1, syntax.minimum)]]
         for value, failed in values(one, syntax.params[at]).items():
             text = f"{prefix(one.name)}: {','.join([*base[:at], value, *base[at + 1 :]])}"
-            if isinstance(one, UrcType):
-                yield text, [*begun, ("module", text)], failed
-            elif (line := asked(one)) is not None:
-                yield text, [*begun, ("mcu", line), ("module", text), ("module", "OK")], failed
+            asks = asked(one) if isinstance(one, Command) else None
+            if isinstance(one, UrcType) or asks is not None:
+                yield text, [*begun, *with_line(one, text, asks)], failed
 
 
 @pytest.mark.parametrize("own", [one for one in whole().dialects if any(told(one))], ids=lambda one: one.id)
 def test_a_value_that_means_failure_is_the_cause(own: Dialect) -> None:
-    seen = 0
-    for text, said, failed in sessions(own):
-        line, found, summary = decoded(said)
-        if line.dialect != own.id or line.text != text:
-            continue  # another maker's line of the same name, by a model that does not tell them apart
-        seen += 1
+    every = [*sessions(own)]
+    assert every
+    for text, said, failed in every:
+        line, found, summary = told_by(said)
+        assert (line.dialect, line.text) == (own.id, text)
         about = [one for one in found if one.rule == RULE]
         if not failed:
             assert not about, text
@@ -115,4 +113,3 @@ def test_a_value_that_means_failure_is_the_cause(own: Dialect) -> None:
         for one in found:
             assert one.message, text
             assert one.message_zh, text
-    assert seen

@@ -12,7 +12,7 @@ from capture.chunk import Chunk, Side
 from decoder import catalog
 from decoder.catalog import Catalog, Command, Syntax
 from decoder.decode import run
-from decoder.events import Cause, Summary
+from decoder.events import Cause, Event, Summary
 from decoder.findings import LAYERS
 from tests.from_catalog import commands, prefix, written
 from tests.helpers import START, examples
@@ -73,12 +73,17 @@ def introduced(name: str) -> Said:
     return said + ([("mcu", "AT+CGMM"), ("module", models[0]), ("module", "OK")] if models else [])
 
 
-def causes(said: Said) -> list[Cause]:
+def decoded(said: Said) -> list[Event]:
+    """What a session gives, a line every 100 ms."""
     chunks = [
         Chunk(START + number * 100 * MS, side, (text + "\r" if side == "mcu" else f"\r\n{text}\r\n").encode())
         for number, (side, text) in enumerate(said)
     ]
-    (summary,) = [one for one in run(chunks, whole()) if isinstance(one, Summary)]
+    return list(run(chunks, whole()))
+
+
+def causes(said: Said) -> list[Cause]:
+    (summary,) = [one for one in decoded(said) if isinstance(one, Summary)]
     return summary.causes
 
 

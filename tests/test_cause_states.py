@@ -11,7 +11,7 @@ from decoder.catalog.conditions import among
 from decoder.catalog.spec import BasicSpec, MeansSpec
 from decoder.findings.states import FACTS
 from tests.from_catalog import prefix
-from tests.test_cause_failures import asked, decoded, plain
+from tests.test_cause_failures import asked, plain, told_by, with_line
 from tests.test_cause_layers import GOOD, Said, introduced, whole
 
 BELOW = {
@@ -36,6 +36,13 @@ def told(own: Dialect) -> Iterator[tuple[UrcType | Command, Syntax, MeansSpec]]:
                     yield one, syntax, means
 
 
+def reading(line: UrcType | Command) -> str | None:
+    """A command line that reads a state; None for a URC, and where no command does."""
+    if isinstance(line, UrcType):
+        return None
+    return f"AT{prefix(line.name)}?" if "read" in line.forms else asked(line)
+
+
 def sessions(own: Dialect) -> Iterator[tuple[str, Said, str, bool]]:
     """Sessions that end with each state that a line tells: the line, the session, the fact, whether it is good."""
     for one, syntax, means in told(own):
@@ -55,33 +62,23 @@ def sessions(own: Dialect) -> Iterator[tuple[str, Said, str, bool]]:
             )
             text = f"{prefix(one.name)}: {','.join([*base[:at], shown, *base[at + 1 :]])}"
             good = among(value, means.good)
-            if isinstance(one, UrcType):
-                yield text, [*begun, ("module", text)], means.fact, good
-            elif "read" in one.forms:
-                yield (
-                    text,
-                    [*begun, ("mcu", f"AT{prefix(one.name)}?"), ("module", text), ("module", "OK")],
-                    means.fact,
-                    good,
-                )
-            elif (line := asked(one)) is not None:
-                yield text, [*begun, ("mcu", line), ("module", text), ("module", "OK")], means.fact, good
+            asks = reading(one)
+            if isinstance(one, UrcType) or asks is not None:
+                yield text, [*begun, *with_line(one, text, asks)], means.fact, good
 
 
 @pytest.mark.parametrize("own", [one for one in whole().dialects if any(told(one))], ids=lambda one: one.id)
 def test_a_bad_state_that_stays_is_the_cause(own: Dialect) -> None:
-    seen = 0
-    for text, said, fact, good in sessions(own):
-        line, found, summary = decoded(said)
-        if line.dialect != own.id or line.text != text:
-            continue  # another maker's line of the same name
-        seen += 1
+    every = [*sessions(own)]
+    assert every
+    for text, said, fact, good in every:
+        line, found, summary = told_by(said)
+        assert (line.dialect, line.text) == (own.id, text)
         causes = [(one.layer, one.message) for one in summary.causes]
         if good:
             assert causes == [], text
         else:
             assert [layer for layer, _ in causes] == [FACTS[fact]], (text, causes, found)
-    assert seen
 
 
 CARDS = [
@@ -110,10 +107,7 @@ def test_a_card_that_is_missing_explains_what_fails_above(dialect: str, name: st
         str(value) if param.name == means.value else plain(param) for param in syntax.params[: syntax.minimum]
     )
     text = f"{prefix(name)}: {shown}"
-    said: Said = introduced(dialect)
-    asks: Said = [] if isinstance(line, UrcType) else [("mcu", f"AT{prefix(name)}?")]
-    said += [*asks, ("module", text)]
-    said += [("module", "OK")] if asks else []
+    said = [*introduced(dialect), *with_line(line, text, reading(line))]
     said += [("mcu", "AT+CEREG?"), ("module", "+CEREG: 0,2"), ("module", "OK")]
-    _, found, summary = decoded(said)
+    _, found, summary = told_by(said)
     assert [one.rule for one in summary.causes] == ["state.registration" if present else "state.card"], (text, found)

@@ -14,6 +14,11 @@ from tests.modem import Line
 Transport = Literal["tcp", "udp"]
 
 
+def in_hex(data: bytes) -> bytes:
+    """Bytes as modules write them in hex."""
+    return data.hex().upper().encode()
+
+
 class Link:
     """A connection: the module's number for it, and where it leads. ``waiting``: what was announced and not read."""
 

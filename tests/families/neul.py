@@ -5,7 +5,7 @@ Sources: Quectel BC95 AT commands manual, UDP and TCP commands; drivers of BC95,
 
 from __future__ import annotations
 
-from tests.families.family import Family, Link
+from tests.families.family import Family, Link, in_hex
 
 
 class Neul(Family):
@@ -23,7 +23,7 @@ class Neul(Family):
             self.ask(b"AT+NSOCO=%d,%b,%d" % (link.number, link.host, link.port), b"OK")
 
     def send(self, link: Link, data: bytes) -> None:
-        shown = b"%d,%b" % (len(data), data.hex().upper().encode())
+        shown = b"%d,%b" % (len(data), in_hex(data))
         command = b"AT+NSOSD=%d,%b" % (link.number, shown)
         if link.transport == "udp":
             command = b"AT+NSOST=%d,%b,%d,%b" % (link.number, link.host, link.port, shown)
@@ -34,7 +34,7 @@ class Neul(Family):
 
     def read(self, link: Link, size: int) -> None:
         data = self.take(link, size)
-        shown = b"%d,%b,%d" % (len(data), data.hex().upper().encode(), link.unread)
+        shown = b"%d,%b,%d" % (len(data), in_hex(data), link.unread)
         said = b"%d,%b,%d,%b" % (link.number, link.host, link.port, shown)
         self.ask(b"AT+NSORF=%d,%d" % (link.number, size), said, b"OK")
 
@@ -54,5 +54,5 @@ class NeulPush(Neul):
         self.ask(b"AT+NSONMI=2", b"OK")
 
     def announce(self, link: Link, data: bytes) -> None:
-        shown = b"%d,%b" % (len(data), data.hex().upper().encode())
+        shown = b"%d,%b" % (len(data), in_hex(data))
         self.line.say(b"+NSONMI:%d,%b,%d,%b" % (link.number, link.host, link.port, shown))

@@ -5,7 +5,7 @@ Source: ncs-serial-modem documentation, Socket AT commands, and app/src/sm_at_so
 
 from __future__ import annotations
 
-from tests.families.family import Family, Link
+from tests.families.family import Family, Link, in_hex
 
 
 class Nordic(Family):
@@ -27,7 +27,7 @@ class Nordic(Family):
 
     def send(self, link: Link, data: bytes) -> None:
         done = b"%d,0,%d" % (link.number, len(data))
-        shown = data.hex().upper().encode()
+        shown = in_hex(data)
         if link.transport == "tcp":
             self.ask(b'AT#XSEND=%d,1,0,"%b"' % (link.number, shown), b"#XSEND: " + done, b"OK")
         else:

@@ -7,21 +7,17 @@ only real protocols are carried here.
 from __future__ import annotations
 
 from tests.families.espressif import Esp
-from tests.families.family import Link
+from tests.families.family import Family, Link
 from tests.families.quectel import Quectel
 from tests.families.simcom import Sim800
 from tests.families.telit import Telit
 
 
-class OnlineSim800(Sim800):
-    """SIM800 with CIPMODE=1."""
+class Online(Family):
+    """One connection, whose bytes cross the line as they are."""
 
+    pulls = False
     links = 1
-    setup = (b"AT+CIPMUX=0", b"AT+CIPMODE=1")
-
-    def open(self, link: Link) -> None:
-        self.ask(b'AT+CIPSTART="%b","%b",%d' % (link.kind, link.host, link.port), b"OK")
-        self.answer(b"CONNECT")
 
     def send(self, link: Link, data: bytes) -> None:
         self.line.rest(100)
@@ -30,6 +26,36 @@ class OnlineSim800(Sim800):
     def announce(self, link: Link, data: bytes) -> None:
         self.line.rest(100)
         self.line.write("module", data)
+
+    def escape(self, silent_ms: int = 500) -> None:
+        """The MCU leaves transparent mode, and waits."""
+        self.line.rest(1000)
+        self.line.write("mcu", b"+++")
+        self.line.rest(silent_ms)
+
+
+class OnlineByCarrier(Online):
+    """One whose module says OK to an escape, and NO CARRIER if the peer closes."""
+
+    def close(self, link: Link) -> None:
+        self.escape()
+        self.answer(b"OK")
+        super().close(link)
+
+    def closed(self, link: Link) -> None:
+        self.line.rest(100)
+        self.answer(b"NO CARRIER")
+        super().close(link)
+
+
+class OnlineSim800(Online, Sim800):
+    """SIM800 with CIPMODE=1."""
+
+    setup = (b"AT+CIPMUX=0", b"AT+CIPMODE=1")
+
+    def open(self, link: Link) -> None:
+        self.ask(b'AT+CIPSTART="%b","%b",%d' % (link.kind, link.host, link.port), b"OK")
+        self.answer(b"CONNECT")
 
     def close(self, link: Link) -> None:
         self.escape()
@@ -40,21 +66,12 @@ class OnlineSim800(Sim800):
         self.line.rest(100)
         self.answer(b"CLOSED")
 
-    def escape(self) -> None:
-        """The MCU leaves transparent mode."""
-        self.line.rest(1000)
-        self.line.write("mcu", b"+++")
-        self.line.rest(500)
 
-
-class OnlineEsp(Esp):
+class OnlineEsp(Online, Esp):
     """ESP-AT with CIPMODE=1: nobody answers ``+++``."""
 
-    links = 1
     transports = ("tcp",)
     setup = (b"AT+CIPMUX=0", b"AT+CIPMODE=1")
-    send = OnlineSim800.send
-    announce = OnlineSim800.announce
 
     def open(self, link: Link) -> None:
         self.command(b'AT+CIPSTART="%b","%b",%d' % (link.kind, link.host, link.port))
@@ -65,9 +82,7 @@ class OnlineEsp(Esp):
         self.line.rest(60)
 
     def close(self, link: Link) -> None:
-        self.line.rest(1000)
-        self.line.write("mcu", b"+++")
-        self.line.rest(1500)
+        self.escape(1500)
         self.command(b"AT+CIPCLOSE")
         self.say(b"CLOSED")
         self.answer(b"OK")
@@ -76,51 +91,19 @@ class OnlineEsp(Esp):
         self.close(link)
 
 
-class OnlineQuectel(Quectel):
+class OnlineQuectel(OnlineByCarrier, Quectel):
     """Quectel with access mode 2."""
 
-    pulls = False
-    links = 1
     access = 2
-    send = OnlineSim800.send
-    announce = OnlineSim800.announce
 
     def open(self, link: Link) -> None:
         to = b'"%b","%b",%d,0,2' % (link.kind, link.host, link.port)
         self.ask(b"AT+QIOPEN=1,%d,%b" % (link.number, to), b"CONNECT")
 
-    def close(self, link: Link) -> None:
-        self.line.rest(1000)
-        self.line.write("mcu", b"+++")
-        self.line.rest(500)
-        self.answer(b"OK")
-        super().close(link)
 
-    def closed(self, link: Link) -> None:
-        self.line.rest(100)
-        self.answer(b"NO CARRIER")
-        super().close(link)
-
-
-class OnlineTelit(Telit):
+class OnlineTelit(OnlineByCarrier, Telit):
     """Telit without the parameter that asks for command mode."""
-
-    pulls = False
-    links = 1
-    send = OnlineSim800.send
-    announce = OnlineSim800.announce
 
     def open(self, link: Link) -> None:
         kind = int(link.transport == "udp")
         self.ask(b'AT#SD=%d,%d,%d,"%b"' % (link.number, kind, link.port, link.host), b"CONNECT")
-
-    def close(self, link: Link) -> None:
-        self.line.rest(1000)
-        self.line.write("mcu", b"+++")
-        self.line.rest(500)
-        self.answer(b"OK")
-        super().close(link)
-
-    def closed(self, link: Link) -> None:
-        self.line.rest(100)
-        self.answer(b"NO CARRIER")

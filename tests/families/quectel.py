@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tests.families.family import Family, Link
+from tests.families.family import Family, Link, in_hex
 
 
 class Quectel(Family):
@@ -58,7 +58,7 @@ class QuectelPush(Quectel):
     access = 1
 
     def send(self, link: Link, data: bytes) -> None:
-        self.ask(b'AT+QISENDEX=%d,"%b"' % (link.number, data.hex().upper().encode()), b"SEND OK")
+        self.ask(b'AT+QISENDEX=%d,"%b"' % (link.number, in_hex(data)), b"SEND OK")
 
     def announce(self, link: Link, data: bytes) -> None:
         self.line.say(b'+QIURC: "recv",%d,%d\r\n%b' % (link.number, len(data), data))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tests.families.family import Family, Link
+from tests.families.family import Family, Link, in_hex
 
 
 class Sim800(Family):
@@ -71,7 +71,7 @@ class Sim800Hex(Sim800Asking):
 
     def read(self, link: Link, size: int) -> None:
         data = self.take(link, size)
-        said = b"+CIPRXGET: 3,%d,%d,%d\r\n%b" % (link.number, len(data), link.unread, data.hex().upper().encode())
+        said = b"+CIPRXGET: 3,%d,%d,%d\r\n%b" % (link.number, len(data), link.unread, in_hex(data))
         self.ask(b"AT+CIPRXGET=3,%d,%d" % (link.number, size), said, b"OK")
 
 

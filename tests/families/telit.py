@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tests.families.family import Family, Link
+from tests.families.family import Family, Link, in_hex
 
 
 class Telit(Family):
@@ -42,7 +42,7 @@ class Telit(Family):
 
     def read(self, link: Link, size: int) -> None:
         data = self.take(link, size)
-        shown = data.hex().upper().encode() if self.receive_hex else data
+        shown = in_hex(data) if self.receive_hex else data
         said = b"#SRECV: %d,%d\r\n%b" % (link.number, len(data), shown)
         self.ask(b"AT#SRECV=%d,%d" % (link.number, size), said, b"OK")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tests.families.family import Family, Link
+from tests.families.family import Family, Link, in_hex
 
 
 class Ublox(Family):
@@ -74,7 +74,7 @@ class UbloxHex(Ublox):
     def send(self, link: Link, data: bytes) -> None:
         where = self.where(link)
         done = b"+%b: %d,%d" % (where[:5], link.number, len(data))
-        self.ask(b'AT+%b,%d,"%b"' % (where, len(data), data.hex().upper().encode()), done, b"OK")
+        self.ask(b'AT+%b,%d,"%b"' % (where, len(data), in_hex(data)), done, b"OK")
 
     def shown(self, data: bytes) -> bytes:
-        return data.hex().upper().encode()
+        return in_hex(data)
